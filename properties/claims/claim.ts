@@ -1,0 +1,72 @@
+/**
+ * A claim: a sentence with a source, a generator of attacks, a positive control, and a judge that never
+ * imports what it judges.
+ */
+import type * as fc from 'fast-check';
+import type { DecisionName } from '../protocol/decisions.ts';
+import type { BuiltInSubject, Subject } from '../subjects/subject.ts';
+
+export const findings = ['F1', 'F2', 'F3', 'F4', 'F5', 'F6'] as const;
+export type Finding = (typeof findings)[number];
+export const tiers = ['decision', 'kernel', 'vm', 'apiserver', 'cluster'] as const;
+export type Tier = (typeof tiers)[number];
+
+/** What the catalogue says a subject does; `no-input` means that the subject has no such input to judge. */
+export type ExpectedCell = 'holds' | 'falsified' | 'no-input';
+
+/** What is wrong with one judged case: both verdicts, each with the rule that made it. */
+export interface Violation {
+  /** What the subject did, in the field's words. */
+  readonly observed: string;
+  readonly observedRule?: string;
+  /** What the claim requires here. */
+  readonly required: string;
+  /** RFC, registry entry or model rule that the oracle used. */
+  readonly requiredRule: string;
+  /** The trace that led here, one line a step, for state machines. */
+  readonly steps?: readonly string[];
+}
+
+export interface ArbitraryOptions {
+  /** fast-check's replayPath for a case made of commands; undefined on a fresh run. */
+  readonly replayPath?: string;
+}
+
+export type ClaimId = `${Finding}.${string}`;
+
+export interface Claim<Case = unknown> {
+  /** Public, never reused: `F1.embedded` lives in `claims/F1/embedded.ts`. */
+  readonly id: ClaimId;
+  /** The sentence, as in docs/claims.md. */
+  readonly statement: string;
+  /** Where the requirement comes from: RFC section, registry, finding. */
+  readonly source: string;
+  /** What this claim does not see; printed in docs/claims.md. */
+  readonly blindSpot?: string;
+  /** Decisions that a subject must implement to be judged. */
+  readonly decisions: readonly DecisionName[];
+  /** Generator of attacks, biased to boundaries; shrinks to what a reviewer can read. */
+  arbitrary(options: ArbitraryOptions): fc.Arbitrary<Case>;
+  /** Vectors judged before the generated cases. */
+  examples?(): readonly Case[];
+  /** Shows that the path is open (a deny-everything subject fails it): null, or what was closed. */
+  control(subject: Subject): string | null;
+  /** null when the claim holds for the case. Async claims (scheduler) declare `async: true`. */
+  judge(subject: Subject, input: Case): Violation | null | Promise<Violation | null>;
+  readonly async?: true;
+  /** The case in the field's notation: an address, a dig-like question and answer, a sequence. */
+  notation(input: Case): string;
+  /** What the subject does with the case, with its rule: for `repro`, also where the claim holds. */
+  observe(subject: Subject, input: Case): string | Promise<string>;
+  /** Expected cells, per tier; the reference holds every one. */
+  readonly expected: {
+    readonly decision: Readonly<Record<BuiltInSubject, ExpectedCell>>;
+  } & Partial<Record<Tier, Readonly<Record<BuiltInSubject, ExpectedCell>>>>;
+  /** Share of the default number of runs, 1 unless a case is a whole trace that costs far more. */
+  readonly weight?: number;
+}
+
+/** Keeps the Case type while the registry stores claims of any case. */
+export function defineClaim<Case>(claim: Claim<Case>): Claim<Case> {
+  return claim;
+}

@@ -1,0 +1,18 @@
+/** Every decision that a subject can implement, by its public name. */
+import type { Decision } from './decision.ts';
+import { dnsBuild } from './dns-build.ts';
+import { dnsQuery } from './dns-query.ts';
+import { dnsReply } from './dns-reply.ts';
+import { pinAddress } from './pin-address.ts';
+import { pinLedger } from './pin-ledger.ts';
+
+export const decisions = {
+  'pin-address': pinAddress,
+  'dns-query': dnsQuery,
+  'dns-reply': dnsReply,
+  'dns-build': dnsBuild,
+  'pin-ledger': pinLedger,
+} as const satisfies Record<string, Decision>;
+
+export type Decisions = typeof decisions;
+export type DecisionName = keyof Decisions;

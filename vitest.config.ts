@@ -1,0 +1,9 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['{reference,properties,kvm-lab,e2e}/**/*.{test,property}.ts'],
+    passWithNoTests: false,
+    testTimeout: 60_000,
+  },
+});
