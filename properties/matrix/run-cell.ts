@@ -11,7 +11,7 @@ export interface CellOptions {
   readonly seed: number;
   /** Generated cases; the claim's examples come before them. */
   readonly runs: number;
-  /** A counterexample's path, `fast-check path[@replayPath]`: judges that case alone. */
+  /** A counterexample's path, `example:<index>` or `fast-check path[@replayPath]`: judges that case alone. */
   readonly path?: string;
   /** Skip the claim's examples: the later shards of a cell do. */
   readonly withoutExamples?: boolean;
@@ -23,8 +23,7 @@ export interface Counterexample {
   /** The shrunk case in the field's notation. */
   readonly notation: string;
   readonly violation: Violation;
-  /** Undefined when an example (vector) failed: it is found again without a path. */
-  readonly path?: string;
+  readonly path: string;
   readonly shrinks: number;
 }
 
@@ -67,34 +66,36 @@ export async function runCell<Case>(
       return { outcome: error.outcome, judgedCases, reason: error.message };
     throw error;
   }
-  if (options.path === undefined && options.withoutExamples !== true) {
-    const failed = await judgeExamples(claim, subject, count);
+  const onlyExample = /^example:(\d+)$/.exec(options.path ?? '')?.[1];
+  if (onlyExample !== undefined || (options.path === undefined && options.withoutExamples !== true)) {
+    const failed = await judgeExamples(claim, subject, count, onlyExample);
     if (failed !== null) return { ...failed, judgedCases };
+    if (onlyExample !== undefined) return { outcome: 'holds', judgedCases };
   }
   return judgeGenerated(claim, subject, options, count, () => judgedCases);
 }
 
 type Failed =
   | { outcome: 'falsified'; counterexample: Counterexample }
-  | { outcome: 'crashed' | 'garbage'; reason: string };
+  | { outcome: 'crashed' | 'garbage'; reason: string; path: string };
 
 async function judgeExamples<Case>(
   claim: Claim<Case>,
   subject: Subject,
   count: () => void,
+  only: string | undefined,
 ): Promise<Failed | null> {
-  for (const example of claim.examples?.() ?? []) {
+  for (const [index, example] of (claim.examples?.() ?? []).entries()) {
+    if (only !== undefined && Number(only) !== index) continue;
     count();
+    const path = `example:${index}`;
     try {
       const violation = await claim.judge(subject, example);
-      if (violation !== null) {
-        return {
-          outcome: 'falsified',
-          counterexample: { notation: claim.notation(example), violation, shrinks: 0 },
-        };
-      }
+      if (violation === null) continue;
+      const notation = claim.notation(example);
+      return { outcome: 'falsified', counterexample: { notation, violation, path, shrinks: 0 } };
     } catch (error) {
-      if (error instanceof SubjectFailure) return { outcome: error.outcome, reason: error.message };
+      if (error instanceof SubjectFailure) return { outcome: error.outcome, reason: error.message, path };
       throw error;
     }
   }

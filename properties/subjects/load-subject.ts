@@ -41,18 +41,26 @@ function guarded(subject: string, decision: DecisionName, bound: ErasedBound): E
   };
 }
 
-/** Imports what the claim needs of a built-in subject. Unknown decisions reject with the import's error. */
-export async function loadSubject(name: BuiltInSubject, needed: readonly DecisionName[]): Promise<Subject> {
+/** Bind functions of a subject, by decision. */
+export type Binds = ReadonlyMap<DecisionName, ErasedBind>;
+
+/** Imports the bind functions of a built-in subject. An absent file rejects with the import's error. */
+export async function importBinds(name: BuiltInSubject, needed: readonly DecisionName[]): Promise<Binds> {
   const binds = new Map<DecisionName, ErasedBind>();
   for (const decision of needed) {
     const module = (await import(`./${name}/${decision}.ts`)) as { bind: ErasedBind };
     binds.set(decision, module.bind);
   }
-  return subjectFrom(name, binds);
+  return binds;
+}
+
+/** A built-in subject, with the decisions that are needed. */
+export async function loadSubject(name: BuiltInSubject, needed: readonly DecisionName[]): Promise<Subject> {
+  return subjectFrom(name, await importBinds(name, needed));
 }
 
 /** A subject from its bind functions; bindings are cached by the identity of the config object. */
-export function subjectFrom(name: string, binds: ReadonlyMap<DecisionName, ErasedBind>): Subject {
+export function subjectFrom(name: string, binds: Binds): Subject {
   const cache = new Map<DecisionName, WeakMap<object, ErasedBound>>();
   return {
     name,

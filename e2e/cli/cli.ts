@@ -1,0 +1,57 @@
+/** The one command line: reads a verb, runs it, turns every error into words and an exit code. */
+import { Command, CommanderError } from 'commander';
+import { CodedError } from '#reference/base/coded-error.ts';
+import { painter } from '../report/terminal.ts';
+import { exitCodes } from './exit-codes.ts';
+import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-command.ts';
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(exitCodes.closedPipe);
+  throw error;
+});
+
+const program = new Command('huskproof')
+  .description('Proves the security claims of fork-sandboxes, on our code and on anybody’s.')
+  .showSuggestionAfterError(true)
+  .exitOverride();
+
+/** Every action returns its exit code. */
+function verb(name: string, summary: string): Command {
+  return program.command(name).summary(summary).description(summary).exitOverride();
+}
+
+addMatrixOptions(
+  verb('verify', 'the claim matrix: the decision tier whole, and what else this machine has ready'),
+  'verify',
+).action(async (flags: MatrixFlags) => exitWith(await matrixCommand('verify', flags)));
+
+addMatrixOptions(
+  verb('test:properties', 'the properties alone, with their options'),
+  'test:properties',
+).action(async (flags: MatrixFlags) => exitWith(await matrixCommand('test:properties', flags)));
+
+function exitWith(code: number): void {
+  process.exitCode = code;
+}
+
+function report(error: unknown): number {
+  const paint = painter(process.stderr);
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.asDeclared : exitCodes.usage;
+  if (error instanceof CodedError) {
+    process.stderr.write(
+      `${paint('red', `huskproof: ${error.message}`)}\n  ${error.remediation} [${error.code}]\n`,
+    );
+    return exitCodes.usage;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(
+    `${paint('red', 'huskproof: internal error')}; please report it with this text:\n${text}\n`,
+  );
+  return exitCodes.internal;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}

@@ -1,0 +1,96 @@
+/**
+ * The record that every runner writes, at whatever tier, and the report that holds them. The JSON schemas are published in
+ * docs/schemas.
+ */
+import Type, { type Static } from 'typebox';
+
+export const outcomeSchema = Type.Union(
+  [
+    Type.Literal('holds'),
+    Type.Literal('falsified'),
+    Type.Literal('hung'),
+    Type.Literal('crashed'),
+    Type.Literal('garbage'),
+    Type.Literal('unsupported'),
+    Type.Literal('not-run'),
+  ],
+  {
+    description:
+      'hung, crashed and garbage are failures; unsupported and not-run are skips, never counted as passed',
+  },
+);
+export type Outcome = Static<typeof outcomeSchema>;
+
+export const environmentSchema = Type.Object({
+  commit: Type.String({
+    description: 'git commit, with `+changes` when the tree differs; `unknown` outside git',
+  }),
+  kernel: Type.String(),
+  node: Type.String(),
+  cores: Type.Integer(),
+});
+export type Environment = Static<typeof environmentSchema>;
+
+export const evidenceSchema = Type.Object({
+  case: Type.String({ description: "the shrunk case, in the field's notation" }),
+  observed: Type.String(),
+  observedRule: Type.Optional(Type.String()),
+  required: Type.String(),
+  requiredRule: Type.String(),
+  steps: Type.Optional(Type.Array(Type.String())),
+  shrinks: Type.Integer(),
+  replayed: Type.Boolean({ description: 'the replay was tried and found the same case' }),
+});
+
+export const recordSchema = Type.Object(
+  {
+    claim: Type.String(),
+    subject: Type.String(),
+    tier: Type.Union([
+      Type.Literal('decision'),
+      Type.Literal('kernel'),
+      Type.Literal('vm'),
+      Type.Literal('apiserver'),
+      Type.Literal('cluster'),
+    ]),
+    outcome: outcomeSchema,
+    expected: Type.Union([Type.Literal('holds'), Type.Literal('falsified'), Type.Literal('no-input')]),
+    asExpected: Type.Boolean(),
+    judgedCases: Type.Integer(),
+    seed: Type.Integer(),
+    replay: Type.String({
+      description: 'the command that repeats this cell, or finds this counterexample again',
+    }),
+    reason: Type.Optional(Type.String({ description: 'with every outcome but holds and falsified' })),
+    evidence: Type.Optional(evidenceSchema),
+    subjectDigest: Type.String({ description: 'sha256 over the files that make the subject' }),
+  },
+  { $id: 'huskproof/record/v1' },
+);
+export type CellRecord = Static<typeof recordSchema>;
+
+export const reportSchema = Type.Object(
+  {
+    v: Type.Literal(1),
+    environment: environmentSchema,
+    seed: Type.Integer(),
+    summary: Type.Object({
+      passed: Type.Boolean(),
+      judgedCases: Type.Integer({ description: 'cases judged on the reference' }),
+      judgedCasesAll: Type.Integer({ description: 'cases judged on all subjects and mutants' }),
+      claims: Type.Integer(),
+      cells: Type.Integer(),
+      asExpected: Type.Integer(),
+      unexpected: Type.Integer(),
+      skipped: Type.Integer({ description: 'unsupported or not run; never counted as passed' }),
+      mutants: Type.Integer(),
+      mutantsKilled: Type.Integer(),
+      vacuous: Type.Array(Type.String(), { description: 'claims that no subject or mutant falsified' }),
+      complete: Type.Boolean({ description: 'false: interrupted, or the time limit came first' }),
+      seconds: Type.Number(),
+    }),
+    records: Type.Array(recordSchema),
+  },
+  { $id: 'huskproof/report/v1' },
+);
+export type Report = Static<typeof reportSchema>;
