@@ -3,7 +3,9 @@ import { Command, CommanderError } from 'commander';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { painter } from '../report/terminal.ts';
 import { exitCodes } from './exit-codes.ts';
+import { generateCommand } from './generate-command.ts';
 import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-command.ts';
+import { addSubjectArguments, subjectCommand } from './subject-command.ts';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(exitCodes.closedPipe);
@@ -29,6 +31,16 @@ addMatrixOptions(
   verb('test:properties', 'the properties alone, with their options'),
   'test:properties',
 ).action(async (flags: MatrixFlags) => exitWith(await matrixCommand('test:properties', flags)));
+
+addSubjectArguments(verb('subject', 'one of our subjects answers your own cases, a JSON line each')).action(
+  async (name: string, decision: string, flags: { schema?: true }) =>
+    exitWith(await subjectCommand(name, decision, flags)),
+);
+
+verb('generate', 'write what is generated: docs, schemas, vectors')
+  .option('--check', 'write nothing; exit 1 when a file is stale')
+  .addHelpText('after', '\nExamples:\n  pnpm generate\n  pnpm generate --check')
+  .action(async (flags: { check?: true }) => exitWith(await generateCommand(flags)));
 
 function exitWith(code: number): void {
   process.exitCode = code;
