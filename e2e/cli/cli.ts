@@ -5,6 +5,7 @@ import { painter } from '../report/terminal.ts';
 import { exitCodes } from './exit-codes.ts';
 import { generateCommand } from './generate-command.ts';
 import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-command.ts';
+import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.ts';
 import { addSubjectArguments, subjectCommand } from './subject-command.ts';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -31,6 +32,10 @@ addMatrixOptions(
   verb('test:properties', 'the properties alone, with their options'),
   'test:properties',
 ).action(async (flags: MatrixFlags) => exitWith(await matrixCommand('test:properties', flags)));
+
+addReproOptions(
+  verb('repro', 'a finding or claim: the attack on vulnerable, published and reference, side by side'),
+).action(async (target: string, flags: ReproFlags) => exitWith(await reproCommand(target, flags)));
 
 addSubjectArguments(verb('subject', 'one of our subjects answers your own cases, a JSON line each')).action(
   async (name: string, decision: string, flags: { schema?: true }) =>

@@ -29,11 +29,11 @@ export interface MatrixOptions {
 
 export interface MatrixProgress {
   /** Once, before the first job. */
-  planned(claims: readonly Claim[], cells: number, jobs: number): void;
+  planned?(claims: readonly Claim[], cells: number, jobs: number): void;
   /** After every job: finished jobs and cases judged on the reference. */
-  advanced(jobsDone: number, judgedCases: number): void;
+  advanced?(jobsDone: number, judgedCases: number): void;
   /** A cell is complete. */
-  record(record: CellRecord): void;
+  record?(record: CellRecord): void;
 }
 
 const defaultCaseTimeoutMs = 20_000;
@@ -42,12 +42,12 @@ const loadTimeoutMs = 60_000;
 /**
  * @throws CodedError `unknown-claim`, `unknown-subject`, `nothing-selected`
  */
-export async function runMatrix(options: MatrixOptions, progress: MatrixProgress): Promise<Report> {
+export async function runMatrix(options: MatrixOptions, progress: MatrixProgress = {}): Promise<Report> {
   const started = performance.now();
   const { claims, cells } = await plan(options);
   // Cheap falsifications first: the reader sees counterexamples at once; long reference cells fill the cores after.
   const jobs = cells.flatMap((cell) => cell.jobs).sort((a, b) => rank(a) - rank(b));
-  progress.planned(claims, cells.length, jobs.length);
+  progress.planned?.(claims, cells.length, jobs.length);
   const timeLimit =
     options.timeLimitSeconds === undefined ? [] : [AbortSignal.timeout(options.timeLimitSeconds * 1_000)];
   const signal = AbortSignal.any([options.signal, ...timeLimit]);
@@ -64,12 +64,12 @@ export async function runMatrix(options: MatrixOptions, progress: MatrixProgress
   await runJobs(jobs, pool, (job, result) => {
     results.set(job, result);
     if (job.subject === 'reference') judged += result.judgedCases;
-    progress.advanced(results.size, judged);
+    progress.advanced?.(results.size, judged);
     const cell = cellOf.get(job);
     if (cell === undefined || !cell.jobs.every((other) => results.has(other))) return;
     const record = mergeCell(cell, results, options.command);
     records.push(record);
-    progress.record(record);
+    progress.record?.(record);
   });
   const order = new Map(cells.map((cell, index) => [`${cell.claim} ${cell.subject}`, index]));
   const place = ({ claim, subject }: CellRecord) => order.get(`${claim} ${subject}`) ?? 0;
