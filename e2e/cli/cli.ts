@@ -4,6 +4,7 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { painter } from '../report/terminal.ts';
 import { exitCodes } from './exit-codes.ts';
 import { generateCommand } from './generate-command.ts';
+import { doctorCommand } from './lab-command.ts';
 import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-command.ts';
 import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.ts';
 import { addSubjectArguments, subjectCommand } from './subject-command.ts';
@@ -41,6 +42,20 @@ addSubjectArguments(verb('subject', 'one of our subjects answers your own cases,
   async (name: string, decision: string, flags: { schema?: true }) =>
     exitWith(await subjectCommand(name, decision, flags)),
 );
+
+const lab = verb('lab', 'the machines that attacks run on').addHelpText(
+  'after',
+  '\nExamples:\n  pnpm lab doctor',
+);
+lab
+  .command('doctor')
+  .summary('which tiers this machine has, why not the others, and the command that adds each')
+  .description(
+    'Which tiers this machine has, why not the others, and the command that adds each. Changes nothing.',
+  )
+  .option('--json', 'the answer as JSON on stdout')
+  .addHelpText('after', '\nExamples:\n  pnpm lab doctor\n  pnpm --silent lab doctor --json')
+  .action(async (flags: { json?: true }) => exitWith(await doctorCommand(flags)));
 
 verb('generate', 'write what is generated: docs, schemas, vectors')
   .option('--check', 'write nothing; exit 1 when a file is stale')
