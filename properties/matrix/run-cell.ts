@@ -111,7 +111,9 @@ async function judgeGenerated<Case>(
 ): Promise<CellResult> {
   const [path, replayPath] = options.path?.split('@') ?? [];
   const arbitrary = claim.arbitrary(replayPath === undefined ? {} : { replayPath });
-  const parameters = { seed: options.seed, numRuns: options.runs, ...(path === undefined ? {} : { path }) };
+  // A path names one case: it is judged alone, and not shrunk again.
+  const only = path === undefined ? {} : { path, numRuns: 1, endOnFailure: true };
+  const parameters = { seed: options.seed, numRuns: options.runs, ...only };
   const raise = (violation: Violation | null) => {
     if (violation !== null) throw new Falsified(violation);
   };
