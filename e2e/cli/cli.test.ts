@@ -1,0 +1,183 @@
+/** The command line as a user meets it: help, bad input, a closed pipe, Ctrl-C, a full disk. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterAll, describe, expect, test } from 'vitest';
+import { reportSchema } from '#properties/matrix/record.ts';
+import { exitCodes } from './exit-codes.ts';
+import { runCli } from './run-cli.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'huskproof-cli-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('help', () => {
+  test.each([
+    [['--help']],
+    [['verify', '--help']],
+    [['test:properties', '--help']],
+    [['repro', '--help']],
+    [['subject', '--help']],
+    [['bench', '--help']],
+    [['lab', '--help']],
+    [['lab', 'doctor', '--help']],
+    [['generate', '--help']],
+  ])('of %s always shows examples and ends with 0', async (words) => {
+    const { code, stdout } = await runCli(words);
+    expect(code).toBe(exitCodes.asDeclared);
+    expect(stdout).toMatch(/Examples:|Commands:/);
+  });
+});
+
+describe('bad input', () => {
+  test.each([
+    [['verify', '--claim', 'F1.embeded'], /F1\.embedded/, 'unknown-claim'],
+    [['verify', '--claim', 'F9'], /valid: F1/, 'unknown-claim'],
+    [['verify', '--subject', 'publishd'], /did you mean 'published'/, 'unknown-subject'],
+    [['verify', '--seed', 'seven'], /integer from/, 'bad-value'],
+    [['verify', '--runs', '0'], /integer from 1/, 'bad-value'],
+    [['verify', '--shard', '3/2'], /1 ≤ i ≤ n/, 'bad-shard'],
+    [['verify', '--path', '1:2'], /whole replay line/, 'bad-path'],
+    [['verify', '--path', '; rm'], /copy it whole/, 'bad-path'],
+    [['verify', '--time-limit', '-1'], /integer from 1/, 'bad-value'],
+    [['verify', '--json', '/nowhere/at/all.json'], /make the folder/, 'report-not-written'],
+    [['verify', '--shard', '999/1000'], /smaller shard/, 'nothing-selected'],
+    [['repro', 'F1.nothing'], /valid: F1/, 'unknown-claim'],
+    [['repro', 'F1.embedded', '--seed', '1e9'], /integer from/, 'bad-value'],
+    [['subject', 'reference', 'pin-adress'], /did you mean 'pin-address'/, 'unknown-decision'],
+    [['subject', 'refrence', 'pin-address'], /did you mean 'reference'/, 'unknown-subject'],
+    [['subject', 'reference', 'pin-address'], /begin with \{"v":1/, 'bad-header'],
+    [['bench', 'nothing'], /valid:/, 'unknown-benchmark'],
+  ])('%s is refused with what is valid, and no stack trace', async (words, hint, errorCode) => {
+    const { code, stderr } = await runCli(words);
+    expect(code).toBe(exitCodes.usage);
+    expect(stderr).toMatch(hint);
+    expect(stderr).toContain(`[${errorCode}]`);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  test.each([[['nonsense']], [['verify', '--nonsense']], [['repro']]])(
+    '%s is refused by the command line',
+    async (words) => {
+      const { code, stderr } = await runCli(words);
+      expect(code).toBe(exitCodes.usage);
+      expect(stderr).toMatch(/^error: /m);
+      expect(stderr).not.toMatch(/\n\s+at /);
+    },
+  );
+});
+
+const small = ['verify', '--claim', 'F1.embedded', '--runs', '200', '--seed', '7'];
+
+describe('verify', () => {
+  test('always writes a report that its published schema accepts, and ends with 0 when all is as declared', async () => {
+    const file = join(folder, 'report.json');
+    const { code, stdout } = await runCli([...small, '--json', file]);
+    expect(stdout).toContain('As declared');
+    const report = JSON.parse(readFileSync(file, 'utf8')) as { summary: { judgedCases: number } };
+    const accepts = new Ajv2020({ strict: false }).compile(reportSchema);
+    expect(accepts(report), JSON.stringify(accepts.errors)).toBe(true);
+    expect(report.summary.judgedCases).toBeGreaterThan(200);
+    expect(code).toBe(exitCodes.asDeclared);
+  });
+
+  test('always prints nothing but JSON on stdout with --json', async () => {
+    const { stdout, stderr } = await runCli([...small, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ v: 1, seed: 7 });
+    expect(stderr).toContain('As declared');
+  });
+
+  test('always finds a counterexample again with the command that it printed', async () => {
+    const { stdout } = await runCli([...small, '--subject', 'vulnerable']);
+    const replay = /replay\s+pnpm (verify .*)/.exec(stdout)?.[1] ?? '';
+    const shrunk = /case\s+(.*)/.exec(stdout)?.[1];
+    const again = await runCli(replay.split(' '));
+    expect(again.stdout).toContain(`case      ${shrunk}`);
+    expect(again.code).toBe(exitCodes.asDeclared);
+  });
+
+  test('never leaves half a report on a full disk', async () => {
+    const target = join(folder, 'full');
+    mkdirSync(target);
+    // RLIMIT_FSIZE stands for the full disk: a write beyond it fails with EFBIG.
+    const limits = { shellPrefix: "trap '' XFSZ; ulimit -f 0;" };
+    const { code, stderr } = await runCli([...small, '--json', join(target, 'report.json')], limits);
+    expect(code).toBe(exitCodes.usage);
+    expect(stderr).toContain('[report-not-written]');
+    expect(readdirSync(target)).toEqual([]);
+  });
+
+  test('always reports what ran so far on Ctrl-C, with an exit code of its own', async () => {
+    const { code, stdout } = await runCli(['verify', '--claim', 'F1.embedded', '--runs', '50000000'], {
+      onOutput: (soFar, kill) => {
+        if (soFar.includes('replay')) kill('SIGINT');
+      },
+    });
+    expect(code).toBe(exitCodes.interrupted);
+    expect(stdout).toMatch(/Not complete: \d+ cells/);
+  });
+
+  test('always counts what the time limit cut off as skipped', async () => {
+    const { code, stdout } = await runCli([
+      'verify',
+      '--claim',
+      'F1.embedded',
+      '--runs',
+      '50000000',
+      '--time-limit',
+      '3',
+    ]);
+    expect(stdout).toMatch(/Not complete: \d+ cells/);
+    expect(code).toBe(exitCodes.incomplete);
+  });
+
+  test('ends quietly when its reader goes away', async () => {
+    const { code, stderr } = await runCli(small, { closeStdoutAfter: 10 });
+    expect(code).toBe(exitCodes.closedPipe);
+    expect(stderr).toBe('');
+  });
+});
+
+describe('repro', () => {
+  test('always shows the same input on the three subjects, and ends with 0', async () => {
+    const { code, stdout } = await runCli(['repro', 'F1.embedded', '--seed', '7']);
+    expect(stdout).toMatch(/vulnerable\s+falsified/);
+    expect(stdout).toMatch(/published\s+holds/);
+    expect(stdout).toMatch(/reference\s+holds/);
+    expect(code).toBe(exitCodes.asDeclared);
+  });
+});
+
+describe('subject', () => {
+  const config = { denyCIDRs: [], nat64Prefixes: [], pinPrivateCIDRs: [] };
+  const header = JSON.stringify({ v: 1, decision: 'pin-address', config });
+
+  test.each([
+    ['vulnerable', 'pin'],
+    ['published', 'refuse'],
+    ['reference', 'refuse'],
+  ])('%s always answers its own verdict on a wrapped metadata address', async (name, verdict) => {
+    const input = `${header}\n${JSON.stringify({ id: 'x', input: { address: '64:ff9b::a9fe:a9fe' } })}\n`;
+    const { code, stdout } = await runCli(['subject', name, 'pin-address'], { input });
+    expect(code).toBe(exitCodes.asDeclared);
+    expect(JSON.parse(stdout)).toMatchObject({ id: 'x', output: { verdict } });
+  });
+
+  test('ends with 2 when a line was refused', async () => {
+    const { code, stderr } = await runCli(['subject', 'reference', 'pin-address'], {
+      input: `${header}\nnonsense\n`,
+    });
+    expect(code).toBe(exitCodes.usage);
+    expect(stderr).toContain('line 2: not a JSON object');
+  });
+});
+
+describe('lab doctor', () => {
+  test('always says something about every tier', async () => {
+    const { code, stdout } = await runCli(['lab', 'doctor', '--json']);
+    const { tiers } = JSON.parse(stdout) as { tiers: { tier: string; ready: boolean }[] };
+    expect(tiers.map(({ tier }) => tier)).toEqual(['decision', 'kernel', 'vm', 'apiserver', 'cluster']);
+    expect(tiers[0]?.ready).toBe(true);
+    expect(code).toBe(exitCodes.asDeclared);
+  });
+});
