@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { painter } from '../report/terminal.ts';
+import { addBenchArguments, benchCommand } from './bench-command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { generateCommand } from './generate-command.ts';
 import { doctorCommand } from './lab-command.ts';
@@ -41,6 +42,10 @@ addReproOptions(
 addSubjectArguments(verb('subject', 'one of our subjects answers your own cases, a JSON line each')).action(
   async (name: string, decision: string, flags: { schema?: true }) =>
     exitWith(await subjectCommand(name, decision, flags)),
+);
+
+addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).action(
+  async (names: string[], flags: { json?: true }) => exitWith(await benchCommand(names, flags)),
 );
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(

@@ -1,5 +1,9 @@
 /** Every code that a CodedError carries, what it means and what to do: the source of docs/errors.md. */
 export const errorCodes: Readonly<Record<string, { readonly means: string; readonly remedy: string }>> = {
+  'bad-corpus': {
+    means: 'a file of vectors is not there, not JSON, outside its schema, or names an id twice',
+    remedy: 'mend the file, or make it anew with pnpm generate',
+  },
   'bad-header': {
     means: 'the first line on stdin is no header of the subject protocol, or names another decision',
     remedy: 'begin with {"v":1,"decision":…,"config":…} as docs/decisions.md shows',
@@ -33,6 +37,7 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a mutant’s text is not there exactly once',
     remedy: 'bring the mutant up to date with its file',
   },
+  'unknown-benchmark': { means: 'there is no such benchmark', remedy: 'see pnpm bench --help' },
   'unknown-claim': { means: 'there is no such claim or finding', remedy: 'choose one of docs/claims.md' },
   'unknown-decision': { means: 'there is no such decision', remedy: 'choose one of docs/decisions.md' },
   'unknown-subject': {

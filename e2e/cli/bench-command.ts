@@ -1,0 +1,45 @@
+/** `pnpm bench [name…]`: ours beside a peer, in one run, as ratios. Never part of a test. */
+import type { Command } from 'commander';
+import { type Benchmark, type BenchmarkResult, benchmarks } from '#kvm-lab/bench/benchmarks.ts';
+import { unknownName } from '#properties/matrix/catalogue.ts';
+import { readEnvironment } from '#properties/matrix/environment.ts';
+import { groupDigits, painter, table } from '../report/terminal.ts';
+import { exitCodes, exitCodesHelp } from './exit-codes.ts';
+
+export function addBenchArguments(command: Command): Command {
+  return command
+    .argument('[names...]', `which: ${Object.keys(benchmarks).join(', ')} (default: all)`)
+    .option('--json', 'the figures as JSON on stdout')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  pnpm bench\n  pnpm bench pin-address\n  pnpm --silent bench --json\n${exitCodesHelp}`,
+    );
+}
+
+export async function benchCommand(names: readonly string[], flags: { json?: true }): Promise<number> {
+  const known = Object.keys(benchmarks);
+  for (const name of names) if (!known.includes(name)) throw unknownName('benchmark', name, known);
+  const out = flags.json === true ? process.stderr : process.stdout;
+  const paint = painter(out);
+  const results: BenchmarkResult[] = [];
+  for (const name of names.length === 0 ? known : names) {
+    const benchmark = benchmarks[name as keyof typeof benchmarks] as Benchmark;
+    out.write(`${paint('bold', name)}  ${benchmark.summary}\n`);
+    const result = { name, ...(await benchmark.run()) };
+    results.push(result);
+    out.write(`${resultTable(result)}\n\n`);
+  }
+  if (flags.json === true) {
+    process.stdout.write(`${JSON.stringify({ v: 1, environment: readEnvironment(), results }, null, 2)}\n`);
+  }
+  return exitCodes.asDeclared;
+}
+
+function resultTable({ measurements, notes }: BenchmarkResult): string {
+  const ours = measurements[0]?.perSecond ?? 0;
+  const rows = measurements.map(({ name, perSecond, unit }, index) => {
+    const ratio = index === 0 || perSecond === 0 ? '' : `ours is ${(ours / perSecond).toFixed(1)}×`;
+    return [`  ${name}`, `${groupDigits(Math.round(perSecond))} ${unit}/s`, ratio];
+  });
+  return [table(rows), ...notes.map((note) => `  ${note}`)].join('\n');
+}
