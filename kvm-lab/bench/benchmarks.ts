@@ -1,5 +1,4 @@
 /** The benchmarks, by name. The first measurement of each is ours; the others are peers on the same inputs. */
-import { dnsMessages } from './dns-messages.ts';
 import { pinAddressBenchmark } from './pin-address.ts';
 import { propertiesBenchmark } from './properties.ts';
 
@@ -25,6 +24,5 @@ export interface BenchmarkResult {
 
 export const benchmarks = {
   'pin-address': pinAddressBenchmark,
-  'dns-messages': dnsMessages,
   properties: propertiesBenchmark,
 } as const satisfies Record<string, Benchmark>;

@@ -1,0 +1,75 @@
+/**
+ * The allow entries of a template: `[tcp|udp://]host:port`, `[tcp|udp://]*.host:port`, `[tcp|udp://]CIDR:port`. Names match by
+ * labels; `*.x.test` is one or more labels under `x.test`, not itself.
+ */
+import { CodedError } from '#reference/base/coded-error.ts';
+import { parseAddress } from '../pin-address/ip-address.ts';
+import { nameKey, parseHostName, type WireName } from './name.ts';
+
+export interface AllowedPort {
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+  /** The entry as written. */
+  readonly entry: string;
+}
+
+export interface Allowlist {
+  /** What the name may be reached on; empty when it is not allowlisted. */
+  portsOf(name: WireName): readonly AllowedPort[];
+}
+
+const remedy =
+  'write [tcp|udp://]host:port, [tcp|udp://]*.host:port or [tcp|udp://]CIDR:port, for example *.example.com:443';
+
+/** @throws CodedError `bad-allow-entry`, naming the entry */
+export function compileAllowlist(entries: readonly string[]): Allowlist {
+  const exact = new Map<string, AllowedPort[]>();
+  const below = new Map<string, AllowedPort[]>();
+  for (const entry of entries) {
+    const parsed = parseEntry(entry);
+    if (parsed === null) continue;
+    const { name, wildcard, port } = parsed;
+    const map = wildcard ? below : exact;
+    const ports = map.get(nameKey(name)) ?? [];
+    if (!ports.some((known) => known.port === port.port && known.protocol === port.protocol))
+      ports.push(port);
+    map.set(nameKey(name), ports);
+  }
+  return {
+    portsOf(name) {
+      const found = exact.get(nameKey(name)) ?? [];
+      if (below.size === 0) return found;
+      const all = [...found];
+      for (let at = (name[0] as number) + 1; at < name.length - 1; at += (name[at] as number) + 1) {
+        all.push(...(below.get(nameKey(name, at)) ?? []));
+      }
+      return all.filter((port, index) => all.findIndex((other) => samePort(port, other)) === index);
+    },
+  };
+}
+
+function samePort(a: AllowedPort, b: AllowedPort): boolean {
+  return a.port === b.port && a.protocol === b.protocol;
+}
+
+interface ParsedEntry {
+  readonly name: WireName;
+  readonly wildcard: boolean;
+  readonly port: AllowedPort;
+}
+
+/** Null for an entry with an address or CIDR: those are for the datapath, no name resolves to them. */
+function parseEntry(entry: string): ParsedEntry | null {
+  const refuse = (what: string) =>
+    new CodedError('bad-allow-entry', `allow: ${JSON.stringify(entry.slice(0, 300))}: ${what}`, remedy);
+  const [, scheme = 'tcp', rest = ''] = /^(?:(tcp|udp):\/\/)?(.*)$/s.exec(entry) ?? [];
+  const [, host = '', digits = ''] = /^(.+):(\d{1,5})$/s.exec(rest) ?? [];
+  const port = Number(digits);
+  if (host === '' || port < 1 || port > 65_535) throw refuse('it has no port from 1 to 65535');
+  const address = host.replace(/^\[(.*)\]$/, '$1').split('/')[0] ?? '';
+  if (parseAddress(address) !== null) return null;
+  const wildcard = host.startsWith('*.');
+  const name = parseHostName(wildcard ? host.slice(2) : host);
+  if (name === null) throw refuse('its host is neither a name of letters, digits, - and _, nor a CIDR');
+  return { name, wildcard, port: { protocol: scheme === 'udp' ? 'udp' : 'tcp', port, entry } };
+}

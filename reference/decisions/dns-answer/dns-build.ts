@@ -1,0 +1,197 @@
+/**
+ * dns-build: from an accepted reply, the pins to make and then the guest's answer, built from scratch. An address is in the answer
+ * if and only if it is pinned.
+ */
+import type { AllowedPort } from './allowlist.ts';
+import { type DnsPolicy, type Transport, udpPayloadOctets } from './dns-policy.ts';
+import { emptyAnswer } from './dns-query.ts';
+import { sameName } from './name.ts';
+import {
+  classIn,
+  flag,
+  headerOctets,
+  type Message,
+  MessageWriter,
+  type ResourceRecord,
+  rcode,
+  rcodeOf,
+  type,
+  u16,
+} from './wire.ts';
+
+/** An address to pin: where its octets stand in the reply, and how long the pin lives. */
+export interface PlannedAddress {
+  readonly offset: number;
+  readonly length: 4 | 16;
+}
+
+export interface AnswerPlan {
+  /** The answer when nothing has to be pinned: NXDOMAIN, NODATA, truncated, SERVFAIL; else null. */
+  readonly final: Uint8Array | null;
+  readonly addresses: readonly PlannedAddress[];
+  /** Each address is pinned for each of these. */
+  readonly ports: readonly AllowedPort[];
+  /** Life of the pins: the least TTL of record and chain, within floor and ceiling. */
+  readonly pinTtlSeconds: number;
+  /** The least TTL of chain and records, as received. */
+  readonly recordTtlSeconds: number;
+  /** CNAME records from QNAME to the owner of the addresses. */
+  readonly chain: readonly ResourceRecord[];
+  readonly refused: readonly { readonly offset: number; readonly length: 4 | 16; readonly rule: string }[];
+  readonly rule: string;
+}
+
+const maxChainRecords = 16;
+const nothing = {
+  addresses: [],
+  ports: [],
+  pinTtlSeconds: 0,
+  recordTtlSeconds: 0,
+  chain: [],
+  refused: [],
+} as const;
+
+/** The pins that the reply calls for. `guest` is the guest's message, which dns-query forwarded. Total. */
+export function planAnswer(
+  policy: DnsPolicy,
+  guest: Message,
+  reply: Message,
+  transport: Transport,
+): AnswerPlan {
+  const end = (code: number, rule: string): AnswerPlan => ({
+    ...nothing,
+    final: emptyAnswer(guest.bytes, guest, code),
+    rule,
+  });
+  const code = rcodeOf(reply.bytes);
+  if (code === rcode.nxDomain) return end(rcode.nxDomain, 'NXDOMAIN');
+  if (code !== rcode.noError) return end(rcode.servFail, `RCODE ${code}`);
+  if (!sameName(guest.question.name, reply.question.name)) return end(rcode.servFail, 'another question');
+  const ports = policy.allowlist.portsOf(guest.question.name);
+  if (ports.length === 0) return end(rcode.refused, 'name is not allowlisted');
+  const chain = walkChain(guest, reply);
+  if (chain === null) return end(rcode.servFail, `CNAME chain loops or exceeds ${maxChainRecords} records`);
+  const owner = chain.at(-1)?.target ?? guest.question.name;
+  const wanted = guest.question.type;
+  const length = wanted === type.a ? 4 : 16;
+  let recordTtlSeconds = Number.MAX_SAFE_INTEGER;
+  for (const record of chain) recordTtlSeconds = Math.min(recordTtlSeconds, record.ttlSeconds);
+  const addresses: PlannedAddress[] = [];
+  const refused: AnswerPlan['refused'][number][] = [];
+  for (const record of reply.answers) {
+    if (record.type !== wanted || record.class !== classIn || !sameName(record.name, owner)) continue;
+    if (addresses.length >= policy.maxPinsPerAnswer) break;
+    const offset = record.dataOffset;
+    if (addresses.some((known) => sameOctets(reply.bytes, known.offset, offset, length))) continue;
+    const { pin, family, rule } = policy.addresses.decide(reply.bytes, offset, length);
+    // What is pinned as IPv4 cannot be answered as AAAA: the guest would connect to something that is not pinned.
+    if (!pin || (family === 'ipv4') !== (length === 4)) {
+      refused.push({ offset, length, rule: pin ? 'IPv4-mapped address in an AAAA record' : rule });
+      continue;
+    }
+    recordTtlSeconds = Math.min(recordTtlSeconds, record.ttlSeconds);
+    addresses.push({ offset, length });
+  }
+  if (addresses.length === 0) {
+    const rule = refused.length === 0 ? 'NODATA' : 'NODATA: every address is refused';
+    return { ...end(rcode.noError, rule), refused };
+  }
+  if (transport === 'udp' && answerOctets(guest, chain, addresses) > udpLimit(guest)) {
+    // Nothing is pinned for an answer that the guest has to ask again over TCP.
+    return {
+      ...nothing,
+      refused,
+      final: emptyAnswer(guest.bytes, guest, rcode.noError, true),
+      rule: 'TC: too large for UDP',
+    };
+  }
+  const pinTtlSeconds = Math.min(
+    Math.max(recordTtlSeconds, policy.ttlFloorSeconds),
+    policy.ttlCeilingSeconds,
+  );
+  return {
+    final: null,
+    addresses,
+    ports,
+    pinTtlSeconds,
+    recordTtlSeconds,
+    chain,
+    refused,
+    rule: 'pin and answer',
+  };
+}
+
+/** CNAME records from QNAME on, in order; null when they loop or are too many. */
+function walkChain(guest: Message, reply: Message): ResourceRecord[] | null {
+  const chain: ResourceRecord[] = [];
+  let owner = guest.question.name;
+  for (;;) {
+    const next = reply.answers.find(
+      (record) => record.type === type.cname && record.class === classIn && sameName(record.name, owner),
+    );
+    if (next === undefined || next.target === null) return chain;
+    if (chain.length >= maxChainRecords || chain.includes(next)) return null;
+    chain.push(next);
+    owner = next.target;
+  }
+}
+
+function sameOctets(bytes: Uint8Array, a: number, b: number, length: number): boolean {
+  for (let at = 0; at < length; at++) if (bytes[a + at] !== bytes[b + at]) return false;
+  return true;
+}
+
+function udpLimit(guest: Message): number {
+  return Math.min(Math.max(guest.ednsPayloadOctets ?? 512, 512), udpPayloadOctets);
+}
+
+function answerOctets(
+  guest: Message,
+  chain: readonly ResourceRecord[],
+  addresses: readonly PlannedAddress[],
+): number {
+  const names = chain.reduce((sum, { target }) => sum + 12 + (target?.length ?? 0), 0);
+  const records = addresses.reduce((sum, { length }) => sum + 12 + length, 0);
+  return guest.question.end + names + records + (guest.ednsPayloadOctets === null ? 0 : 11);
+}
+
+/**
+ * The answer once every pin is made.
+ * @param remainingSeconds least remaining life of all pins of the plan; null when a pin failed
+ */
+export function buildAnswer(
+  guest: Message,
+  reply: Message,
+  plan: AnswerPlan,
+  remainingSeconds: number | null,
+): Uint8Array {
+  if (plan.final !== null) return plan.final;
+  if (remainingSeconds === null) return emptyAnswer(guest.bytes, guest, rcode.servFail);
+  const ttl = Math.min(plan.recordTtlSeconds, Math.floor(remainingSeconds));
+  const writer = new MessageWriter(answerOctets(guest, plan.chain, plan.addresses));
+  const edns = guest.ednsPayloadOctets !== null;
+  const flags = flag.response | (u16(guest.bytes, 2) & flag.recursionDesired) | flag.recursionAvailable;
+  writer.header(u16(guest.bytes, 0), flags, 1, plan.chain.length + plan.addresses.length, edns ? 1 : 0);
+  writer.copy(guest.bytes, headerOctets, guest.question.end);
+  // Owners are pointers: to the question, then to the target of the record before.
+  let owner = headerOctets;
+  const fixed = (recordType: number, dataLength: number) => {
+    writer.u16(0xc000 | owner);
+    writer.u16(recordType);
+    writer.u16(classIn);
+    writer.u32(ttl);
+    writer.u16(dataLength);
+  };
+  for (const { target } of plan.chain) {
+    if (target === null) continue;
+    fixed(type.cname, target.length);
+    owner = writer.at;
+    writer.copy(target, 0, target.length);
+  }
+  for (const { offset, length } of plan.addresses) {
+    fixed(length === 4 ? type.a : type.aaaa, length);
+    writer.copy(reply.bytes, offset, offset + length);
+  }
+  if (edns) writer.opt(udpPayloadOctets);
+  return writer.finish();
+}

@@ -1,0 +1,95 @@
+/**
+ * Domain names as the wire has them: label after label, lower-cased (RFC 1035 section 2.3.3, RFC 4343). Names are compared as
+ * bytes, so that a dot inside a label is never a boundary.
+ */
+
+/** Uncompressed wire form, ASCII letters lower-cased, the root's zero octet included; at most 255 octets. */
+export type WireName = Uint8Array;
+
+const maxNameOctets = 255;
+const maxLabelOctets = 63;
+const headerOctets = 12;
+
+export interface NameAt {
+  readonly name: WireName;
+  /** Offset of the octet after the name where it stands, compressed or not. */
+  readonly end: number;
+}
+
+const scratch = new Uint8Array(maxNameOctets);
+
+/**
+ * Reads the name at `offset`. A pointer goes strictly backwards, never into the header, so that no loop is possible.
+ * Null when it is malformed: a label type that is none, too long, cut off, or a pointer forwards.
+ */
+export function readName(message: Uint8Array, offset: number): NameAt | null {
+  let at = offset;
+  let end = -1;
+  let lowest = offset;
+  let length = 0;
+  for (;;) {
+    const octet = message[at];
+    if (octet === undefined) return null;
+    if (octet >= 0xc0) {
+      const target = ((octet & 0x3f) << 8) | (message[at + 1] ?? 0);
+      if (at + 1 >= message.length || target >= lowest || target < headerOctets) return null;
+      if (end === -1) end = at + 2;
+      lowest = target;
+      at = target;
+      continue;
+    }
+    if (octet > maxLabelOctets || length + octet + 1 > maxNameOctets) return null;
+    scratch[length] = octet;
+    if (octet === 0) return { name: scratch.slice(0, length + 1), end: end === -1 ? at + 1 : end };
+    if (at + octet >= message.length) return null;
+    for (let index = 1; index <= octet; index++) {
+      const letter = message[at + index] as number;
+      scratch[length + index] = letter >= 0x41 && letter <= 0x5a ? letter | 0x20 : letter;
+    }
+    length += octet + 1;
+    at += octet + 1;
+  }
+}
+
+export function sameName(a: WireName, b: WireName): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
+}
+
+/** Letters, digits, hyphen and underscore only, at least one label (RFC 952, RFC 1123; `_` as in RFC 8552). */
+export function isHostName(name: WireName): boolean {
+  if (name.length < 2) return false;
+  for (let at = 0; name[at] !== 0; at += (name[at] as number) + 1) {
+    const length = name[at] as number;
+    for (let index = at + 1; index <= at + length; index++) {
+      const letter = name[index] as number;
+      const fine =
+        (letter >= 0x61 && letter <= 0x7a) ||
+        (letter >= 0x30 && letter <= 0x39) ||
+        letter === 0x2d ||
+        letter === 0x5f;
+      if (!fine) return false;
+    }
+  }
+  return true;
+}
+
+/** A key for maps: one character an octet, length octets included, from `offset` to the root. */
+export function nameKey(name: WireName, offset = 0): string {
+  let key = '';
+  for (let at = offset; at < name.length; at++) key += String.fromCharCode(name[at] as number);
+  return key;
+}
+
+/** The wire form of a host name in text, or null when it is none. */
+export function parseHostName(text: string): WireName | null {
+  const labels = text.toLowerCase().replace(/\.$/, '').split('.');
+  const octets: number[] = [];
+  for (const label of labels) {
+    if (!/^[a-z0-9_-]{1,63}$/.test(label)) return null;
+    octets.push(label.length, ...Array.from(label, (letter) => letter.charCodeAt(0)));
+  }
+  return octets.length + 1 > maxNameOctets ? null : Uint8Array.from([...octets, 0]);
+}

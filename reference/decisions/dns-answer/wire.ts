@@ -1,0 +1,214 @@
+/**
+ * The strict wire codec of the trust boundary (RFC 1035 section 4): a message is read whole or not at all. Bounded work, no
+ * exceptions; what the counts say is what is there, and nothing after it.
+ */
+import { readName, type WireName } from './name.ts';
+
+export const headerOctets = 12;
+export const type = { a: 1, cname: 5, aaaa: 28, opt: 41 } as const;
+export const classIn = 1;
+export const rcode = { noError: 0, formErr: 1, servFail: 2, nxDomain: 3, notImp: 4, refused: 5 } as const;
+export const flag = {
+  response: 0x8000,
+  truncated: 0x0200,
+  recursionDesired: 0x0100,
+  recursionAvailable: 0x0080,
+} as const;
+
+export interface Question {
+  readonly name: WireName;
+  readonly type: number;
+  readonly class: number;
+  /** Offset of the octet after the question. */
+  readonly end: number;
+}
+
+export interface ResourceRecord {
+  readonly name: WireName;
+  readonly type: number;
+  readonly class: number;
+  /** Seconds; with the top bit set it is zero (RFC 2181 section 8). */
+  readonly ttlSeconds: number;
+  readonly dataOffset: number;
+  readonly dataLength: number;
+  /** Only of a CNAME. */
+  readonly target: WireName | null;
+}
+
+export interface Message {
+  readonly bytes: Uint8Array;
+  readonly question: Question;
+  readonly answers: readonly ResourceRecord[];
+  /** UDP payload size that an OPT record offers (RFC 6891), or null without one. */
+  readonly ednsPayloadOctets: number | null;
+}
+
+export function u16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+}
+
+export function opcodeOf(bytes: Uint8Array): number {
+  return ((bytes[2] as number) >> 3) & 15;
+}
+
+export function rcodeOf(bytes: Uint8Array): number {
+  return (bytes[3] as number) & 15;
+}
+
+/** Names that were read before, by offset: most owners are a pointer to one of them. */
+class NameCache {
+  readonly #offsets: number[] = [];
+  readonly #names: WireName[] = [];
+  end = 0;
+
+  read(bytes: Uint8Array, offset: number): WireName | null {
+    const first = bytes[offset] as number;
+    if (first >= 0xc0 && offset + 1 < bytes.length) {
+      const target = ((first & 0x3f) << 8) | (bytes[offset + 1] as number);
+      const known = target < offset ? this.#offsets.indexOf(target) : -1;
+      if (known !== -1) {
+        this.end = offset + 2;
+        return this.#names[known] as WireName;
+      }
+    }
+    const found = readName(bytes, offset);
+    if (found === null) return null;
+    this.end = found.end;
+    // Owners and targets beyond a few are rare; the cache stays small so that a look-up stays cheap.
+    if (this.#offsets.length < 16) {
+      this.#offsets.push(offset);
+      this.#names.push(found.name);
+    }
+    return found.name;
+  }
+}
+
+/** Reads a message with exactly one question. Null when anything in it is malformed. */
+export function readMessage(bytes: Uint8Array): Message | null {
+  if (bytes.length < headerOctets || bytes.length > 65_535 || u16(bytes, 4) !== 1) return null;
+  const names = new NameCache();
+  const question = readQuestion(bytes, names);
+  if (question === null) return null;
+  const reader = new RecordReader(bytes, question.end, names);
+  const answers = reader.section(u16(bytes, 6));
+  const authority = reader.section(u16(bytes, 8));
+  const additional = reader.section(u16(bytes, 10));
+  if (answers === null || authority === null || additional === null || reader.at !== bytes.length)
+    return null;
+  let ednsPayloadOctets: number | null = null;
+  for (const record of additional) {
+    if (record.type !== type.opt) continue;
+    // RFC 6891 section 6.1.1: at most one OPT, owned by the root.
+    if (ednsPayloadOctets !== null || record.name.length !== 1) return null;
+    ednsPayloadOctets = record.class;
+  }
+  return { bytes, question, answers, ednsPayloadOctets };
+}
+
+function readQuestion(bytes: Uint8Array, names: NameCache): Question | null {
+  const name = names.read(bytes, headerOctets);
+  if (name === null || names.end + 4 > bytes.length) return null;
+  return { name, type: u16(bytes, names.end), class: u16(bytes, names.end + 2), end: names.end + 4 };
+}
+
+class RecordReader {
+  at: number;
+  readonly #bytes: Uint8Array;
+  readonly #names: NameCache;
+
+  constructor(bytes: Uint8Array, at: number, names: NameCache) {
+    this.#bytes = bytes;
+    this.at = at;
+    this.#names = names;
+  }
+
+  section(count: number): ResourceRecord[] | null {
+    const records: ResourceRecord[] = [];
+    for (let index = 0; index < count; index++) {
+      const record = this.#record();
+      if (record === null) return null;
+      records.push(record);
+    }
+    return records;
+  }
+
+  #record(): ResourceRecord | null {
+    const bytes = this.#bytes;
+    if (this.at >= bytes.length) return null;
+    const name = this.#names.read(bytes, this.at);
+    const fixed = this.#names.end;
+    if (name === null || fixed + 10 > bytes.length) return null;
+    const dataOffset = fixed + 10;
+    const dataLength = u16(bytes, fixed + 8);
+    if (dataOffset + dataLength > bytes.length) return null;
+    const recordType = u16(bytes, fixed);
+    const recordClass = u16(bytes, fixed + 2);
+    let target: WireName | null = null;
+    if (recordType === type.cname) {
+      target = this.#names.read(bytes, dataOffset);
+      if (target === null || this.#names.end !== dataOffset + dataLength) return null;
+    } else if (recordClass === classIn) {
+      if (recordType === type.a && dataLength !== 4) return null;
+      if (recordType === type.aaaa && dataLength !== 16) return null;
+    }
+    this.at = dataOffset + dataLength;
+    const high = bytes[fixed + 4] as number;
+    const ttlSeconds =
+      high >= 0x80 ? 0 : (high << 24) | ((bytes[fixed + 5] as number) << 16) | u16(bytes, fixed + 6);
+    return { name, type: recordType, class: recordClass, ttlSeconds, dataOffset, dataLength, target };
+  }
+}
+
+/** Writes a message into a buffer that is used once. */
+export class MessageWriter {
+  readonly #bytes: Uint8Array;
+  at = 0;
+
+  constructor(octets: number) {
+    this.#bytes = new Uint8Array(octets);
+  }
+
+  u8(value: number): void {
+    this.#bytes[this.at] = value;
+    this.at += 1;
+  }
+
+  u16(value: number): void {
+    this.#bytes[this.at] = value >> 8;
+    this.#bytes[this.at + 1] = value;
+    this.at += 2;
+  }
+
+  u32(value: number): void {
+    this.u16(value >>> 16);
+    this.u16(value & 0xffff);
+  }
+
+  copy(from: Uint8Array, start: number, end: number): void {
+    for (let index = start; index < end; index++)
+      this.#bytes[this.at + index - start] = from[index] as number;
+    this.at += end - start;
+  }
+
+  header(id: number, flags: number, questions: number, answers: number, additional: number): void {
+    this.u16(id);
+    this.u16(flags);
+    this.u16(questions);
+    this.u16(answers);
+    this.u16(0);
+    this.u16(additional);
+  }
+
+  /** An OPT record without options (RFC 6891 section 6.1.2). */
+  opt(payloadOctets: number): void {
+    this.u8(0);
+    this.u16(type.opt);
+    this.u16(payloadOctets);
+    this.u32(0);
+    this.u16(0);
+  }
+
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.at);
+  }
+}
