@@ -1,0 +1,141 @@
+/** F1.malformed: what is not a message does nothing. */
+import * as fc from 'fast-check';
+import { addressRecord, addressType, allowedName, cname, dnsConfig } from '../../arbitraries/dns.ts';
+import {
+  encodeMessage,
+  hexOf,
+  type Labels,
+  query,
+  replyTo,
+  textOfLabels,
+  typeName,
+  types,
+} from '../../models/dns-message.ts';
+import { pinEverything, runSession, type SessionScript } from '../../models/dns-session.ts';
+import { readStrictly } from '../../oracles/dns/strict-reader.ts';
+import { defineClaim } from '../claim.ts';
+import { describeSession, fixedRandomness, honestExchangeWorks } from '../dns-claim.ts';
+
+/** How a message is bent after it was written. */
+type Damage =
+  | { readonly how: 'cut'; readonly octets: number }
+  | { readonly how: 'set'; readonly at: number; readonly octet: number }
+  | { readonly how: 'point'; readonly at: number; readonly target: number }
+  | { readonly how: 'count'; readonly word: number; readonly value: number }
+  | { readonly how: 'append'; readonly octets: readonly number[] }
+  /** The address of the reply has so many octets, and RDLENGTH says so. */
+  | { readonly how: 'resize'; readonly octets: number };
+
+interface MalformedCase {
+  readonly side: 'guest' | 'upstream';
+  readonly name: Labels;
+  readonly type: number;
+  readonly damage: readonly Damage[];
+}
+
+function bend(octets: readonly number[], damage: readonly Damage[]): number[] {
+  let bent = [...octets];
+  for (const one of damage) {
+    const place = 'at' in one ? 12 + (one.at % Math.max(1, bent.length - 12)) : 0;
+    if (one.how === 'cut') bent = bent.slice(0, Math.max(0, bent.length - 1 - (one.octets % bent.length)));
+    if (one.how === 'set') bent[place] = one.octet;
+    if (one.how === 'point') bent.splice(place, 2, 0xc0 | (one.target >> 8), one.target & 255);
+    if (one.how === 'count') bent.splice(4 + 2 * one.word, 2, one.value >> 8, one.value & 255);
+    if (one.how === 'append') bent = [...bent, ...one.octets];
+    if (bent.length === 0) break;
+  }
+  return bent;
+}
+
+const alias: Labels = ['alias', 'cdn', 'net'];
+
+const publicAddress = {
+  [types.a]: [93, 184, 216, 34],
+  [types.aaaa]: [0x26, 6, 0x28, 0, 2, 0x20, 0, 1, 2, 0x48, 0x18, 0x93, 0x25, 0xc8, 0x19, 0x46],
+};
+
+function replyOctets(sent: string, { name, type, damage }: MalformedCase): number[] {
+  const whole = publicAddress[type === types.a ? types.a : types.aaaa];
+  const size = damage.reduce((octets, one) => (one.how === 'resize' ? one.octets : octets), whole.length);
+  const address = Array.from({ length: size }, (_, index) => whole[index] ?? 1);
+  return bend(
+    encodeMessage(replyTo(sent, [cname(name, alias), addressRecord(alias, type, address)])),
+    damage,
+  );
+}
+
+function scriptOf(input: MalformedCase): SessionScript {
+  const { side, name, type, damage } = input;
+  const plain = encodeMessage(query(name, type));
+  return {
+    config: dnsConfig,
+    message: hexOf(side === 'guest' ? bend(plain, damage) : plain),
+    transport: 'udp',
+    random: fixedRandomness,
+    upstream: (sent) => [
+      { hex: hexOf(replyOctets(sent, side === 'guest' ? { ...input, damage: [] } : input)) },
+    ],
+    pin: pinEverything,
+  };
+}
+
+const octet = fc.integer({ min: 0, max: 255 });
+const damageArbitrary: fc.Arbitrary<Damage> = fc.oneof(
+  fc.nat({ max: 120 }).map((octets): Damage => ({ how: 'cut', octets })),
+  fc
+    .tuple(fc.nat({ max: 120 }), fc.oneof(octet, fc.constantFrom(0, 63, 64, 128, 191, 192, 255)))
+    .map(([at, value]): Damage => ({ how: 'set', at, octet: value })),
+  fc
+    .tuple(fc.nat({ max: 120 }), fc.oneof(fc.nat({ max: 140 }), fc.constantFrom(12, 0, 11, 0x3fff)))
+    .map(([at, target]): Damage => ({ how: 'point', at, target })),
+  fc
+    .tuple(fc.nat({ max: 3 }), fc.constantFrom(0, 1, 2, 3, 255, 65_535))
+    .map(([word, value]): Damage => ({ how: 'count', word, value })),
+  fc.constantFrom(5, 8, 15, 17, 32).map((octets): Damage => ({ how: 'resize', octets })),
+  fc.array(octet, { minLength: 1, maxLength: 4 }).map((octets): Damage => ({ how: 'append', octets })),
+);
+
+export const claim = defineClaim<MalformedCase>({
+  id: 'F1.malformed',
+  statement: 'A malformed message gets FORMERR or silence, bounded work, never a pin.',
+  source: 'RFC 1035 sections 4.1, 4.1.4, RFC 9267',
+  blindSpot: 'work is bounded by the deadline of a case here; a bound in time is measured at tier kernel',
+  decisions: ['dns-query', 'dns-reply', 'dns-build'],
+  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  arbitrary: () =>
+    fc.record({
+      side: fc.constantFrom('guest' as const, 'upstream' as const),
+      name: allowedName,
+      type: addressType,
+      damage: fc.array(damageArbitrary, { minLength: 1, maxLength: 2 }),
+    }),
+  control: honestExchangeWorks,
+  judge(subject, input) {
+    const script = scriptOf(input);
+    const session = runSession(subject, script);
+    const violation = (observed: string, required: string) => ({
+      observed,
+      observedRule: session.rule,
+      required,
+      requiredRule: 'the message is malformed, RFC 1035 section 4.1',
+    });
+    if (input.side === 'guest') {
+      const message = Buffer.from(script.message, 'hex');
+      if (readStrictly(message) !== null) return null;
+      if (session.upstreamQuery !== null) return violation('forwarded', 'FORMERR or silence');
+      const code = session.answer === null ? null : Number.parseInt(session.answer.slice(6, 8), 16) & 15;
+      // Another opcode is answered NOTIMP before the rest is read.
+      return code === null || code === 1 || (code === 4 && ((message[2] ?? 0) & 0x78) !== 0)
+        ? null
+        : violation(`RCODE ${code}`, 'FORMERR or silence');
+    }
+    const sent = session.upstreamQuery;
+    if (sent === null || session.pins.length === 0) return null;
+    if (readStrictly(Uint8Array.from(replyOctets(sent, input))) !== null) return null;
+    return violation(`pins ${session.pins[0]?.address}`, 'no pin');
+  },
+  notation: ({ side, name, type, damage }) =>
+    `${side === 'guest' ? "the guest's query" : 'the reply to'} ${textOfLabels(name)} ${typeName(type)}, ` +
+    damage.map((one) => JSON.stringify(one)).join(' then '),
+  observe: (subject, input) => describeSession(runSession(subject, scriptOf(input))),
+});

@@ -1,0 +1,37 @@
+/** What a guest gets out of an answer, by npm's dns-packet: a decoder that nobody here wrote. */
+import * as dnsPacket from 'dns-packet';
+
+export interface DecodedAnswer {
+  readonly rcode: string;
+  readonly truncated: boolean;
+  /** Addresses of A and AAAA records in ANSWER, with their TTL. */
+  readonly addresses: readonly { readonly address: string; readonly ttl: number }[];
+  /** Record types in ANSWER other than CNAME, A and AAAA, and everything but OPT in the other sections. */
+  readonly foreign: readonly string[];
+}
+
+/** null when dns-packet cannot read the message at all. */
+export function decodeAnswer(hex: string): DecodedAnswer | null {
+  let packet: dnsPacket.DecodedPacket;
+  try {
+    packet = dnsPacket.decode(Buffer.from(hex, 'hex'));
+  } catch (error) {
+    // dns-packet throws plain errors on what it cannot read: that is its verdict.
+    if (error instanceof Error) return null;
+    throw error;
+  }
+  const answers = packet.answers ?? [];
+  const addresses = answers.flatMap((record) =>
+    record.type === 'A' || record.type === 'AAAA' ? [{ address: record.data, ttl: record.ttl ?? 0 }] : [],
+  );
+  const allowed = ['A', 'AAAA', 'CNAME'];
+  const foreign = [
+    ...answers.filter(({ type }) => !allowed.includes(type)).map(({ type }) => `ANSWER ${type}`),
+    ...(packet.authorities ?? []).map(({ type }) => `AUTHORITY ${type}`),
+    ...(packet.additionals ?? [])
+      .filter(({ type }) => type !== 'OPT')
+      .map(({ type }) => `ADDITIONAL ${type}`),
+  ];
+  const rcode = (packet as { rcode?: string }).rcode ?? 'NOERROR';
+  return { rcode, truncated: packet.flag_tc === true, addresses, foreign };
+}

@@ -1,0 +1,125 @@
+/**
+ * A second, independent reading of a DNS message: strict like a validator (RFC 1035 section 4.1), written over a cursor of offsets
+ * instead of the code that it judges. null means malformed.
+ */
+
+export interface ReadRecord {
+  /** Labels in latin1, lower-cased. */
+  readonly owner: readonly string[];
+  readonly type: number;
+  readonly class: number;
+  readonly ttl: number;
+  readonly data: readonly number[];
+  /** Of a CNAME. */
+  readonly target: readonly string[] | null;
+}
+
+export interface ReadMessage {
+  readonly id: number;
+  readonly flags: number;
+  readonly questions: readonly {
+    readonly name: readonly string[];
+    readonly type: number;
+    readonly class: number;
+  }[];
+  readonly sections: readonly (readonly ReadRecord[])[];
+}
+
+class Malformed extends Error {}
+
+export function readStrictly(octets: Uint8Array): ReadMessage | null {
+  try {
+    return new Reader(octets).message();
+  } catch (error) {
+    if (error instanceof Malformed) return null;
+    throw error;
+  }
+}
+
+class Reader {
+  readonly #octets: Uint8Array;
+  #at = 0;
+
+  constructor(octets: Uint8Array) {
+    this.#octets = octets;
+  }
+
+  message(): ReadMessage {
+    const id = this.#word();
+    const flags = this.#word();
+    const counts = [this.#word(), this.#word(), this.#word(), this.#word()];
+    const questions = Array.from({ length: counts[0] ?? 0 }, () => ({
+      name: this.#name(),
+      type: this.#word(),
+      class: this.#word(),
+    }));
+    const sections = counts.slice(1).map((count) => Array.from({ length: count }, () => this.#record()));
+    if (this.#at !== this.#octets.length) throw new Malformed('octets after the last record');
+    return { id, flags, questions, sections };
+  }
+
+  #octet(): number {
+    const octet = this.#octets[this.#at];
+    if (octet === undefined) throw new Malformed('cut off');
+    this.#at += 1;
+    return octet;
+  }
+
+  #word(): number {
+    return this.#octet() * 256 + this.#octet();
+  }
+
+  #record(): ReadRecord {
+    const owner = this.#name();
+    const type = this.#word();
+    const recordClass = this.#word();
+    const ttl = this.#word() * 65_536 + this.#word();
+    const length = this.#word();
+    const start = this.#at;
+    if (start + length > this.#octets.length) throw new Malformed('data beyond the end');
+    const target = type === 5 ? this.#name() : null;
+    if (target !== null && this.#at !== start + length) throw new Malformed('CNAME data is not one name');
+    if (recordClass === 1 && ((type === 1 && length !== 4) || (type === 28 && length !== 16))) {
+      throw new Malformed('an address of another length');
+    }
+    this.#at = start + length;
+    return {
+      owner,
+      type,
+      class: recordClass,
+      ttl,
+      data: [...this.#octets.slice(start, start + length)],
+      target,
+    };
+  }
+
+  /** Labels from here on; a pointer leads to a place before the name it stands in. */
+  #name(): string[] {
+    const labels: string[] = [];
+    let size = 1;
+    let bound = this.#at;
+    let back: number | null = null;
+    for (;;) {
+      const length = this.#octet();
+      if (length === 0) break;
+      if (length >= 192) {
+        const target = (length - 192) * 256 + this.#octet();
+        back ??= this.#at;
+        if (target >= bound || target < 12) throw new Malformed('pointer does not go back');
+        bound = target;
+        this.#at = target;
+        continue;
+      }
+      if (length > 63) throw new Malformed('label type that is none');
+      size += length + 1;
+      if (size > 255) throw new Malformed('name over 255 octets');
+      labels.push(
+        Array.from({ length }, () => String.fromCharCode(this.#octet()))
+          .join('')
+          .toLowerCase(),
+      );
+    }
+    if (back !== null) this.#at = back;
+    return labels;
+  }
+}
