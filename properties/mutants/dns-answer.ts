@@ -155,14 +155,6 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F1.labels',
   },
   {
-    id: 'case-sensitive-labels',
-    mistake: 'upper-case letters in a label match nothing',
-    file: name,
-    find: 'letter >= 0x41 && letter <= 0x5a ? letter | 0x20 : letter',
-    replace: 'letter',
-    killedBy: 'F1.labels',
-  },
-  {
     id: 'foreign-types-forwarded',
     mistake: 'every type of an allowlisted name goes upstream',
     file: query,

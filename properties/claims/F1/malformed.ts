@@ -3,8 +3,10 @@ import * as fc from 'fast-check';
 import { addressRecord, addressType, allowedName, cname, dnsConfig } from '../../arbitraries/dns.ts';
 import {
   encodeMessage,
+  encodeName,
   hexOf,
   type Labels,
+  type ModelMessage,
   query,
   replyTo,
   textOfLabels,
@@ -24,7 +26,9 @@ type Damage =
   | { readonly how: 'count'; readonly word: number; readonly value: number }
   | { readonly how: 'append'; readonly octets: readonly number[] }
   /** The address of the reply has so many octets, and RDLENGTH says so. */
-  | { readonly how: 'resize'; readonly octets: number };
+  | { readonly how: 'resize'; readonly octets: number }
+  /** The CNAME's target is a pointer to the next record, or into the header. */
+  | { readonly how: 'alias'; readonly to: 'next record' | 'header' };
 
 interface MalformedCase {
   readonly side: 'guest' | 'upstream';
@@ -58,10 +62,23 @@ function replyOctets(sent: string, { name, type, damage }: MalformedCase): numbe
   const whole = publicAddress[type === types.a ? types.a : types.aaaa];
   const size = damage.reduce((octets, one) => (one.how === 'resize' ? one.octets : octets), whole.length);
   const address = Array.from({ length: size }, (_, index) => whole[index] ?? 1);
-  return bend(
-    encodeMessage(replyTo(sent, [cname(name, alias), addressRecord(alias, type, address)])),
-    damage,
-  );
+  const pointer = damage.find((one) => one.how === 'alias');
+  if (pointer === undefined) {
+    return bend(
+      encodeMessage(replyTo(sent, [cname(name, alias), addressRecord(alias, type, address)])),
+      damage,
+    );
+  }
+  // Header octets 5 to 10 of a reply with two answers read as the labels "\0" and "\0\0" and the root.
+  const reply = (target: number): ModelMessage => {
+    const raw = { ...cname(name, alias), data: { raw: [0xc0 | (target >> 8), target & 255] } };
+    return { ...replyTo(sent, [raw]), countsOff: [0, 1, 0, 0] };
+  };
+  const next = encodeMessage(reply(0)).length;
+  const owner = pointer.to === 'header' ? [0xc0, 5] : encodeName(alias);
+  const record = [0, type, 0, 1, 0, 0, 0, 60, 0, address.length, ...address];
+  const trailing = [...owner, ...record];
+  return bend(encodeMessage({ ...reply(pointer.to === 'header' ? 5 : next), trailing }), damage);
 }
 
 function scriptOf(input: MalformedCase): SessionScript {
@@ -92,6 +109,7 @@ const damageArbitrary: fc.Arbitrary<Damage> = fc.oneof(
     .tuple(fc.nat({ max: 3 }), fc.constantFrom(0, 1, 2, 3, 255, 65_535))
     .map(([word, value]): Damage => ({ how: 'count', word, value })),
   fc.constantFrom(5, 8, 15, 17, 32).map((octets): Damage => ({ how: 'resize', octets })),
+  fc.constantFrom('next record' as const, 'header' as const).map((to): Damage => ({ how: 'alias', to })),
   fc.array(octet, { minLength: 1, maxLength: 4 }).map((octets): Damage => ({ how: 'append', octets })),
 );
 
