@@ -33,7 +33,10 @@ export const pinLedgerEvent = Type.Union([
       error: Type.Union([Type.Null(), Type.String()]),
       nowMs,
     },
-    { description: "the kernel's word on an action; error is errno's name, for example ENFILE" },
+    {
+      description:
+        "the kernel's word on an action; error is errno's name, for example ENFILE; ETIMEDOUT: the caller's deadline passed, nobody knows",
+    },
   ),
   Type.Object(
     { kind: Type.Literal('policy'), tap, entries: Type.Array(Type.String()), nowMs },

@@ -1,0 +1,351 @@
+/**
+ * pin-ledger: what is pinned in the kernel's sets, for every tap. One event in, kernel actions and outcomes out; no clock, no I/O. It
+ * owns the rule that nothing is reported as pinned that the kernel has not acknowledged, nor for longer than it lives.
+ */
+
+import type {
+  LedgerAction,
+  LedgerEvent,
+  LedgerLimits,
+  LedgerStep,
+  PinOutcome,
+  RequestedElement,
+} from './ledger-events.ts';
+import {
+  type AddInFlight,
+  type DeleteInFlight,
+  dropPin,
+  type Element,
+  emptyState,
+  emptyTap,
+  type Family,
+  familyOf,
+  keyOf,
+  type LedgerState,
+  type Pin,
+  promise,
+  putPin,
+  settle,
+  type TapPins,
+  type WantedElement,
+} from './ledger-state.ts';
+
+/** One step. `state` is null at first; the one passed in is changed and handed back, never to be used again. Total. */
+export function stepLedger(limits: LedgerLimits, state: LedgerState | null, event: LedgerEvent): LedgerStep {
+  const step = new Step(limits, state ?? emptyState());
+  switch (event.kind) {
+    case 'attach':
+      return step.done(step.attach(event.tap));
+    case 'detach':
+      return step.done(step.detach(event.tap));
+    case 'pin':
+      return step.done(step.pin(event.tap, event.requestId, event.elements, event.nowMs));
+    case 'acknowledged':
+      return step.done(step.acknowledged(event.actionId, event.error, event.nowMs));
+    case 'policy':
+      return step.done(step.policy(event.tap, event.entries));
+    case 'restart':
+      return step.done(step.restart(event.attached, event.kernel, event.nowMs));
+  }
+}
+
+class Step {
+  readonly #limits: LedgerLimits;
+  readonly #state: LedgerState;
+  readonly #actions: LedgerAction[] = [];
+  readonly #outcomes: PinOutcome[] = [];
+
+  constructor(limits: LedgerLimits, state: LedgerState) {
+    this.#limits = limits;
+    this.#state = state;
+  }
+
+  done(rule: string): LedgerStep {
+    return { state: this.#state, actions: this.#actions, outcomes: this.#outcomes, rule };
+  }
+
+  /** A new sandbox starts from sets that were made for it: whatever stood there goes first. */
+  attach(tap: string): string {
+    this.#forget(tap);
+    this.#deleteSets(tap);
+    this.#state.taps[tap] = emptyTap();
+    this.#actions.push({ kind: 'create-sets', actionId: this.#actionId(), tap });
+    return 'fresh sets';
+  }
+
+  detach(tap: string): string {
+    this.#forget(tap);
+    this.#deleteSets(tap);
+    delete this.#state.taps[tap];
+    return 'sets of both families deleted';
+  }
+
+  /** Requests of the sandbox that was on this tap end without a pin; late acknowledgements find nothing. */
+  #forget(tap: string): void {
+    for (const [actionId, action] of Object.entries(this.#state.inFlight)) {
+      if (action.tap !== tap) continue;
+      delete this.#state.inFlight[actionId];
+      if (action.kind !== 'add') continue;
+      this.#state.requests -= 1;
+      this.#refuse(action.requestId, action.wanted, 'the sandbox is gone');
+    }
+  }
+
+  #deleteSets(tap: string): void {
+    this.#actions.push({ kind: 'delete-set', actionId: this.#actionId(), tap, family: 'ipv4' });
+    this.#actions.push({ kind: 'delete-set', actionId: this.#actionId(), tap, family: 'ipv6' });
+  }
+
+  pin(tap: string, requestId: string, requested: readonly RequestedElement[], nowMs: number): string {
+    const own = this.#state.taps[tap];
+    if (own === undefined) return this.#refuse(requestId, requested, 'unknown tap');
+    if (this.#state.requests >= this.#limits.maxRequestsInFlight) {
+      return this.#refuse(requestId, requested, 'too many requests in flight');
+    }
+    if (own.policy !== null && requested.some(({ entry }) => !own.policy?.includes(entry))) {
+      return this.#refuse(requestId, requested, 'an entry is not in the policy');
+    }
+    const wanted = this.#clamp(requested);
+    const fresh = { ipv4: 0, ipv6: 0 };
+    const batch = new Map<string, WantedElement>();
+    for (const element of wanted) {
+      const key = keyOf(element);
+      const known = own.pins[key];
+      // One that is on its way out is added again: the kernel works in order, so it stands after the delete.
+      const live = known !== undefined && !known.leaving && known.leastExpiryMs > nowMs;
+      if (live && known.leastExpiryMs >= nowMs + element.timeoutMs) continue;
+      const absent = known === undefined || known.mostExpiryMs <= nowMs;
+      if (absent && !batch.has(key)) fresh[familyOf(element.address)] += 1;
+      batch.set(key, this.#notShorter(own, key, element, batch.get(key), nowMs));
+    }
+    if (!this.#fits(own, fresh, nowMs)) return this.#refuse(requestId, requested, 'set full');
+    if (batch.size === 0) return this.#report(own, requestId, wanted, nowMs);
+    own.reserved.ipv4 += fresh.ipv4;
+    own.reserved.ipv6 += fresh.ipv6;
+    const actionId = this.#actionId();
+    const elements = [...batch.values()].map(({ address, protocol, port, timeoutMs }) => ({
+      address,
+      protocol,
+      port,
+      timeoutMs,
+    }));
+    for (const [key, { timeoutMs }] of batch) promise(own, key, timeoutMs);
+    this.#state.requests += 1;
+    this.#state.inFlight[actionId] = {
+      kind: 'add',
+      tap,
+      requestId,
+      issuedMs: nowMs,
+      wanted,
+      batch: Object.fromEntries([...batch].map(([key, { timeoutMs }]) => [key, timeoutMs])),
+      reserved: fresh,
+    };
+    this.#actions.push({ kind: 'add', actionId, tap, elements, refreshExpiration: true });
+    return 'reserved, one batch';
+  }
+
+  /** The kernel takes the last word: it must not be shorter than one before, live or on its way. */
+  #notShorter(
+    own: TapPins,
+    key: string,
+    element: WantedElement,
+    sameBatch: WantedElement | undefined,
+    nowMs: number,
+  ): WantedElement {
+    const liveMs = (own.pins[key]?.mostExpiryMs ?? nowMs) - nowMs;
+    const promisedMs = own.promised[key]?.timeoutMs ?? 0;
+    const longestMs = Math.max(element.timeoutMs, liveMs, promisedMs, sameBatch?.timeoutMs ?? 0);
+    return { ...element, timeoutMs: Math.min(longestMs, this.#limits.ttlCeilingSeconds * 1_000) };
+  }
+
+  /** Life within floor and ceiling. */
+  #clamp(requested: readonly RequestedElement[]): WantedElement[] {
+    const { ttlFloorSeconds, ttlCeilingSeconds } = this.#limits;
+    return requested.map(({ address, protocol, port, entry, ttlSeconds }) => ({
+      address,
+      protocol,
+      port,
+      entry,
+      timeoutMs: Math.min(Math.max(ttlSeconds, ttlFloorSeconds), ttlCeilingSeconds) * 1_000,
+    }));
+  }
+
+  #fits(own: TapPins, fresh: Record<Family, number>, nowMs: number): boolean {
+    const { maxElementsPerSet } = this.#limits;
+    const fits = (family: Family) =>
+      own.count[family] + own.reserved[family] + fresh[family] <= maxElementsPerSet;
+    if (fits('ipv4') && fits('ipv6')) return true;
+    // Freed only when the kernel has surely freed it.
+    for (const [key, { mostExpiryMs }] of Object.entries(own.pins))
+      if (mostExpiryMs <= nowMs) dropPin(own, key);
+    return fits('ipv4') && fits('ipv6');
+  }
+
+  acknowledged(actionId: string, error: string | null, nowMs: number): string {
+    const action = this.#state.inFlight[actionId];
+    if (action === undefined) return 'nobody waits for it';
+    delete this.#state.inFlight[actionId];
+    const own = this.#state.taps[action.tap];
+    if (action.kind === 'delete')
+      return own === undefined ? 'sandbox gone' : this.#deleted(own, action, error);
+    this.#state.requests -= 1;
+    if (own === undefined) return 'sandbox gone';
+    own.reserved.ipv4 -= action.reserved.ipv4;
+    own.reserved.ipv6 -= action.reserved.ipv6;
+    for (const key of Object.keys(action.batch)) settle(own, key);
+    if (error === 'ETIMEDOUT') this.#undo(own, action, nowMs);
+    // Else the batch is atomic: nothing new stands, and what stood before stands as it did.
+    if (error !== null) return this.#refuse(action.requestId, action.wanted, `kernel: ${error}`);
+    return this.#added(own, action, nowMs);
+  }
+
+  /** Nobody knows whether the kernel took the batch: what is new in it goes, in case it is there. */
+  #undo(own: TapPins, action: AddInFlight, nowMs: number): void {
+    const isNew = action.wanted.filter((element) => {
+      const pin = own.pins[keyOf(element)];
+      return action.batch[keyOf(element)] !== undefined && (pin === undefined || pin.mostExpiryMs <= nowMs);
+    });
+    for (const { address, protocol, port } of isNew) {
+      const element = { address, protocol, port };
+      const expiry = { leastExpiryMs: 0, mostExpiryMs: nowMs + (action.batch[keyOf(element)] ?? 0) };
+      putPin(own, keyOf(element), { element, ...expiry, entries: [], leaving: false });
+    }
+    if (isNew.length > 0) this.#issueDelete(action.tap, own, [...new Set(isNew.map(keyOf))]);
+  }
+
+  #added(own: TapPins, action: AddInFlight, nowMs: number): string {
+    const { policy } = own;
+    const unjustified: string[] = [];
+    for (const element of action.wanted) {
+      const key = keyOf(element);
+      if (policy !== null && !policy.includes(element.entry)) unjustified.push(key);
+      const timeoutMs = action.batch[key];
+      if (timeoutMs === undefined) continue;
+      const { address, protocol, port } = element;
+      const known = own.pins[key];
+      const leastExpiryMs = Math.max(known?.leastExpiryMs ?? 0, action.issuedMs + timeoutMs);
+      const mostExpiryMs = Math.max(known?.mostExpiryMs ?? 0, nowMs + timeoutMs);
+      const entries = [...new Set([...(known?.entries ?? []), element.entry])];
+      putPin(own, key, {
+        element: { address, protocol, port },
+        leastExpiryMs,
+        mostExpiryMs,
+        entries,
+        leaving: false,
+      });
+    }
+    if (unjustified.length === 0) return this.#report(own, action.requestId, action.wanted, nowMs);
+    // The policy changed while the batch was on its way.
+    this.#delete(action.tap, own, (pin) => !pin.entries.some((entry) => policy?.includes(entry)));
+    return this.#refuse(action.requestId, action.wanted, 'an entry is no longer in the policy');
+  }
+
+  /** Pinned is what lives in the kernel at least so long; the answer may say no more. */
+  #report(own: TapPins, requestId: string, wanted: readonly WantedElement[], nowMs: number): string {
+    const addresses = new Map<string, number>();
+    for (const element of wanted) {
+      const pin = own.pins[keyOf(element)];
+      if (pin !== undefined && !pin.entries.includes(element.entry)) pin.entries.push(element.entry);
+      const leftMs = pin === undefined || pin.leaving ? 0 : Math.max(0, pin.leastExpiryMs - nowMs);
+      addresses.set(element.address, Math.min(addresses.get(element.address) ?? leftMs, leftMs));
+    }
+    const outcomes = [...addresses].map(([address, leftMs]) => ({
+      address,
+      pinned: leftMs > 0,
+      remainingSeconds: leftMs / 1_000,
+    }));
+    this.#outcomes.push({ requestId, addresses: outcomes, rule: 'acknowledged' });
+    return 'acknowledged';
+  }
+
+  #refuse(requestId: string, elements: readonly Element[], rule: string): string {
+    const addresses = [...new Set(elements.map(({ address }) => address))];
+    this.#outcomes.push({
+      requestId,
+      addresses: addresses.map((address) => ({ address, pinned: false, remainingSeconds: 0 })),
+      rule,
+    });
+    return rule;
+  }
+
+  policy(tap: string, entries: readonly string[]): string {
+    const own = this.#state.taps[tap];
+    if (own === undefined) return 'unknown tap';
+    own.policy = [...entries];
+    for (const pin of Object.values(own.pins))
+      pin.entries = pin.entries.filter((entry) => entries.includes(entry));
+    this.#delete(tap, own, (pin) => pin.entries.length === 0);
+    return 'what no entry justifies goes';
+  }
+
+  #delete(tap: string, own: TapPins, leaves: (pin: Pin) => boolean): void {
+    const keys = Object.keys(own.pins).filter((key) => {
+      const pin = own.pins[key];
+      return pin !== undefined && !pin.leaving && leaves(pin);
+    });
+    if (keys.length > 0) this.#issueDelete(tap, own, keys);
+  }
+
+  #issueDelete(tap: string, own: TapPins, keys: string[]): void {
+    const elements: Element[] = [];
+    for (const key of keys) {
+      const pin = own.pins[key];
+      if (pin === undefined) continue;
+      pin.leaving = true;
+      elements.push(pin.element);
+    }
+    const actionId = this.#actionId();
+    this.#state.inFlight[actionId] = { kind: 'delete', tap, keys };
+    this.#actions.push({ kind: 'delete', actionId, tap, elements });
+  }
+
+  #deleted(own: TapPins, action: DeleteInFlight, error: string | null): string {
+    const [only] = action.keys;
+    if (error === null || (action.keys.length === 1 && error === 'ENOENT')) {
+      for (const key of action.keys) if (own.pins[key]?.leaving === true) dropPin(own, key);
+      return 'deleted';
+    }
+    if (action.keys.length > 1) {
+      // One that expired meanwhile fails the whole batch: each by itself then.
+      for (const key of action.keys)
+        if (own.pins[key]?.leaving === true) this.#issueDelete(action.tap, own, [key]);
+      return 'deleted one by one';
+    }
+    // The kernel will not let go of one element: the set goes, with every pin in it.
+    const { policy } = own;
+    this.attach(action.tap);
+    const fresh = this.#state.taps[action.tap];
+    if (fresh !== undefined) fresh.policy = policy;
+    return `delete of ${only} failed: sets made anew`;
+  }
+
+  /** The kernel's sets are all that is known. What belongs to no living sandbox goes. */
+  restart(
+    attached: readonly string[],
+    kernel: readonly (Element & { readonly tap: string; readonly remainingMs: number })[],
+    nowMs: number,
+  ): string {
+    Object.assign(this.#state, { ...emptyState(), nextAction: this.#state.nextAction });
+    for (const tap of new Set(kernel.map((element) => element.tap))) {
+      if (!attached.includes(tap)) this.#deleteSets(tap);
+    }
+    for (const tap of attached) {
+      const own = emptyTap();
+      this.#state.taps[tap] = own;
+      this.#actions.push({ kind: 'create-sets', actionId: this.#actionId(), tap });
+      for (const { address, protocol, port, remainingMs, tap: where } of kernel) {
+        if (where !== tap) continue;
+        const element = { address, protocol, port };
+        const expiry = { leastExpiryMs: nowMs + remainingMs, mostExpiryMs: nowMs + remainingMs };
+        putPin(own, keyOf(element), { element, ...expiry, entries: [], leaving: false });
+      }
+    }
+    return 'rebuilt from the kernel';
+  }
+
+  #actionId(): string {
+    const { nextAction } = this.#state;
+    this.#state.nextAction += 1;
+    return String(nextAction);
+  }
+}
