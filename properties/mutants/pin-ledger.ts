@@ -70,11 +70,11 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F1.bounds',
   },
   {
-    id: 'ttl-floor-only',
-    mistake: 'no ceiling',
+    id: 'overtaken-batch-reported',
+    mistake: 'a batch whose element was deleted after it is reported as pinned',
     file: ledger,
-    find: 'Math.min(Math.max(ttlSeconds, ttlFloorSeconds), ttlCeilingSeconds) * 1_000',
-    replace: 'Math.max(ttlSeconds, ttlFloorSeconds) * 1_000',
+    find: 'action.overtaken || ',
+    replace: '',
     killedBy: 'F1.ttl',
   },
   {

@@ -1,10 +1,14 @@
 /** Every decision that a subject can implement, by its public name. */
+import { activationStep } from './activation-step.ts';
+import { agentStep } from './agent-step.ts';
 import type { Decision } from './decision.ts';
 import { dnsBuild } from './dns-build.ts';
 import { dnsQuery } from './dns-query.ts';
 import { dnsReply } from './dns-reply.ts';
 import { pinAddress } from './pin-address.ts';
 import { pinLedger } from './pin-ledger.ts';
+import { reseedGate } from './reseed-gate.ts';
+import { reseedReport } from './reseed-report.ts';
 
 export const decisions = {
   'pin-address': pinAddress,
@@ -12,6 +16,10 @@ export const decisions = {
   'dns-reply': dnsReply,
   'dns-build': dnsBuild,
   'pin-ledger': pinLedger,
+  'reseed-report': reseedReport,
+  'reseed-gate': reseedGate,
+  'agent-step': agentStep,
+  'activation-step': activationStep,
 } as const satisfies Record<string, Decision>;
 
 export type Decisions = typeof decisions;

@@ -66,6 +66,7 @@ export type ActivationAction =
       readonly keys: readonly string[];
     }
   | { readonly kind: 'notify-forked'; readonly fork: string; readonly message: NotifyForked }
+  /** A fork has one deadline: arming it anew replaces it. */
   | { readonly kind: 'arm-deadline'; readonly fork: string; readonly afterMs: number }
   | { readonly kind: 'release'; readonly fork: string; readonly message: Release }
   | { readonly kind: 'deliver' | 'deny'; readonly fork: string; readonly what: Delivery }
@@ -93,7 +94,11 @@ export interface ActivationStep {
 }
 
 export function activationAtStart(): ActivationState {
-  return { forks: Object.create(null) as Record<string, Fork> };
+  return { forks: {} };
+}
+
+function known(state: ActivationState, fork: string): Fork | undefined {
+  return Object.hasOwn(state.forks, fork) ? state.forks[fork] : undefined;
 }
 
 /** One event. Total: an event of a fork that is not known, or not at that point, is ignored. */
@@ -104,7 +109,7 @@ export function stepActivation(
 ): ActivationStep {
   if (event.kind === 'fork') return begin(config, state, event);
   if (event.kind === 'restart') return restart(config, event.running);
-  const fork = state.forks[event.fork];
+  const fork = known(state, event.fork);
   if (event.kind === 'deliver') {
     const open = fork?.phase === 'released';
     const action = { kind: open ? 'deliver' : 'deny', fork: event.fork, what: event.what } as const;
@@ -140,7 +145,7 @@ function reap(state: ActivationState, fork: string, rule: string): ActivationSte
 
 function begin(config: ActivationConfig, state: ActivationState, event: ForkBegun): ActivationStep {
   const { fork, snapshot, generation, seed, nonce } = event;
-  if (state.forks[fork] !== undefined) return { state, actions: [], rule: 'fork is known already: ignored' };
+  if (known(state, fork) !== undefined) return { state, actions: [], rule: 'fork is known already: ignored' };
   if (Object.keys(state.forks).length >= config.maxForks) return reap(state, fork, 'too many forks');
   if (!isGeneration(generation)) return reap(state, fork, 'generation is no positive integer below 2^53');
   if (!isSeed(seed)) return reap(state, fork, 'seed is too short or too long');
@@ -148,7 +153,11 @@ function begin(config: ActivationConfig, state: ActivationState, event: ForkBegu
   if (seed === nonce) return reap(state, fork, 'seed and nonce are one');
   state.forks[fork] = { phase: 'reserving', snapshot, generation, nonce, begun: event, response: null };
   // Only digests are stored: the store outlives the fork, the seed must not.
-  const keys = [`generation:${generation}`, `random:${hash('sha256', seed)}`, `random:${hash('sha256', nonce)}`];
+  const keys = [
+    `generation:${generation}`,
+    `random:${hash('sha256', seed)}`,
+    `random:${hash('sha256', nonce)}`,
+  ];
   const insert = { kind: 'insert', fork, purpose: 'reserve', snapshot, generation, keys } as const;
   const deadline = { kind: 'arm-deadline', fork, afterMs: config.deadlineMs } as const;
   return { state, actions: [deadline, insert], rule: 'reserve seed, nonce and generation' };
@@ -162,9 +171,14 @@ function reserved(
   answer: Insertion,
 ): ActivationStep {
   const { begun } = fork;
-  if (fork.phase !== 'reserving' || begun === null) return { state, actions: [], rule: 'out of place: ignored' };
+  if (fork.phase !== 'reserving' || begun === null)
+    return { state, actions: [], rule: 'out of place: ignored' };
   if (answer !== 'inserted') {
-    return reap(state, id, answer === 'present' ? 'seed, nonce or generation was used before' : `store: ${answer}`);
+    return reap(
+      state,
+      id,
+      answer === 'present' ? 'seed, nonce or generation was used before' : `store: ${answer}`,
+    );
   }
   fork.phase = 'notified';
   fork.begun = null;
@@ -188,11 +202,22 @@ function respond(
   fork.phase = 'inserting';
   const { snapshot, keys } = judged.insert;
   const { generation } = fork;
-  const insert = { kind: 'insert', fork: event.fork, purpose: 'witness', snapshot, generation, keys } as const;
+  const insert = {
+    kind: 'insert',
+    fork: event.fork,
+    purpose: 'witness',
+    snapshot,
+    generation,
+    keys,
+  } as const;
   return { state, actions: [insert], rule: judged.rule };
 }
 
-function judge(config: ActivationConfig, { snapshot, generation, nonce, response }: Fork, insertion: Insertion | null) {
+function judge(
+  config: ActivationConfig,
+  { snapshot, generation, nonce, response }: Fork,
+  insertion: Insertion | null,
+) {
   const request = { snapshot, generation, nonce };
   const { line, elapsedMs, witness } = response ?? { line: null, elapsedMs: 0, witness: null };
   return judgeReseed(config, { request, response: line, elapsedMs, witness, insertion });

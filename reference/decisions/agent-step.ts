@@ -132,7 +132,11 @@ function prepareSnapshot(state: AgentState): AgentStep {
     return { state, actions: [reply('prepare-snapshot', { ok: true })], rule: 'frozen already' };
   }
   if (phase !== 'running' && phase !== 'released') return refuse(state, 'prepare-snapshot', `busy: ${phase}`);
-  return { state: { ...state, phase: 'freezing', before: phase }, actions: [{ kind: 'freeze' }], rule: 'freeze' };
+  return {
+    state: { ...state, phase: 'freezing', before: phase },
+    actions: [{ kind: 'freeze' }],
+    rule: 'freeze',
+  };
 }
 
 function frozen(state: AgentState, ok: boolean): AgentStep {
@@ -198,7 +202,11 @@ function release(state: AgentState, generation: number): AgentStep {
   if (generation !== state.generation) return refuse(state, 'release', 'of another generation');
   // A host that was restarted asks again: nothing is thawed twice.
   if (state.phase === 'released') {
-    return { state, actions: [reply('release', { ok: true, signaled_processes: 0 })], rule: 'released already' };
+    return {
+      state,
+      actions: [reply('release', { ok: true, signaled_processes: 0 })],
+      rule: 'released already',
+    };
   }
   if (state.phase !== 'replied') return refuse(state, 'release', `not answered: ${state.phase}`);
   const actions: AgentAction[] = [{ kind: 'thaw' }, { kind: 'signal', signal: 'SIGUSR2', generation }];

@@ -48,6 +48,8 @@ export interface AddInFlight {
   /** Keys that are in the batch, with the life that each was given. */
   readonly batch: Record<string, number>;
   readonly reserved: Record<Family, number>;
+  /** A delete of one of its elements was issued after it: what it added may be gone again. */
+  overtaken: boolean;
 }
 
 export interface DeleteInFlight {

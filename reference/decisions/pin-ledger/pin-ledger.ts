@@ -139,6 +139,7 @@ class Step {
       wanted,
       batch: Object.fromEntries([...batch].map(([key, { timeoutMs }]) => [key, timeoutMs])),
       reserved: fresh,
+      overtaken: false,
     };
     this.#actions.push({ kind: 'add', actionId, tap, elements, refreshExpiration: true });
     return 'reserved, one batch';
@@ -199,45 +200,45 @@ class Step {
     return this.#added(own, action, nowMs);
   }
 
-  /** Nobody knows whether the kernel took the batch: what is new in it goes, in case it is there. */
+  /** The answer fails: what is new in the batch goes, in case the kernel has it; what stood before may live longer now. */
   #undo(own: TapPins, action: AddInFlight, nowMs: number): void {
-    const isNew = action.wanted.filter((element) => {
-      const pin = own.pins[keyOf(element)];
-      return action.batch[keyOf(element)] !== undefined && (pin === undefined || pin.mostExpiryMs <= nowMs);
-    });
-    for (const { address, protocol, port } of isNew) {
+    const isNew: string[] = [];
+    for (const { address, protocol, port } of action.wanted) {
       const element = { address, protocol, port };
-      const expiry = { leastExpiryMs: 0, mostExpiryMs: nowMs + (action.batch[keyOf(element)] ?? 0) };
-      putPin(own, keyOf(element), { element, ...expiry, entries: [], leaving: false });
+      const key = keyOf(element);
+      const timeoutMs = action.batch[key];
+      if (timeoutMs === undefined || isNew.includes(key)) continue;
+      const mostExpiryMs = nowMs + timeoutMs;
+      const known = own.pins[key];
+      if (known !== undefined && known.mostExpiryMs > nowMs) {
+        known.mostExpiryMs = Math.max(known.mostExpiryMs, mostExpiryMs);
+        continue;
+      }
+      putPin(own, key, { element, leastExpiryMs: 0, mostExpiryMs, entries: [], leaving: false });
+      isNew.push(key);
     }
-    if (isNew.length > 0) this.#issueDelete(action.tap, own, [...new Set(isNew.map(keyOf))]);
+    if (isNew.length > 0) this.#issueDelete(action.tap, own, isNew);
   }
 
   #added(own: TapPins, action: AddInFlight, nowMs: number): string {
-    const { policy } = own;
-    const unjustified: string[] = [];
-    for (const element of action.wanted) {
+    const stale =
+      action.overtaken || action.wanted.some(({ entry }) => own.policy?.includes(entry) === false);
+    if (stale) {
+      this.#undo(own, action, nowMs);
+      return this.#refuse(action.requestId, action.wanted, 'the policy or the pins changed meanwhile');
+    }
+    for (const { address, protocol, port, entry } of action.wanted) {
+      const element = { address, protocol, port };
       const key = keyOf(element);
-      if (policy !== null && !policy.includes(element.entry)) unjustified.push(key);
       const timeoutMs = action.batch[key];
       if (timeoutMs === undefined) continue;
-      const { address, protocol, port } = element;
       const known = own.pins[key];
       const leastExpiryMs = Math.max(known?.leastExpiryMs ?? 0, action.issuedMs + timeoutMs);
       const mostExpiryMs = Math.max(known?.mostExpiryMs ?? 0, nowMs + timeoutMs);
-      const entries = [...new Set([...(known?.entries ?? []), element.entry])];
-      putPin(own, key, {
-        element: { address, protocol, port },
-        leastExpiryMs,
-        mostExpiryMs,
-        entries,
-        leaving: false,
-      });
+      const entries = [...new Set([...(known?.entries ?? []), entry])];
+      putPin(own, key, { element, leastExpiryMs, mostExpiryMs, entries, leaving: false });
     }
-    if (unjustified.length === 0) return this.#report(own, action.requestId, action.wanted, nowMs);
-    // The policy changed while the batch was on its way.
-    this.#delete(action.tap, own, (pin) => !pin.entries.some((entry) => policy?.includes(entry)));
-    return this.#refuse(action.requestId, action.wanted, 'an entry is no longer in the policy');
+    return this.#report(own, action.requestId, action.wanted, nowMs);
   }
 
   /** Pinned is what lives in the kernel at least so long; the answer may say no more. */
@@ -293,6 +294,10 @@ class Step {
       if (pin === undefined) continue;
       pin.leaving = true;
       elements.push(pin.element);
+    }
+    for (const other of Object.values(this.#state.inFlight)) {
+      if (other.kind !== 'add' || other.tap !== tap) continue;
+      if (keys.some((key) => other.batch[key] !== undefined)) other.overtaken = true;
     }
     const actionId = this.#actionId();
     this.#state.inFlight[actionId] = { kind: 'delete', tap, keys };
