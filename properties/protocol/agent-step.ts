@@ -51,7 +51,10 @@ export const agentAction = Type.Union([
     { kind: Type.Literal('signal'), signal: Type.Literal('SIGUSR2'), generation },
     { description: 'to the processes that catch it; answered by signaled' },
   ),
-  Type.Object({ kind: Type.Literal('call'), generation, call: generatorCall }, { description: 'answered by called' }),
+  Type.Object(
+    { kind: Type.Literal('call'), generation, call: generatorCall },
+    { description: 'answered by called' },
+  ),
   Type.Object(
     { kind: Type.Literal('repair'), generation, hostWallClockNanos: Type.Number() },
     { description: 'clock, generation file, network, volumes; answered by repaired' },
@@ -78,7 +81,8 @@ export const agentAction = Type.Union([
 
 export const agentStep = defineDecision({
   name: 'agent-step',
-  summary: 'The guest agent across a fork: what it does next, and what it refuses until the host releases it.',
+  summary:
+    'The guest agent across a fork: what it does next, and what it refuses until the host releases it.',
   config: Type.Object({}, { additionalProperties: false }),
   input: Type.Object({ state: Type.Unknown(), event: agentEvent }, { additionalProperties: false }),
   output: Type.Object({ state: Type.Unknown(), actions: Type.Array(agentAction), rule: Type.String() }),

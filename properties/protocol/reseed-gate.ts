@@ -33,7 +33,8 @@ export const insertion = Type.Union(
 
 export const reseedGate = defineDecision({
   name: 'reseed-gate',
-  summary: 'May this fork serve? Judges its response, then what the insert-if-absent store said of its witness.',
+  summary:
+    'May this fork serve? Judges its response, then what the insert-if-absent store said of its witness.',
   config: gateConfig,
   input: Type.Object(
     {

@@ -39,7 +39,10 @@ export const generatorCall = Type.Union([
     },
     { description: 'ioctl on /dev/random; 0 or an error' },
   ),
-  Type.Object({ call: Type.Literal('RNDRESEEDCRNG') }, { description: 'ioctl on /dev/random; 0 or an error' }),
+  Type.Object(
+    { call: Type.Literal('RNDRESEEDCRNG') },
+    { description: 'ioctl on /dev/random; 0 or an error' },
+  ),
   Type.Object(
     { call: Type.Literal('write-urandom'), octets: hex('the buffer') },
     { description: 'write(2) to /dev/urandom: mixes, credits nothing; the number of octets or an error' },
@@ -65,7 +68,8 @@ export const notifyReply = Type.Object({
 
 export const reseedReport = defineDecision({
   name: 'reseed-report',
-  summary: 'The guest agent after a fork: the next call to the kernel’s generator, or what it reports to the host.',
+  summary:
+    'The guest agent after a fork: the next call to the kernel’s generator, or what it reports to the host.',
   config: Type.Object({}, { additionalProperties: false }),
   input: Type.Object(
     {

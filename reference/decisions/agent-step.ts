@@ -208,6 +208,7 @@ function release(state: AgentState, generation: number): AgentStep {
       rule: 'released already',
     };
   }
+  if (state.phase === 'releasing') return { state, actions: [], rule: 'being released: answered once it is' };
   if (state.phase !== 'replied') return refuse(state, 'release', `not answered: ${state.phase}`);
   const actions: AgentAction[] = [{ kind: 'thaw' }, { kind: 'signal', signal: 'SIGUSR2', generation }];
   return { state: { ...state, phase: 'releasing' }, actions, rule: 'released by the host' };
