@@ -34,7 +34,7 @@ export interface NotifyForked {
   readonly host_wall_clock_nanos: number;
 }
 
-/** Guest → host. */
+/** Guest → host: one flat object on one line, each field once, no other field. */
 export interface NotifyForkedReply {
   readonly ok: boolean;
   readonly reseeded_rng: boolean;
