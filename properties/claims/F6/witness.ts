@@ -1,0 +1,91 @@
+/** F6.witness: a fork passes the gate on a witness of its own, in time, or not at all. */
+import * as fc from 'fast-check';
+import { crowd } from '../../arbitraries/reseed.ts';
+import { type Crowd, type GatedCrowd, runCrowd } from '../../models/gate-crowd.ts';
+import { type GateInput, runGate } from '../../models/gate-run.ts';
+import { KernelGenerator } from '../../models/kernel-generator.ts';
+import { runReport } from '../../models/report-run.ts';
+import { WitnessStore } from '../../models/witness-store.ts';
+import type { Subject } from '../../subjects/subject.ts';
+import { defineClaim, type Violation } from '../claim.ts';
+
+interface WitnessCase {
+  readonly crowd: Crowd;
+  readonly scheduler: fc.Scheduler;
+}
+
+const controlConfig = { deadlineMs: 1000, requireWitness: true };
+
+/** The subject's own agent, on a kernel that works, must pass its own gate. */
+function honestForkPasses(subject: Subject): string | null {
+  const asked = { generation: 7, nonce: 'aa'.repeat(32) };
+  const kernel = KernelGenerator.fork('template', 1, 'jitter', 'working');
+  const { reply } = runReport(subject, { ...asked, seed: '5e'.repeat(32) }, kernel);
+  const input: GateInput = {
+    request: { snapshot: 'sha256:template', ...asked },
+    response: JSON.stringify(reply),
+    elapsedMs: controlConfig.deadlineMs,
+    witness: kernel.witness('template').changed ? kernel.witness('template') : null,
+  };
+  const { verdict, rule } = runGate(subject, controlConfig, input, new WitnessStore(16));
+  return verdict === 'admit' ? null : `an honest fork is refused: ${rule}`;
+}
+
+function judgeCrowd({ decided, steps }: GatedCrowd): Violation | null {
+  const samples = new Map<string, number>();
+  for (const { index, guest, answer, admitted, rule, insertion } of decided) {
+    if (!admitted) continue;
+    const twin = answer.sample === null ? undefined : samples.get(answer.sample);
+    const wrong =
+      answer.wrong ??
+      (twin === undefined ? null : `its sample is that of fork ${twin}`) ??
+      (insertion === null || insertion === 'inserted' ? null : `the store says ${insertion}`);
+    if (wrong !== null) {
+      return {
+        observed: `fork ${index} (${guest.kind}) is admitted`,
+        observedRule: rule,
+        required: `refuse: ${wrong}`,
+        requiredRule: 'findings.md F6 Reference: diverged or refused',
+        steps,
+      };
+    }
+    if (answer.sample !== null) samples.set(answer.sample, index);
+  }
+  return null;
+}
+
+function describe({ hostWitness, generation, capacity, failingInsert, crashAfter, forks }: Crowd): string {
+  const host = [
+    hostWitness ? 'VMM reads generators' : 'no host-side witness',
+    ...(capacity < 64 ? [`store of ${capacity} keys`] : []),
+    ...(failingInsert === null ? [] : [`insert ${failingInsert} fails`]),
+    ...(crashAfter === null ? [] : [`kill -9 after ${crashAfter} steps`]),
+  ].join(', ');
+  const guests = forks.map(({ guest: { kind, ...how }, elapsedMs }, index) => {
+    const detail = Object.values(how).join(' ');
+    return `generation ${generation + index}: ${detail === '' ? kind : `${kind} (${detail})`} after ${elapsedMs} ms`;
+  });
+  return [host, ...guests].join('; ');
+}
+
+export const claim = defineClaim<WitnessCase>({
+  id: 'F6.witness',
+  statement: 'A missing, late, malformed, stale, replayed or duplicate witness is refused.',
+  source: 'findings.md F6 Reference; the contract of notify_forked',
+  blindSpot:
+    'Without the host-side witness a guest that did not reseed and invents its sample, or mixes the nonce into it, looks honest: such guests are judged only where the VMM reads the generator.',
+  decisions: ['reseed-report', 'reseed-gate'],
+  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  async: true,
+  weight: 0.3,
+  arbitrary: () => fc.record({ crowd, scheduler: fc.scheduler() }),
+  control: honestForkPasses,
+  judge: async (subject, input) => judgeCrowd(await runCrowd(subject, input.crowd, input.scheduler)),
+  notation: (input) => describe(input.crowd),
+  async observe(subject, input) {
+    const { decided } = await runCrowd(subject, input.crowd, input.scheduler);
+    return decided
+      .map(({ index, admitted, rule }) => `fork ${index} ${admitted ? 'admitted' : 'refused'}  [${rule}]`)
+      .join('; ');
+  },
+});
