@@ -5,6 +5,7 @@ import type { Decision } from './decision.ts';
 import { dnsBuild } from './dns-build.ts';
 import { dnsQuery } from './dns-query.ts';
 import { dnsReply } from './dns-reply.ts';
+import { kernelDigest } from './kernel-digest.ts';
 import { pinAddress } from './pin-address.ts';
 import { pinLedger } from './pin-ledger.ts';
 import { reseedGate } from './reseed-gate.ts';
@@ -16,6 +17,7 @@ export const decisions = {
   'dns-reply': dnsReply,
   'dns-build': dnsBuild,
   'pin-ledger': pinLedger,
+  'kernel-digest': kernelDigest,
   'reseed-report': reseedReport,
   'reseed-gate': reseedGate,
   'agent-step': agentStep,
