@@ -69,14 +69,13 @@ export class GuestVm {
 
   /** Carries out an action: the event that answers it, or null. */
   perform(action: AgentAction): AgentEvent | null {
-    const { generation } = this;
     switch (action.kind) {
       case 'call':
         return { kind: 'called', generation: action.generation, result: this.kernel.execute(action.call) };
       case 'repair':
-        return { kind: 'repaired', generation, ok: true, appliedClockStepNanos: 0 };
+        return { kind: 'repaired', generation: action.generation, ok: true, appliedClockStepNanos: 0 };
       case 'signal':
-        return { kind: 'signaled', generation, processes: 1 };
+        return { kind: 'signaled', generation: action.generation, processes: 1 };
       case 'thaw':
         this.workload = 'running';
         return null;
