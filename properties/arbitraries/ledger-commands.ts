@@ -127,6 +127,37 @@ const pin = fc
     };
     return command(text, send, isAttached(name));
   });
+/** Two answers pin the same element; the kernel's word on the first never comes, the second one's comes last. */
+const race = fc.record({ name: tap, ttlSeconds: ledgerTtl }).map(({ name, ttlSeconds }) =>
+  command(
+    `two answers pin 1.1.1.1 on ${name}, ttl ${ttlSeconds}; the first acknowledgement is lost`,
+    (host) => {
+      const wasPrompt = host.prompt;
+      host.prompt = false;
+      for (let count = 0; count < 2; count++) {
+        requests += 1;
+        const element = {
+          address: '1.1.1.1',
+          protocol: 'tcp' as const,
+          port: 443,
+          ttlSeconds,
+          entry: entries[0],
+        };
+        host.send({
+          kind: 'pin',
+          tap: name,
+          requestId: `r${requests}`,
+          elements: [element],
+          nowMs: host.nowMs,
+        });
+      }
+      host.timeOut();
+      while (host.pending.length > 0) host.deliver(0);
+      host.prompt = wasPrompt;
+    },
+    isAttached(name),
+  ),
+);
 const tick = fc.constantFrom(1, 999, 1_000, 29_000, 30_000, 31_000, 200_000, 301_000).map((ms) =>
   command(`${ms} ms pass`, (host) => {
     host.nowMs += ms;
@@ -196,6 +227,7 @@ export const ledgerCommandArbitraries: fc.Arbitrary<LedgerCommand>[] = [
   twice,
   fail,
   policy,
+  race,
   restart,
   diesMeanwhile,
 ];
