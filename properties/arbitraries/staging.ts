@@ -39,28 +39,30 @@ export const tamperArbitrary: fc.Arbitrary<Tamper> = fc.record({
 });
 
 /** Digests that are none, each close to one that is. */
+export const malformedDigests: readonly string[] = [
+  `${goodDigest}\n`,
+  `${goodDigest} `,
+  ` ${goodDigest}`,
+  `${goodDigest}\r\n`,
+  goodDigest.slice(1),
+  goodDigest.slice(0, 63),
+  `${goodDigest}0`,
+  `sha256:${goodDigest}`,
+  `0x${goodDigest.slice(2)}`,
+  `${goodDigest.slice(0, 63)}g`,
+  `${goodDigest.slice(0, 63)}\u0000`,
+  `${goodDigest}\n${goodDigest}`,
+  `${digestOf(contents.victim)}  /etc/victim\n${goodDigest}`,
+  `${digestOf(contents.victim)}  /etc/victim\n`,
+  `${digestOf(contents.victim)} */etc/victim\nanything`,
+  ' ',
+  '\n',
+  'none',
+  '\uff10'.repeat(64),
+];
+
 export const malformedDigest: fc.Arbitrary<string> = fc.oneof(
-  fc.constantFrom(
-    `${goodDigest}\n`,
-    `${goodDigest} `,
-    ` ${goodDigest}`,
-    `${goodDigest}\r\n`,
-    goodDigest.slice(1),
-    goodDigest.slice(0, 63),
-    `${goodDigest}0`,
-    `sha256:${goodDigest}`,
-    `0x${goodDigest.slice(2)}`,
-    `${goodDigest.slice(0, 63)}g`,
-    `${goodDigest.slice(0, 63)}\u0000`,
-    `${goodDigest}\n${goodDigest}`,
-    `${digestOf(contents.victim)}  /etc/victim\n${goodDigest}`,
-    `${digestOf(contents.victim)}  /etc/victim\n`,
-    `${digestOf(contents.victim)} */etc/victim\nanything`,
-    ' ',
-    '\n',
-    'none',
-    '\uff10'.repeat(64),
-  ),
+  fc.constantFrom(...malformedDigests),
   fc.stringMatching(/^[0-9a-fA-F]{1,63}$/),
   fc.stringMatching(/^[0-9a-fA-F]{65,130}$/),
 );

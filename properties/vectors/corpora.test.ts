@@ -1,16 +1,19 @@
 /** The published corpora: enough of them, more negatives than positives, and the reference agrees with every vector. */
 import { describe, expect, test } from 'vitest';
 import { pinEverything } from '../models/dns-session.ts';
+import { digestOf } from '../models/staged-files.ts';
+import { runStaging } from '../models/stager.ts';
 import { decodeAnswer } from '../oracles/dns/answer-oracle.ts';
 import { loadSubject } from '../subjects/load-subject.ts';
 import type { Subject } from '../subjects/subject.ts';
 import type { AddressVector } from './generate/addresses.ts';
 import type { DnsVector, generate as generateDns } from './generate/dns-messages.ts';
+import type { StagedVector } from './generate/staged-files.ts';
 import { type Corpus, loadCorpus } from './load-corpus.ts';
 
 const dnsDecisions = ['dns-query', 'dns-reply', 'dns-build'] as const;
-const reference = await loadSubject('reference', ['pin-address', ...dnsDecisions]);
-const published = await loadSubject('published', ['pin-address', ...dnsDecisions]);
+const reference = await loadSubject('reference', ['pin-address', 'kernel-digest', ...dnsDecisions]);
+const published = await loadSubject('published', ['pin-address', 'kernel-digest', ...dnsDecisions]);
 
 describe('addresses', () => {
   const { vectors } = loadCorpus<AddressVector>('addresses');
@@ -82,5 +85,34 @@ describe('DNS messages', () => {
       );
     });
     expect(otherwise.length).toBeGreaterThan(50);
+  });
+});
+
+describe('staged files', () => {
+  const { vectors } = loadCorpus<StagedVector>('staged-files');
+
+  test('are at least 60, more negative than positive', () => {
+    expect(vectors.length).toBeGreaterThanOrEqual(60);
+    expect(vectors.filter(({ flags }) => flags.includes('negative')).length).toBeGreaterThan(
+      vectors.length / 2,
+    );
+  });
+
+  const outcomeOf = (subject: Subject, { input }: StagedVector) => {
+    const { ends, booted } = runStaging(subject, input);
+    const [kernel] = booted;
+    return {
+      verdict: ends.map(({ outcome }) => outcome),
+      boots: kernel === undefined ? null : digestOf(kernel),
+    };
+  };
+
+  test.each(vectors)('$id always ends alike on the reference', (vector) => {
+    expect(outcomeOf(reference, vector)).toEqual({ verdict: vector.verdict, boots: vector.boots });
+  });
+
+  test('end otherwise on the published script in part: they can fail', () => {
+    const otherwise = vectors.filter((vector) => outcomeOf(published, vector).boots !== vector.boots);
+    expect(otherwise.length).toBeGreaterThan(10);
   });
 });
