@@ -29,7 +29,10 @@ const wrongProof = fc
   .map((form): Guest => ({ kind: 'wrong proof', form }));
 const slow = fc.constantFrom(0.5, 1, 1000, 3_600_000).map((lateMs): Guest => ({ kind: 'slow', lateMs }));
 const stale = fc
-  .record({ by: generation, how: fc.constantFrom('field', 'proof', 'both') })
+  .record({
+    by: fc.constantFrom(1, -1, 255, 256, 65_536, 2 ** 32, -(2 ** 32)),
+    how: fc.constantFrom('field', 'proof', 'both'),
+  })
   .map(({ by, how }): Guest => ({ kind: 'stale', by, field: how !== 'proof', proof: how !== 'field' }));
 
 /** Guests that differ from what the gate wants in one thing. */
@@ -53,6 +56,7 @@ export const hiddenLiar = fc.constantFrom<Guest>(
   { kind: 'mixing' },
   { kind: 'inventing' },
   { kind: 'unread' },
+  { kind: 'reseed only, inventing' },
 );
 
 /** Up to four forks of a snapshot, at least one of them a liar, on a host that may be killed and a store that may fail. */

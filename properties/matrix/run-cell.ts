@@ -136,7 +136,9 @@ async function judgeGenerated<Case>(
   if (!details.failed) return { outcome: 'holds', judgedCases: judgedCases() };
   const [input] = details.counterexample ?? [];
   const notation = claim.notation(input as Case);
-  const replay = /replayPath="([^"]*)"/.exec(String(input))?.[1];
+  // Only commands tell a replayPath; a record may have no prototype, hence no toString.
+  const printable = typeof (input as object | undefined)?.toString === 'function';
+  const replay = printable ? /replayPath="([^"]*)"/.exec(String(input))?.[1] : undefined;
   const fullPath = `${details.counterexamplePath}${replay === undefined ? '' : `@${replay}`}`;
   const error = details.errorInstance;
   if (error instanceof Falsified) {

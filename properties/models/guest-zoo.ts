@@ -22,7 +22,7 @@ export type Guest =
   /** The two booleans alone, as agents before the proof send them. */
   | { readonly kind: 'lying boolean' }
   | { readonly kind: 'wrong proof'; readonly form: Exclude<ProofForm, 'as specified'> }
-  /** Answers for another generation: `field` names it, `proof` binds it. */
+  /** Answers for another generation, so much higher or lower: `field` names it, `proof` binds it. */
   | { readonly kind: 'stale'; readonly by: number; readonly field: boolean; readonly proof: boolean }
   /** Sends again, octet for octet, what the first fork sent. */
   | { readonly kind: 'replaying' }
@@ -32,6 +32,8 @@ export type Guest =
   | { readonly kind: 'credited only' }
   /** RNDRESEEDCRNG alone under a deterministic clock. */
   | { readonly kind: 'reseed only' }
+  /** The same, and the sample is invented. */
+  | { readonly kind: 'reseed only, inventing' }
   /** Nothing done; the nonce is mixed into the sample so that it never collides. */
   | { readonly kind: 'mixing' }
   /** Nothing done; the sample is invented. */
@@ -43,8 +45,8 @@ export interface Answer {
   readonly line: string | null;
   readonly elapsedMs: number;
   readonly witness: { readonly changed: boolean; readonly digest: string } | null;
-  /** What identifies the generator that the sample comes from: two forks with one may not both pass. */
-  readonly sample: string | null;
+  /** What shows of the generator: two forks that have one of these in common may not both pass. */
+  readonly marks: readonly string[];
   /** Why this fork may not pass, whatever the others do; null: nothing wrong by itself. */
   readonly wrong: string | null;
 }
@@ -75,7 +77,8 @@ export function answerOf(guest: Guest, context: ForkContext): Answer {
   const reseeded = hostWitness ? { changed: true, digest: digest(own) } : null;
   const untouched = hostWitness ? { changed: false, digest: digest('the snapshot') } : null;
   const unchanged = hostWitness ? 'the VMM reads the generator of the snapshot' : null;
-  const base = { elapsedMs, witness: reseeded, sample: own, wrong: null };
+  const marks = (sample: string, generator: string) => (hostWitness ? [sample, digest(generator)] : [sample]);
+  const base = { elapsedMs, witness: reseeded, marks: marks(own, own), wrong: null };
   const honest = honestLine(own, asked);
   switch (guest.kind) {
     case 'honest':
@@ -87,7 +90,7 @@ export function answerOf(guest: Guest, context: ForkContext): Answer {
     case 'malformed':
       return { ...base, line: malformations[guest.how](honest), wrong: `malformed: ${guest.how}` };
     case 'lying boolean':
-      return { ...base, line: '{"ok":true,"reseeded_rng":true}', sample: null, wrong: 'no sample, no proof' };
+      return { ...base, line: '{"ok":true,"reseeded_rng":true}', marks: [], wrong: 'no sample, no proof' };
     case 'wrong proof': {
       const proof = modelProof(own, asked, guest.form);
       return { ...base, line: JSON.stringify({ ...honestFields(own, asked), proof }), wrong: guest.form };
@@ -100,14 +103,23 @@ export function answerOf(guest: Guest, context: ForkContext): Answer {
         ? { ...base, line: honest }
         : { ...base, line: honestLine(firstSample, first), wrong: 'replayed' };
     case "sibling's sample":
-      return { ...base, line: honestLine(firstSample, asked), sample: firstSample };
+      return { ...base, line: honestLine(firstSample, asked), marks: marks(firstSample, own) };
     case 'credited only': {
       const line = honestLine(templateSample, asked);
-      return { elapsedMs, line, witness: untouched, sample: templateSample, wrong: unchanged };
+      return {
+        elapsedMs,
+        line,
+        witness: untouched,
+        marks: marks(templateSample, 'the snapshot'),
+        wrong: unchanged,
+      };
     }
-    case 'reseed only': {
+    case 'reseed only':
+    case 'reseed only, inventing': {
+      const sample =
+        guest.kind === 'reseed only' ? reseededAlike : hash('sha256', `invented by fork ${index}`);
       const witness = hostWitness ? { changed: true, digest: digest(reseededAlike) } : null;
-      return { ...base, line: honestLine(reseededAlike, asked), witness, sample: reseededAlike };
+      return { ...base, line: honestLine(sample, asked), witness, marks: marks(sample, reseededAlike) };
     }
     case 'mixing': {
       const mixed = hash('sha256', `${templateSample}${asked.nonce}`);
@@ -128,7 +140,9 @@ export function answerOf(guest: Guest, context: ForkContext): Answer {
 }
 
 function staleLine(sample: string, asked: Asked, { by, field, proof }: Extract<Guest, { kind: 'stale' }>) {
-  const other = { generation: asked.generation === by ? by + 1 : by, nonce: asked.nonce };
+  const higher = asked.generation + by;
+  const generation = higher >= 1 && higher <= Number.MAX_SAFE_INTEGER ? higher : asked.generation - by;
+  const other = { generation, nonce: asked.nonce };
   const fields = honestFields(sample, asked);
   return JSON.stringify({
     ...fields,

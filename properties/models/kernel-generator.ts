@@ -43,8 +43,8 @@ const ioctlErrors: Partial<Record<Device, string>> = {
 export class KernelGenerator {
   /** Bits of seed that the kernel counts as entropy. */
   creditedBits = 0;
-  /** Calls that came, in order. */
-  readonly calls: KernelCall['call'][] = [];
+  /** What getrandom gave last, hex. */
+  lastDrawn: string | undefined;
   private key: string;
   private pool: string;
   private readonly timeStamp: string;
@@ -64,7 +64,6 @@ export class KernelGenerator {
   }
 
   execute(request: KernelCall): KernelResult {
-    this.calls.push(request.call);
     switch (request.call) {
       case 'RNDADDENTROPY':
         return this.addEntropy(request.octets, request.entropyBits);
@@ -132,6 +131,7 @@ export class KernelGenerator {
     const call = 'getrandom';
     if (this.device === 'getrandom refused') return failed(call, 'ENOSYS');
     const octets = this.read().slice(0, 2 * Math.min(length, this.device === 'short draw' ? 16 : 32));
+    this.lastDrawn = octets;
     return { call, ret: octets.length / 2, errno: null, octets };
   }
 }

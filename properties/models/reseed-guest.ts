@@ -22,6 +22,8 @@ export const proofForms = [
   'no generation',
   'sample in hex',
   'nonce before generation',
+  'another nonce',
+  'another sample',
 ] as const;
 export type ProofForm = (typeof proofForms)[number];
 
@@ -75,6 +77,10 @@ function partsOf(form: ProofForm, parts: Parts, sampleHex: string, generation: n
       return [text, Buffer.from(sampleHex), big, nonce];
     case 'nonce before generation':
       return [text, sample, nonce, big];
+    case 'another nonce':
+      return [text, sample, big, Buffer.alloc(32)];
+    case 'another sample':
+      return [text, Buffer.alloc(32), big, nonce];
   }
 }
 

@@ -171,8 +171,7 @@ function reserved(
   answer: Insertion,
 ): ActivationStep {
   const { begun } = fork;
-  if (fork.phase !== 'reserving' || begun === null)
-    return { state, actions: [], rule: 'out of place: ignored' };
+  if (begun === null) return { state, actions: [], rule: 'out of place: ignored' };
   if (answer !== 'inserted') {
     return reap(
       state,

@@ -32,13 +32,13 @@ function honestForkPasses(subject: Subject): string | null {
 }
 
 function judgeCrowd({ decided, steps }: GatedCrowd): Violation | null {
-  const samples = new Map<string, number>();
+  const seen = new Map<string, number>();
   for (const { index, guest, answer, admitted, rule, insertion } of decided) {
     if (!admitted) continue;
-    const twin = answer.sample === null ? undefined : samples.get(answer.sample);
+    const twin = answer.marks.map((mark) => seen.get(mark)).find((fork) => fork !== undefined);
     const wrong =
       answer.wrong ??
-      (twin === undefined ? null : `its sample is that of fork ${twin}`) ??
+      (twin === undefined ? null : `it shows the generator of fork ${twin}`) ??
       (insertion === null || insertion === 'inserted' ? null : `the store says ${insertion}`);
     if (wrong !== null) {
       return {
@@ -49,7 +49,7 @@ function judgeCrowd({ decided, steps }: GatedCrowd): Violation | null {
         steps,
       };
     }
-    if (answer.sample !== null) samples.set(answer.sample, index);
+    for (const mark of answer.marks) seen.set(mark, index);
   }
   return null;
 }
