@@ -1,4 +1,5 @@
 /** The benchmarks, by name. The first measurement of each is ours; the others are peers on the same inputs. */
+import { dnsMessages } from './dns-messages.ts';
 import { pinAddressBenchmark } from './pin-address.ts';
 import { propertiesBenchmark } from './properties.ts';
 
@@ -24,5 +25,6 @@ export interface BenchmarkResult {
 
 export const benchmarks = {
   'pin-address': pinAddressBenchmark,
+  'dns-messages': dnsMessages,
   properties: propertiesBenchmark,
 } as const satisfies Record<string, Benchmark>;
