@@ -1,17 +1,19 @@
 /** F6.order: reseed, gate, release; then everything else. */
 import * as fc from 'fast-check';
 import { forkScript } from '../../arbitraries/fork-scripts.ts';
+import { schedule, schedulerOf } from '../../arbitraries/schedules.ts';
 import { describeDisturbance, type ForkScript, ForkWorld } from '../../models/fork-world.ts';
 import type { Subject } from '../../subjects/subject.ts';
 import { defineClaim } from '../claim.ts';
 
 interface OrderCase {
   readonly script: ForkScript;
-  readonly scheduler: fc.Scheduler;
+  readonly schedule: number;
 }
 
 /** Every message when the scheduler says so. */
-async function run(subject: Subject, { script, scheduler }: OrderCase): Promise<ForkWorld> {
+async function run(subject: Subject, { script, schedule: number }: OrderCase): Promise<ForkWorld> {
+  const scheduler = schedulerOf(number);
   const turns: Promise<void>[] = [];
   const world = new ForkWorld(subject, script, (act) => {
     turns.push(scheduler.schedule(Promise.resolve()).then(act));
@@ -49,10 +51,10 @@ export const claim = defineClaim<OrderCase>({
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
   async: true,
   weight: 0.2,
-  arbitrary: () => fc.record({ script: forkScript, scheduler: fc.scheduler() }),
+  arbitrary: () => fc.record({ script: forkScript, schedule }),
   control: honestForkIsServed,
   judge: async (subject, input) => (await run(subject, input)).violation,
-  notation: ({ script }) => describe(script),
+  notation: (input) => `${describe(input.script)}; schedule ${input.schedule}`,
   async observe(subject, input) {
     const { violation, delivered, steps } = await run(subject, input);
     const got = delivered.length === 0 ? 'nothing delivered' : `delivered ${delivered.join(', ')}`;

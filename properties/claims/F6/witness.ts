@@ -1,6 +1,7 @@
 /** F6.witness: a fork passes the gate on a witness of its own, in time, or not at all. */
 import * as fc from 'fast-check';
 import { crowd } from '../../arbitraries/reseed.ts';
+import { schedule, schedulerOf } from '../../arbitraries/schedules.ts';
 import { type Crowd, type GatedCrowd, runCrowd } from '../../models/gate-crowd.ts';
 import { type GateInput, runGate } from '../../models/gate-run.ts';
 import { KernelGenerator } from '../../models/kernel-generator.ts';
@@ -11,7 +12,7 @@ import { defineClaim, type Violation } from '../claim.ts';
 
 interface WitnessCase {
   readonly crowd: Crowd;
-  readonly scheduler: fc.Scheduler;
+  readonly schedule: number;
 }
 
 const controlConfig = { deadlineMs: 1000, requireWitness: true };
@@ -78,12 +79,13 @@ export const claim = defineClaim<WitnessCase>({
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
   async: true,
   weight: 0.3,
-  arbitrary: () => fc.record({ crowd, scheduler: fc.scheduler() }),
+  arbitrary: () => fc.record({ crowd, schedule }),
   control: honestForkPasses,
-  judge: async (subject, input) => judgeCrowd(await runCrowd(subject, input.crowd, input.scheduler)),
-  notation: (input) => describe(input.crowd),
+  judge: async (subject, input) =>
+    judgeCrowd(await runCrowd(subject, input.crowd, schedulerOf(input.schedule))),
+  notation: (input) => `${describe(input.crowd)}; schedule ${input.schedule}`,
   async observe(subject, input) {
-    const { decided } = await runCrowd(subject, input.crowd, input.scheduler);
+    const { decided } = await runCrowd(subject, input.crowd, schedulerOf(input.schedule));
     return decided
       .map(({ index, admitted, rule }) => `fork ${index} ${admitted ? 'admitted' : 'refused'}  [${rule}]`)
       .join('; ');
