@@ -1,4 +1,6 @@
-/** `pnpm subject <name> <decision>`: one of our subjects answers anybody's cases over the subject protocol. */
+/**
+ * `pnpm subject <name> <decision>`: one of our subjects answers anybody's cases over the subject protocol.
+ */
 import type { Command } from 'commander';
 import { unknownName } from '#properties/matrix/catalogue.ts';
 import { answerCases } from '#properties/protocol/case-lines.ts';

@@ -1,6 +1,6 @@
 /**
- * `pnpm repro <finding|claim>`: the attack on `vulnerable`, `published` and `reference`, on the same input, with the
- * evidence and the command that replays it.
+ * `pnpm repro <finding|claim>`: the attack on `vulnerable`, `published` and `reference`, on the same input,
+ * with the evidence and the command that replays it.
  */
 import type { Claim } from '#properties/claims/claim.ts';
 import { loadClaim, loadMutants, selectClaims } from '#properties/matrix/catalogue.ts';
@@ -30,7 +30,8 @@ export async function* reproduce(options: ReproOptions): AsyncGenerator<Reproduc
     if (options.signal.aborted) return;
     const claim = await loadClaim(id);
     const { vulnerable, published } = claim.expected.decision;
-    // The residual of the published fix says most; then the original hole; a mutant shows what else the claim sees.
+    // The residual of the published fix says most; then the original hole; a mutant shows what else the
+    // claim sees.
     const mutant = mutants.find(({ killedBy }) => killedBy === id);
     const subject =
       published === 'falsified'

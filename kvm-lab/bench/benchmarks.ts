@@ -1,4 +1,6 @@
-/** The benchmarks, by name. The first measurement of each is ours; the others are peers on the same inputs. */
+/**
+ * The benchmarks, by name. The first measurement of each is ours; the others are peers on the same inputs.
+ */
 import { dnsMessages } from './dns-messages.ts';
 import { pinAddressBenchmark } from './pin-address.ts';
 import { propertiesBenchmark } from './properties.ts';

@@ -1,4 +1,7 @@
-/** dns-reply and dns-build on one core: a reply judged, its pins planned, the guest's answer built; bytes in, bytes out. */
+/**
+ * dns-reply and dns-build on one core: a reply judged, its pins planned, the guest's answer built; bytes
+ * in, bytes out.
+ */
 import * as dnsPacket from 'dns-packet';
 import { buildAnswer, planAnswer } from '#reference/decisions/dns-answer/dns-build.ts';
 import { compileDnsPolicy } from '#reference/decisions/dns-answer/dns-policy.ts';

@@ -1,12 +1,15 @@
 /**
- * Measures two things side by side: alternating rounds on one core, medians, ratios. Absolute times on a shared machine
- * mislead; the ratio within one run does not.
+ * Measures two things side by side: alternating rounds on one core, medians, ratios. Absolute times on a
+ * shared machine mislead; the ratio within one run does not.
  */
 import { PerformanceObserver } from 'node:perf_hooks';
 
 export interface Contender {
   readonly name: string;
-  /** Does the work `count` times and returns something that depends on all of it, so that nothing is optimised away. */
+  /**
+   * Does the work `count` times and returns something that depends on all of it, so that nothing is
+   * optimised away.
+   */
   run(count: number): number;
 }
 
@@ -59,7 +62,9 @@ function keep(value: number): void {
   sink = (sink + value) | 0;
 }
 
-/** Garbage collections while `work` ran: none over millions of operations means that nothing was allocated. */
+/**
+ * Garbage collections while `work` ran: none over millions of operations means that nothing was allocated.
+ */
 export async function collectionsDuring(work: () => number): Promise<number> {
   let collections = 0;
   const observer = new PerformanceObserver((list) => {

@@ -1,4 +1,7 @@
-/** pin-address beside `ipaddr.js` ranges on the same addresses; ours also applies the operator's policy and every decoder. */
+/**
+ * pin-address beside `ipaddr.js` ranges on the same addresses; ours also applies the operator's policy and
+ * every decoder.
+ */
 import ipaddr from 'ipaddr.js';
 import { parseAddress } from '#reference/decisions/pin-address/ip-address.ts';
 import { compileAddressPolicy } from '#reference/decisions/pin-address/pin-address.ts';

@@ -1,6 +1,6 @@
 /**
- * Which tiers this machine has, why not the others, and the command that adds each. Looks, never changes anything, and
- * never takes a device that opens for one that works.
+ * Which tiers this machine has, why not the others, and the command that adds each. Looks, never changes
+ * anything, and never takes a device that opens for one that works.
  */
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';

@@ -1,4 +1,6 @@
-/** Generators of addresses and policies: on the edges of every block, inside every embedding, and anywhere. */
+/**
+ * Generators of addresses and policies: on the edges of every block, inside every embedding, and anywhere.
+ */
 import * as fc from 'fast-check';
 import { addressText, type Interval, intervalOf } from '../oracles/addresses/address-number.ts';
 import type { Policy } from '../oracles/addresses/address-oracle.ts';

@@ -1,4 +1,6 @@
-/** Generators of DNS cases: names on and off the allowlist, records an attacker adds, messages cut and bent. */
+/**
+ * Generators of DNS cases: names on and off the allowlist, records an attacker adds, messages cut and bent.
+ */
 import * as fc from 'fast-check';
 import { type Labels, type ModelData, type ModelRecord, types } from '../models/dns-message.ts';
 import type { DnsConfig } from '../models/dns-session.ts';

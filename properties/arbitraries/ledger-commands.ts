@@ -1,4 +1,7 @@
-/** Commands that drive a ledger and its kernel: sandboxes come and go, answers pin, acknowledgements are late, the process dies. */
+/**
+ * Commands that drive a ledger and its kernel: sandboxes come and go, answers pin, acknowledgements are
+ * late, the process dies.
+ */
 import * as fc from 'fast-check';
 import type { Violation } from '../claims/claim.ts';
 import { type LedgerConfig, LedgerHost } from '../models/ledger-host.ts';
@@ -127,10 +130,13 @@ const pin = fc
     };
     return command(text, send, isAttached(name));
   });
-/** Two answers pin the same element; the kernel's word on the first never comes, the second one's comes last. */
+/**
+ * Two answers pin the same element; the kernel's word on the first never comes, the second one's comes
+ * last.
+ */
 const race = fc.record({ name: tap, ttlSeconds: ledgerTtl }).map(({ name, ttlSeconds }) =>
   command(
-    `two answers pin 1.1.1.1 on ${name}, ttl ${ttlSeconds}; the first acknowledgement is lost`,
+    `two answers pin 1.1.1.1 on ${name}, ttl ${ttlSeconds} then 0; the first acknowledgement is lost`,
     (host) => {
       const wasPrompt = host.prompt;
       host.prompt = false;
@@ -247,7 +253,10 @@ export function ledgerCase(
     }));
 }
 
-/** Runs the commands; the first broken invariant, or null. tap0 is attached beforehand, so that most commands matter. */
+/**
+ * Runs the commands; the first broken invariant, or null. tap0 is attached beforehand, so that most
+ * commands matter.
+ */
 export function runLedger(
   subject: Subject,
   config: LedgerConfig,

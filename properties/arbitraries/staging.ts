@@ -1,4 +1,7 @@
-/** Generators of stagings: digests as people type them, files as attackers leave them, and when somebody acts. */
+/**
+ * Generators of stagings: digests as people type them, files as attackers leave them, and when somebody
+ * acts.
+ */
 import * as fc from 'fast-check';
 import { contents, destination, digestOf } from '../models/staged-files.ts';
 import { downloads, type StagingCase, type Tamper, tampers } from '../models/stager.ts';

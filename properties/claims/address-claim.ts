@@ -2,6 +2,8 @@
 import type * as fc from 'fast-check';
 import { type AddressCase, emptyPolicy, notationOf } from '../arbitraries/addresses.ts';
 import type { Subject } from '../subjects/subject.ts';
+import type { AddressVector } from '../vectors/generate/addresses.ts';
+import { loadCorpus } from '../vectors/load-corpus.ts';
 import { type Claim, defineClaim } from './claim.ts';
 
 /** Public addresses that every subject pins: the path is open. */
@@ -57,4 +59,15 @@ export function defineAddressClaim<Case extends AddressCase>(own: AddressClaim<C
       return `${verdict === 'pin' ? `pinned as ${pinnedAs ?? input.address}` : 'refused'}  [${rule}]`;
     },
   });
+}
+
+/** The published vectors with this verdict, as cases. */
+export function addressVectors(
+  verdict: AddressVector['verdict'],
+  accepts: (vector: AddressVector) => boolean = () => true,
+): AddressCase[] {
+  const { vectors } = loadCorpus<AddressVector>('addresses');
+  return vectors
+    .filter((vector) => vector.verdict === verdict && !vector.flags.includes('text') && accepts(vector))
+    .map(({ config, input }) => ({ policy: config, address: input.address }));
 }

@@ -1,4 +1,7 @@
-/** Every claim on every built-in subject, with a fixed seed and few runs: the matrix in small, inside the test runner. */
+/**
+ * Every claim on every built-in subject, with a fixed seed and few runs: the matrix in small, inside the
+ * test runner.
+ */
 import { describe, expect, test } from 'vitest';
 import { listClaimIds, loadClaims } from '../matrix/catalogue.ts';
 import { runCell } from '../matrix/run-cell.ts';

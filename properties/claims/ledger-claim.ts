@@ -1,4 +1,6 @@
-/** What the F1 claims on pins have in common: questions that a guest asks in the middle of a ledger's life. */
+/**
+ * What the F1 claims on pins have in common: questions that a guest asks in the middle of a ledger's life.
+ */
 import * as fc from 'fast-check';
 import { addressRecord, dnsConfig } from '../arbitraries/dns.ts';
 import {

@@ -1,4 +1,6 @@
-/** docs/decisions.md: what a subject can implement, with schemas, equality rule and an example a line each. */
+/**
+ * docs/decisions.md: what a subject can implement, with schemas, equality rule and an example a line each.
+ */
 
 import { protocolVersion } from '../protocol/case-lines.ts';
 import type { Decision } from '../protocol/decision.ts';

@@ -1,4 +1,7 @@
-/** docs/observed-behaviour.md: what the published fixes were seen to do, and the case that shows it on our subject. */
+/**
+ * docs/observed-behaviour.md: what the published fixes were seen to do, and the case that shows it on our
+ * subject.
+ */
 import { readdir } from 'node:fs/promises';
 import type { Decision } from '../protocol/decision.ts';
 import type { Observed } from '../subjects/observed.ts';

@@ -1,6 +1,6 @@
 /**
- * Everything in the repository that is generated, never typed: its path and its text. `pnpm generate` writes it; a test
- * fails when a file differs.
+ * Everything in the repository that is generated, never typed: its path and its text. `pnpm generate`
+ * writes it; a test fails when a file differs.
  */
 import { readdir } from 'node:fs/promises';
 import { listClaimIds, loadClaims, loadMutants } from '../matrix/catalogue.ts';

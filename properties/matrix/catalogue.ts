@@ -1,6 +1,6 @@
 /**
- * What there is to run: claims, mutants and subjects, found by where their files stand. A name that is not there is
- * answered with the valid ones.
+ * What there is to run: claims, mutants and subjects, found by where their files stand. A name that is not
+ * there is answered with the valid ones.
  */
 import { readdir } from 'node:fs/promises';
 import { CodedError } from '#reference/base/coded-error.ts';
@@ -11,7 +11,10 @@ import { type BuiltInSubject, builtInSubjects } from '../subjects/subject.ts';
 const claimsFolder = new URL('../claims/', import.meta.url);
 const mutantsFolder = new URL('../mutants/', import.meta.url);
 
-/** Where a claim's file stands, from the repository root: `F1.embedded` is `properties/claims/F1/embedded.ts`. */
+/**
+ * Where a claim's file stands, from the repository root: `F1.embedded` is
+ * `properties/claims/F1/embedded.ts`.
+ */
 export function claimFile(id: ClaimId): string {
   const [finding, name] = id.split('.');
   return `properties/claims/${finding}/${name}.ts`;
@@ -45,11 +48,7 @@ export async function loadClaim(id: ClaimId): Promise<Claim> {
   const [finding, name] = id.split('.');
   const module = (await import(new URL(`${finding}/${name}.ts`, claimsFolder).href)) as { claim: Claim };
   if (module.claim?.id !== id) {
-    throw new CodedError(
-      'claim-file',
-      `${claimFile(id)} exports the claim ${module.claim?.id}`,
-      'name file and id alike',
-    );
+    throw new Error(`${claimFile(id)} exports the claim ${module.claim?.id}: name them alike`);
   }
   return module.claim;
 }
@@ -97,7 +96,8 @@ export interface SubjectSelection {
 }
 
 /**
- * Subjects named by `vulnerable`, `published`, `reference`, `mutants` (all of them) or `mutant:<id>`; all when none is named.
+ * Subjects named by `vulnerable`, `published`, `reference`, `mutants` (all of them) or `mutant:<id>`; all
+ * when none is named.
  * @throws CodedError `unknown-subject` with the valid names
  */
 export async function selectSubjects(wanted: readonly string[]): Promise<SubjectSelection> {

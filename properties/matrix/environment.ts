@@ -32,7 +32,9 @@ function readCommit(): string {
 
 const digests = new Map<string, string>();
 
-/** sha256 over the files that make a built-in subject: its own folder, and for the reference its decisions. */
+/**
+ * sha256 over the files that make a built-in subject: its own folder, and for the reference its decisions.
+ */
 export function subjectDigest(subject: string): string {
   const digest = digests.get(subject) ?? computeDigest(subject);
   digests.set(subject, digest);

@@ -1,6 +1,6 @@
 /**
- * The claim matrix: plans the cells, runs them on all cores, merges shards into records and says what differs from
- * what the claims declare, in either direction.
+ * The claim matrix: plans the cells, runs them on all cores, merges shards into records and says what
+ * differs from what the claims declare, in either direction.
  */
 import { availableParallelism } from 'node:os';
 import { CodedError } from '#reference/base/coded-error.ts';
@@ -45,7 +45,8 @@ const loadTimeoutMs = 60_000;
 export async function runMatrix(options: MatrixOptions, progress: MatrixProgress = {}): Promise<Report> {
   const started = performance.now();
   const { claims, cells } = await plan(options);
-  // Cheap falsifications first: the reader sees counterexamples at once; long reference cells fill the cores after.
+  // Cheap falsifications first: the reader sees counterexamples at once; long reference cells fill the
+  // cores after.
   const jobs = cells.flatMap((cell) => cell.jobs).sort((a, b) => rank(a) - rank(b));
   progress.planned?.(claims, cells.length, jobs.length);
   const timeLimit =

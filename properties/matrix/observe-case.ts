@@ -1,4 +1,7 @@
-/** One case, found again by its seed and path, judged and observed on several subjects: the same input for each. */
+/**
+ * One case, found again by its seed and path, judged and observed on several subjects: the same input for
+ * each.
+ */
 import * as fc from 'fast-check';
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { Claim, Violation } from '../claims/claim.ts';

@@ -16,7 +16,7 @@ export function patchedSource(mutant: Mutant): string {
   if (occurrences !== 1 || mutant.find.includes('\n') || mutant.find === mutant.replace) {
     throw new CodedError(
       'stale-mutant',
-      `mutant ${mutant.id}: its text occurs ${occurrences} times in ${mutant.file}, or changes nothing`,
+      `mutant ${mutant.id} is stale: its text occurs ${occurrences} times in ${mutant.file}, or changes nothing`,
       'make `find` one unique piece of a line of the file as it stands now',
     );
   }

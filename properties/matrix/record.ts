@@ -1,6 +1,6 @@
 /**
- * The record that every runner writes, at whatever tier, and the report that holds them. The JSON schemas are published in
- * docs/schemas.
+ * The record that every runner writes, at whatever tier, and the report that holds them. The JSON schemas
+ * are published in docs/schemas.
  */
 import Type, { type Static } from 'typebox';
 

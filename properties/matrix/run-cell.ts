@@ -1,5 +1,6 @@
 /**
- * One cell of the matrix: a claim judged on a subject, with a seed. In-process; the pool puts a deadline around it.
+ * One cell of the matrix: a claim judged on a subject, with a seed. In-process; the pool puts a deadline
+ * around it.
  */
 import * as fc from 'fast-check';
 import type { Claim, Violation } from '../claims/claim.ts';

@@ -1,6 +1,6 @@
 /**
- * Runs jobs on all cores, each in a worker thread with a deadline per judged case. A thread that stops beating is
- * terminated and its job is `hung`; no thread outlives `close`.
+ * Runs jobs on all cores, each in a worker thread with a deadline per judged case. A thread that stops
+ * beating is terminated and its job is `hung`; no thread outlives `close`.
  */
 import { Worker } from 'node:worker_threads';
 import type { WorkerAnswer } from './cell-worker.ts';

@@ -1,4 +1,6 @@
-/** DNS messages as attackers write them: any label octets, any counts, any section, no compression unless asked for. */
+/**
+ * DNS messages as attackers write them: every octet in a label, every count, every section; no compression.
+ */
 
 /** Labels as latin1 strings: a dot inside a label is an octet like any other. */
 export type Labels = readonly string[];

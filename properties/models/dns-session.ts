@@ -1,6 +1,7 @@
 /**
- * One question of a guest, from its message to its answer: drives a subject's dns-query, dns-reply and dns-build as the proxy
- * does, against upstream messages that the case scripts and a pin set that the case owns.
+ * One question of a guest, from its message to its answer: drives a subject's dns-query, dns-reply and
+ * dns-build as the proxy does, against upstream messages that the case scripts and a pin set that the case
+ * owns.
  */
 import type { ConfigOf, InputOf, OutputOf } from '../protocol/decision.ts';
 import type { dnsBuild } from '../protocol/dns-build.ts';

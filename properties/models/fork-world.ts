@@ -1,6 +1,7 @@
 /**
- * A template, its forks and their host: drives a subject's agent-step in each guest and its activation-step on the host, every message
- * delivered when its owner says so, and watches what may not happen before the gate.
+ * A template, its forks and their host: drives a subject's agent-step in each guest and its activation-step
+ * on the host, every message delivered when its owner says so, and watches what may not happen before the
+ * gate.
  */
 import type { Violation } from '../claims/claim.ts';
 import type { activationStep } from '../protocol/activation-step.ts';

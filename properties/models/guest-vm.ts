@@ -1,5 +1,6 @@
 /**
- * One guest: a subject's agent-step, a model kernel, a workload that the agent freezes and thaws. Says what the agent did too early.
+ * One guest: a subject's agent-step, a model kernel, a workload that the agent freezes and thaws. Says what
+ * the agent did too early.
  */
 
 import type { agentStep } from '../protocol/agent-step.ts';

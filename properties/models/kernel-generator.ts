@@ -1,5 +1,6 @@
 /**
- * A model of the Linux generator and of what a VM fork does to it, as measured in facts.md: which calls make siblings differ.
+ * A model of the Linux generator and of what a VM fork does to it, as measured in facts.md: which calls
+ * make siblings differ.
  * It shares nothing with the reference: a key, a pool, a counter of credited bits.
  */
 import { hash } from 'node:crypto';

@@ -1,6 +1,6 @@
 /**
- * Runs a subject's pin-ledger as the proxy would: hands it events, carries its actions to the kernel model in order, and brings the
- * acknowledgements back now, late, twice or never.
+ * Runs a subject's pin-ledger as the proxy would: hands it events, carries its actions to the kernel model
+ * in order, and brings the acknowledgements back now, late, twice or never.
  */
 import type { ConfigOf, InputOf, OutputOf } from '../protocol/decision.ts';
 import type { pinLedger } from '../protocol/pin-ledger.ts';

@@ -1,6 +1,7 @@
 /**
- * The kernel's side of pins: one set a tap and family, with timeouts, a size, atomic batches, and the two ways in which a re-add of a
- * live element behaves (facts.md, "nftables cost": only an expiration that is sent refreshes it on 6.18).
+ * The kernel's side of pins: one set a tap and family, with timeouts, a size, atomic batches, and the two
+ * ways in which a re-add of a live element behaves (facts.md, "nftables cost": only an expiration that is
+ * sent refreshes it on 6.18).
  */
 import type { OutputOf } from '../protocol/decision.ts';
 import type { pinLedger } from '../protocol/pin-ledger.ts';

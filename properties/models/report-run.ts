@@ -1,4 +1,7 @@
-/** Drives a subject's reseed-report against a model kernel until it replies: the guest agent's reseed, call by call. */
+/**
+ * Drives a subject's reseed-report against a model kernel until it replies: the guest agent's reseed, call
+ * by call.
+ */
 import type { InputOf, OutputOf } from '../protocol/decision.ts';
 import type { reseedReport } from '../protocol/reseed-report.ts';
 import type { Subject } from '../subjects/subject.ts';

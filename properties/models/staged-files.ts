@@ -1,6 +1,6 @@
 /**
- * A small POSIX tree: names, inodes, links, FIFOs, directories. A file is read and written in two halves, so that somebody can act in
- * between; contents are symbols, digests are real.
+ * A small POSIX tree: names, inodes, links, FIFOs, directories. A file is read and written in two halves,
+ * so that somebody can act in between; contents are symbols, digests are real.
  */
 import { createHash } from 'node:crypto';
 

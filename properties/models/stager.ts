@@ -1,6 +1,6 @@
 /**
- * Runs a subject's kernel-digest against the file model: stagers that take turns, somebody who changes files between any two steps,
- * a download that goes wrong, kill -9 at any step.
+ * Runs a subject's kernel-digest against the file model: stagers that take turns, somebody who changes
+ * files between any two steps, a download that goes wrong, kill -9 at any step.
  */
 import type { ConfigOf, OutputOf } from '../protocol/decision.ts';
 import type { kernelDigest } from '../protocol/kernel-digest.ts';

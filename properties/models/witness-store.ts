@@ -1,4 +1,7 @@
-/** A model of the insert-if-absent store: one atomic answer for all keys, durable over kill -9, bounded per snapshot. */
+/**
+ * A model of the insert-if-absent store: one atomic answer for all keys, durable over kill -9, bounded per
+ * snapshot.
+ */
 
 export type StoreAnswer = 'inserted' | 'present' | 'full' | 'failed';
 

@@ -1,6 +1,6 @@
 /**
- * A mutant: the reference with one line changed, as a reviewer would plant it. The runner patches the source while
- * it is loaded; nothing in `reference/` knows of it.
+ * A mutant: the reference with one line changed, as a reviewer would plant it. The runner patches the
+ * source while it is loaded; nothing in `reference/` knows of it.
  */
 import type { ClaimId } from '../claims/claim.ts';
 

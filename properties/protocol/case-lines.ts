@@ -1,5 +1,6 @@
 /**
- * The subject protocol, our side as a subject: a header line, then a case a line, one answer a line (docs/subject-protocol.md).
+ * The subject protocol, our side as a subject: a header line, then a case a line, one answer a line
+ * (docs/subject-protocol.md).
  * Bounded: a line has at most maxLineBytes octets; output waits for its reader.
  */
 import { once } from 'node:events';
@@ -38,7 +39,9 @@ export const answerSchema = Type.Union(
   { $id: 'huskproof/protocol-answer/v1' },
 );
 
-/** Lines of a byte stream without their newline; a last line may lack it. Throws CodedError `line-too-long`. */
+/**
+ * Lines of a byte stream without their newline; a last line may lack it. Throws CodedError `line-too-long`.
+ */
 export async function* readLines(input: AsyncIterable<Buffer | string>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = '';

@@ -46,7 +46,8 @@ export type Bound<D> = (input: InputOf<D>) => OutputOf<D>;
 export type Bind<D> = (config: ConfigOf<D>) => Bound<D>;
 
 /**
- * Step decisions (state machines without I/O) carry their state through the protocol. It is the subject's own:
- * null at first, JSON, handed back unread with the next event. The harness never branches or reuses an old state.
+ * Step decisions (state machines without I/O) carry their state through the protocol. It is the subject's
+ * own: null at first, JSON, handed back unread with the next event. The harness never branches or reuses an
+ * old state.
  */
 export type OpaqueState = unknown;

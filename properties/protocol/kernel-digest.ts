@@ -1,6 +1,7 @@
 /**
- * kernel-digest: a step decision. How a guest kernel gets from a URL to the destination (stage) and from there into a VM (open):
- * one system call at a time, each result handed back, so that every subject runs against the same files.
+ * kernel-digest: a step decision. How a guest kernel gets from a URL to the destination (stage) and from
+ * there into a VM (open): one system call at a time, each result handed back, so that every subject runs
+ * against the same files.
  */
 import Type, { type TProperties } from 'typebox';
 import { defineDecision } from './decision.ts';

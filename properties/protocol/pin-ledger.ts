@@ -1,6 +1,7 @@
 /**
- * pin-ledger: a step decision. It owns what is pinned in the kernel's sets, for every tap of a datapath: reserve, add,
- * extend, expire, revoke, tear down, and what is rebuilt after a restart. One event in, kernel actions and outcomes out.
+ * pin-ledger: a step decision. It owns what is pinned in the kernel's sets, for every tap of a datapath:
+ * reserve, add, extend, expire, revoke, tear down, and what is rebuilt after a restart. One event in,
+ * kernel actions and outcomes out.
  */
 import Type from 'typebox';
 import { defineDecision } from './decision.ts';

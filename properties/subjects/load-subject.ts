@@ -1,6 +1,6 @@
 /**
- * Loads a built-in subject from `subjects/<name>/<decision>.ts` and binds its decisions, each answer held against the
- * decision's output schema.
+ * Loads a built-in subject from `subjects/<name>/<decision>.ts` and binds its decisions, each answer held
+ * against the decision's output schema.
  */
 import { Ajv } from 'ajv';
 import type { Bound, ConfigOf } from '../protocol/decision.ts';

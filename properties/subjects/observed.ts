@@ -1,4 +1,7 @@
-/** One row of the observed-behaviour table: what findings.md says `published` does, and the case that shows it. */
+/**
+ * One row of the observed-behaviour table: what findings.md says `published` does, and the case that shows
+ * it.
+ */
 import type { ConfigOf, InputOf, OutputOf } from '../protocol/decision.ts';
 
 export interface Observed<D> {

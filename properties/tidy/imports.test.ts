@@ -1,4 +1,7 @@
-/** Imports go one way: reference ← properties ← kvm-lab ← e2e, and inside the reference contract, base ← decisions ← the rest. */
+/**
+ * Imports go one way: reference ← properties ← kvm-lab ← e2e, and inside the reference contract, base ←
+ * decisions ← the rest.
+ */
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type Import, importsOf, root, sourceFiles, topFolders } from './source-files.ts';
@@ -11,7 +14,10 @@ function rankOf(path: string): number {
   return topFolders.findIndex((folder) => path.startsWith(`${folder}/`));
 }
 
-/** contract and base import nothing of ours; decisions import those; components import decisions; main imports all. */
+/**
+ * contract and base import nothing of ours; decisions import those; components import decisions; main
+ * imports all.
+ */
 function referenceRank(path: string): number {
   if (path.startsWith('reference/contract/') || path.startsWith('reference/base/')) return 0;
   if (path.startsWith('reference/decisions/')) return 1;

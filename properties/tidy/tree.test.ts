@@ -30,11 +30,14 @@ describe('the tree', () => {
     expect(sources.filter((file) => textOf(file).split('\n').length > maxLines + 1)).toEqual([]);
   });
 
-  test(`never has a line over ${maxColumns} columns in a source file`, () => {
+  test(`never has a line over ${maxColumns} columns, the text of a string left out`, () => {
+    const strings = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`/g;
     const long = sources.flatMap((file) =>
       textOf(file)
         .split('\n')
-        .flatMap((line, index) => (line.length > maxColumns ? [`${file}:${index + 1}`] : [])),
+        .flatMap((line, index) =>
+          line.replace(strings, '""').length > maxColumns ? [`${file}:${index + 1}`] : [],
+        ),
     );
     expect(long).toEqual([]);
   });
@@ -46,10 +49,10 @@ describe('the tree', () => {
   });
 
   test('never promises later work', () => {
-    const promise = new RegExp(
-      ['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX', 'not implemented'].map((word) => `\\b${word}\\b`).join('|'),
-    );
-    expect(sources.filter((file) => promise.test(textOf(file)))).toEqual([]);
+    const promise = /\b(TODO|FIXME|XXX|not implemented)\b/;
+    expect(
+      sources.filter((file) => file !== 'properties/tidy/tree.test.ts' && promise.test(textOf(file))),
+    ).toEqual([]);
   });
 
   test('never skips, focuses or leaves a test unwritten', () => {

@@ -1,4 +1,7 @@
-/** The published corpora: enough of them, more negatives than positives, and the reference agrees with every vector. */
+/**
+ * The published corpora: enough of them, more negatives than positives, and the reference agrees with every
+ * vector.
+ */
 import { describe, expect, test } from 'vitest';
 import { pinEverything } from '../models/dns-session.ts';
 import { digestOf } from '../models/staged-files.ts';

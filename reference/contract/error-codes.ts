@@ -1,5 +1,9 @@
 /** Every code that a CodedError carries, what it means and what to do: the source of docs/errors.md. */
 export const errorCodes: Readonly<Record<string, { readonly means: string; readonly remedy: string }>> = {
+  'bad-allow-entry': {
+    means: 'an allow entry of a template is neither host:port, *.host:port nor CIDR:port',
+    remedy: 'write [tcp|udp://]host:port, for example *.example.com:443',
+  },
   'bad-corpus': {
     means: 'a file of vectors is not there, not JSON, outside its schema, or names an id twice',
     remedy: 'mend the file, or make it anew with pnpm generate',
@@ -8,18 +12,22 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'the first line on stdin is no header of the subject protocol, or names another decision',
     remedy: 'begin with {"v":1,"decision":…,"config":…} as docs/decisions.md shows',
   },
+  'bad-nat64-prefix': {
+    means: 'a NAT64 prefix has a length that RFC 6052 does not know, or bits 64 to 71 set',
+    remedy: 'name the prefix that the translator uses, of /32 /40 /48 /56 /64 or /96',
+  },
   'bad-path': {
     means: '--path is no path of a counterexample, or stands without its claim and subject',
     remedy: 'copy the whole replay line',
+  },
+  'bad-prefix': {
+    means: 'an entry of the address policy is no prefix, or has host bits set',
+    remedy: 'write it as 10.96.0.0/12 or fd00::/8',
   },
   'bad-shard': { means: '--shard is not i/n', remedy: 'write i/n with 1 ≤ i ≤ n ≤ 1000' },
   'bad-value': {
     means: 'an option is not a number within its bounds',
     remedy: 'give an integer within the bounds that the message names',
-  },
-  'claim-file': {
-    means: 'a claim’s id and the name of its file differ',
-    remedy: 'name them alike: F1.embedded is claims/F1/embedded.ts',
   },
   'line-too-long': {
     means: 'a line on stdin exceeds the bound of the subject protocol',

@@ -1,6 +1,7 @@
 /**
- * kernel-digest: stage and open a guest kernel, one system call at a time. It owns the rule that what is published or booted are the
- * very octets that were hashed: they sit in a sealed memfd from then on (memfd_create(2), fcntl(2) F_ADD_SEALS).
+ * kernel-digest: stage and open a guest kernel, one system call at a time. It owns the rule that what is
+ * published or booted are the very octets that were hashed: they sit in a sealed memfd from then on
+ * (memfd_create(2), fcntl(2) F_ADD_SEALS).
  */
 
 export interface KernelPolicy {

@@ -4,7 +4,7 @@ import { type AddressCase, embeddedIn, policyArbitrary } from '../../arbitraries
 import { addressText, intervalOf } from '../../oracles/addresses/address-number.ts';
 import { otherEmbeddings, sixToFour, wellKnownNat64 } from '../../oracles/addresses/embeddings.ts';
 import { cloudAddresses } from '../../oracles/addresses/registries.ts';
-import { defineAddressClaim } from '../address-claim.ts';
+import { addressVectors, defineAddressClaim } from '../address-claim.ts';
 
 const intervals = cloudAddresses.map(({ prefix }) => intervalOf(prefix));
 const plain = intervals.map(({ family, first }) => addressText({ family, value: first }));
@@ -15,6 +15,8 @@ export const claim = defineAddressClaim<AddressCase>({
   statement: "No cloud's metadata or wire-server address is pinned, embedded or not.",
   source: 'findings.md F1; the clouds’ documentation (properties/oracles/addresses/registries.ts)',
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  examples: () =>
+    addressVectors('refuse', ({ id, flags }) => /^cloud\/.*\/first$/.test(id) || flags.includes('metadata')),
   arbitrary: () =>
     fc.oneof(
       fc.record({ policy: policyArbitrary, address: fc.constantFrom(...plain) }),

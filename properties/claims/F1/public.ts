@@ -10,7 +10,7 @@ import {
 import { addressNumber } from '../../oracles/addresses/address-number.ts';
 import { decodersOf, requiredOf } from '../../oracles/addresses/address-oracle.ts';
 import { sixToFour, wellKnownNat64 } from '../../oracles/addresses/embeddings.ts';
-import { defineAddressClaim } from '../address-claim.ts';
+import { addressVectors, defineAddressClaim } from '../address-claim.ts';
 
 export const claim = defineAddressClaim<AddressCase>({
   id: 'F1.public',
@@ -19,6 +19,7 @@ export const claim = defineAddressClaim<AddressCase>({
     '6to4), stay pinned.',
   source: 'findings.md F1, published: a behaviour to keep',
   expected: { decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' } },
+  examples: () => addressVectors('pin', ({ flags }) => !flags.includes('policy')),
   arbitrary: () =>
     fc.oneof(
       embeddedIn([wellKnownNat64, sixToFour], anyIpv4).map(({ policy, address }) => ({ policy, address })),
@@ -27,7 +28,8 @@ export const claim = defineAddressClaim<AddressCase>({
   requires({ policy, address }) {
     const { mayPin, rule } = requiredOf(policy, address);
     const number = addressNumber(address);
-    const unusual = number.family === 6 && decodersOf(policy, number).some(({ how }) => how === 'ISATAP');
+    const known = ['NAT64 64:ff9b::/96', '6to4'];
+    const unusual = number.family === 6 && decodersOf(policy, number).some(({ how }) => !known.includes(how));
     return mayPin && !unusual ? { verdict: 'pin', rule } : null;
   },
 });

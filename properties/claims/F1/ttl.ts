@@ -37,7 +37,7 @@ function truthful(): Invariant {
       if (leftMs > smallLedger.ttlCeilingSeconds * 1_000)
         return broken(`${key} lives ${leftMs} ms`, 'at most the ceiling, 300 s');
       const earlier = before.get(key);
-      const repinned = command.startsWith('pin') || command.includes(' asks ');
+      const repinned = /pin|asks/.test(command);
       if (repinned && earlier !== undefined && earlier > expiresMs)
         return broken(`${key} lost ${earlier - expiresMs} ms`, 'a re-pin never shortens');
     }

@@ -1,6 +1,6 @@
 /**
- * What the policy requires of an address, by interval arithmetic on BigInt over the registries: no trie, no tables of the code
- * that it judges.
+ * What the policy requires of an address, by interval arithmetic on BigInt over the registries: no trie, no
+ * tables of the code that it judges.
  */
 import type { ConfigOf } from '../../protocol/decision.ts';
 import type { pinAddress } from '../../protocol/pin-address.ts';
@@ -101,7 +101,10 @@ export function decodersOf(policy: Policy, address: AddressNumber): Embedded[] {
   return found;
 }
 
-/** RFC 6052 section 2.2: the 32 bits after the prefix, once bits 64 to 71 are taken out; null when those are not zero. */
+/**
+ * RFC 6052 section 2.2: the 32 bits after the prefix, once bits 64 to 71 are taken out; null when those are
+ * not zero.
+ */
 function aroundUOctet(value: bigint, lengthBits: number): AddressNumber | null {
   if (((value >> 56n) & 0xffn) !== 0n) return null;
   const high = value >> 64n;

@@ -1,4 +1,7 @@
-/** Writes an IPv4 into an IPv6 address in every way that somebody decodes: the inverse of what a policy has to undo. */
+/**
+ * Writes an IPv4 into an IPv6 address in every way that somebody decodes: the inverse of what a policy has
+ * to undo.
+ */
 import { addressText, intervalOf } from './address-number.ts';
 
 export interface Embedding {

@@ -1,6 +1,7 @@
 /**
- * The IANA IPv4 and IPv6 special-purpose address registries (RFC 6890, as of November 2026), the multicast and site-local
- * blocks that stand in registries of their own, and the clouds' addresses: data, with the document that made each entry.
+ * The IANA IPv4 and IPv6 special-purpose address registries (RFC 6890, as of November 2026), the multicast
+ * and site-local blocks that stand in registries of their own, and the clouds' addresses: data, with the
+ * document that made each entry.
  */
 
 export interface RegistryEntry {
@@ -71,7 +72,9 @@ export const ipv6Registry: readonly RegistryEntry[] = [
   entry('ff00::/8', 'multicast', 'RFC 4291'),
 ];
 
-/** Blocks that carry an IPv4 which decides instead of the block itself (findings.md F1, reference (1), (3)). */
+/**
+ * Blocks that carry an IPv4 which decides instead of the block itself (findings.md F1, reference (1), (3)).
+ */
 export const wrapperBlocks = ['::ffff:0:0/96', '64:ff9b::/96', '2002::/16'] as const;
 
 /** Nothing else is global unicast: IANA delegates from this block only. */

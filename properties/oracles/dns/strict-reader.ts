@@ -1,6 +1,6 @@
 /**
- * A second, independent reading of a DNS message: strict like a validator (RFC 1035 section 4.1), written over a cursor of offsets
- * instead of the code that it judges. null means malformed.
+ * A second, independent reading of a DNS message: strict like a validator (RFC 1035 section 4.1), written
+ * over a cursor of offsets instead of the code that it judges. null means malformed.
  */
 
 export interface ReadRecord {

@@ -1,4 +1,6 @@
-/** The published allowlist: "matches wildcards on presentation form" (findings.md F1, "Residual, messages"). */
+/**
+ * The published allowlist: "matches wildcards on presentation form" (findings.md F1, "Residual, messages").
+ */
 
 export interface PublishedPort {
   readonly protocol: 'tcp' | 'udp';

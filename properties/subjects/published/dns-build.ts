@@ -1,7 +1,7 @@
 /**
- * findings.md F1, "Messages": "every A/AAAA in ANSWER is filtered and pinned for each allowed port with max(TTL, floor), whatever its
- * owner, class or type; other records and AUTHORITY/ADDITIONAL are relayed; the record's TTL is returned unchanged; a failed pin is
- * logged and the record still answered".
+ * findings.md F1, "Messages": "every A/AAAA in ANSWER is filtered and pinned for each allowed port with
+ * max(TTL, floor), whatever its owner, class or type; other records and AUTHORITY/ADDITIONAL are relayed;
+ * the record's TTL is returned unchanged; a failed pin is logged and the record still answered".
  */
 import type { Bind } from '../../protocol/decision.ts';
 import type { dnsBuild } from '../../protocol/dns-build.ts';

@@ -1,6 +1,7 @@
 /**
- * The lenient reading of messages that the published proxy was observed to have (findings.md F1, "Messages"): counts are not
- * believed nor checked, reading ends where the message ends, a label may hold anything, names are compared as presented.
+ * The lenient reading of messages that the published proxy was observed to have (findings.md F1,
+ * "Messages"): counts are not believed nor checked, reading ends where the message ends, a label may hold
+ * anything, names are compared as presented.
  */
 
 export interface LenientRecord {

@@ -1,6 +1,7 @@
 /**
- * findings.md F1, "Messages, the same in vulnerable and published": "types other than A/AAAA are REFUSED; a name that is not
- * allowlisted is REFUSED; the guest's message is forwarded to the first upstream that answers, as it came".
+ * findings.md F1, "Messages, the same in vulnerable and published": "types other than A/AAAA are REFUSED; a
+ * name that is not allowlisted is REFUSED; the guest's message is forwarded to the first upstream that
+ * answers, as it came".
  */
 import type { Bind } from '../../protocol/decision.ts';
 import type { dnsQuery } from '../../protocol/dns-query.ts';

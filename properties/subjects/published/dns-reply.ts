@@ -1,6 +1,6 @@
 /**
- * findings.md F1, "Messages": "a reply with QR=0, another opcode, question, type or case, with zero or two questions or lying counts
- * is used; ID and server address are checked".
+ * findings.md F1, "Messages": "a reply with QR=0, another opcode, question, type or case, with zero or two
+ * questions or lying counts is used; ID and server address are checked".
  */
 import type { Bind } from '../../protocol/decision.ts';
 import type { dnsReply } from '../../protocol/dns-reply.ts';

@@ -1,4 +1,7 @@
-/** What the published staging script was observed to do (findings.md F2): its next call after what the shell told it. */
+/**
+ * What the published staging script was observed to do (findings.md F2): its next call after what the shell
+ * told it.
+ */
 import { destination, predictable } from '../../models/staged-files.ts';
 import type { kernelDigest } from '../../protocol/kernel-digest.ts';
 import type { Observed } from '../observed.ts';

@@ -1,6 +1,7 @@
 /**
- * The init container's script after the published fix (findings.md F2, "Published"): "`kernelProvisioner.kernelSha256` verifies fresh
- * and already staged files and fails closed; empty means a loud warning". It works on paths with shell tools; forkd boots the path.
+ * The init container's script after the published fix (findings.md F2, "Published"):
+ * "`kernelProvisioner.kernelSha256` verifies fresh and already staged files and fails closed; empty means a
+ * loud warning". It works on paths with shell tools; forkd boots the path.
  */
 import type { Bind, OutputOf } from '../../protocol/decision.ts';
 import type { kernelDigest } from '../../protocol/kernel-digest.ts';
@@ -11,7 +12,10 @@ type Action = Output['action'];
 /** A script: yields calls, gets their results, returns its end. */
 export type Script = Generator<[Action, string], [Action, string], { error: string | null; yes?: boolean }>;
 
-/** Runs a script as a step decision. The script is its own state: this subject answers one staging at a time. */
+/**
+ * Runs a script as a step decision. The script is its own state: this subject answers one staging at a
+ * time.
+ */
 export function scripted(
   script: (config: Parameters<Bind<typeof kernelDigest>>[0], phase: 'stage' | 'open') => Script,
 ): Bind<typeof kernelDigest> {

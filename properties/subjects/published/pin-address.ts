@@ -1,11 +1,14 @@
 /**
- * The pin filter after the published fix (findings.md F1, "Published"): "decodes `64:ff9b::/96` and `2002::/16`, re-applies its
- * own IPv4 policy (RFC 1918, loopback, link-local, multicast, unspecified `0.0.0.0`, CGNAT), blocks `fec0::/10`".
+ * The pin filter after the published fix (findings.md F1, "Published"): "decodes `64:ff9b::/96` and
+ * `2002::/16`, re-applies its own IPv4 policy (RFC 1918, loopback, link-local, multicast, unspecified
+ * `0.0.0.0`, CGNAT), blocks `fec0::/10`".
  */
 import type { Bind } from '../../protocol/decision.ts';
 import type { pinAddress } from '../../protocol/pin-address.ts';
 
-/** Octets of an address; an IPv4-mapped one becomes its IPv4, as the original's address type does by itself. */
+/**
+ * Octets of an address; an IPv4-mapped one becomes its IPv4, as the original's address type does by itself.
+ */
 export function octetsOf(text: string): number[] | null {
   const all = text.includes(':') ? ipv6Octets(text) : ipv4Octets(text);
   const mapped =
@@ -37,7 +40,10 @@ function ipv6Octets(text: string): number[] | null {
   return groups.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255]);
 }
 
-/** "refused RFC 1918, ULA, loopback, link-local, multicast, unspecified, CGNAT" (findings.md F1, "Vulnerable"). */
+/**
+ * "refused RFC 1918, ULA, loopback, link-local, multicast, unspecified, CGNAT" (findings.md F1,
+ * "Vulnerable").
+ */
 export function refusesBefore(octets: readonly number[]): string | null {
   const [a = 0, b = 0] = octets;
   if (octets.every((octet) => octet === 0)) return 'unspecified';

@@ -1,6 +1,8 @@
 /**
- * What the published proxy does with the kernel's sets (findings.md F1): "pinned for each allowed port with max(TTL, floor)"; "a TTL of
- * 2³¹−1 makes nft refuse the element"; "one answer add thousands of pins, one process each"; "never deletes the v6 set at teardown".
+ * What the published proxy does with the kernel's sets (findings.md F1): "pinned for each allowed port with
+ * max(TTL, floor)"; "a TTL of
+ * 2³¹−1 makes nft refuse the element"; "one answer add thousands of pins, one process each"; "never deletes
+ * the v6 set at teardown".
  * Re-adding an element sends no expiration (facts.md, "nftables cost").
  */
 import type { Bind, OutputOf } from '../../protocol/decision.ts';
@@ -22,7 +24,7 @@ interface State {
   readonly actions: Record<string, { readonly requestId: string; readonly address: string }>;
 }
 
-export const bind: Bind<typeof pinLedger> = () => {
+export const bind: Bind<typeof pinLedger> = ({ ttlFloorSeconds }) => {
   return ({ state, event }) => {
     const own = (state as State | null) ?? { nextAction: 1, requests: {}, actions: {} };
     const step: Output = { state: own, actions: [], outcomes: [], rule: event.kind };
@@ -35,7 +37,8 @@ export const bind: Bind<typeof pinLedger> = () => {
     if (event.kind === 'pin') {
       const request: Request = { requestId: event.requestId, waiting: event.elements.length, addresses: {} };
       own.requests[event.requestId] = request;
-      for (const { address, protocol, port, ttlSeconds } of event.elements) {
+      for (const { address, protocol, port, ttlSeconds: received } of event.elements) {
+        const ttlSeconds = Math.max(received, ttlFloorSeconds);
         const id = actionId();
         own.actions[id] = { requestId: event.requestId, address };
         request.addresses[address] ??= { pinned: true, ttlSeconds };

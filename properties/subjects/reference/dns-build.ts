@@ -1,4 +1,7 @@
-/** The reference's dns-build behind the subject protocol: plans the pins, then builds the answer from their outcomes. */
+/**
+ * The reference's dns-build behind the subject protocol: plans the pins, then builds the answer from their
+ * outcomes.
+ */
 import { buildAnswer, planAnswer } from '#reference/decisions/dns-answer/dns-build.ts';
 import { compileDnsPolicy } from '#reference/decisions/dns-answer/dns-policy.ts';
 import { readMessage } from '#reference/decisions/dns-answer/wire.ts';

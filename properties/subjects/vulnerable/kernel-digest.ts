@@ -1,6 +1,6 @@
 /**
- * The init container's script before the fix (findings.md F2, "Vulnerable"): "fetched the guest kernel without a digest;
- * skip-if-present kept a poisoned file forever".
+ * The init container's script before the fix (findings.md F2, "Vulnerable"): "fetched the guest kernel
+ * without a digest; skip-if-present kept a poisoned file forever".
  */
 import type { Bind } from '../../protocol/decision.ts';
 import type { kernelDigest } from '../../protocol/kernel-digest.ts';

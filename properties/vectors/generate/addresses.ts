@@ -1,4 +1,7 @@
-/** The corpus of addresses: every edge of every block, every embedding of every kind of IPv4, policies, and text that is none. */
+/**
+ * The corpus of addresses: every edge of every block, every embedding of every kind of IPv4, policies, and
+ * text that is none.
+ */
 import { emptyPolicy } from '../../arbitraries/addresses.ts';
 import { addressNumber, addressText, intervalOf } from '../../oracles/addresses/address-number.ts';
 import { type Policy, requiredOf } from '../../oracles/addresses/address-oracle.ts';

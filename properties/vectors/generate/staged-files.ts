@@ -1,4 +1,7 @@
-/** The corpus of stagings: what lies there, what the download brings, what the operator typed, and what must come of it. */
+/**
+ * The corpus of stagings: what lies there, what the download brings, what the operator typed, and what must
+ * come of it.
+ */
 import { goodDigest, malformedDigests, plainStaging, verified } from '../../arbitraries/staging.ts';
 import { contents, digestOf } from '../../models/staged-files.ts';
 import { downloads, type StagingCase, tampers } from '../../models/stager.ts';

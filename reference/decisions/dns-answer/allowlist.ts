@@ -1,6 +1,7 @@
 /**
- * The allow entries of a template: `[tcp|udp://]host:port`, `[tcp|udp://]*.host:port`, `[tcp|udp://]CIDR:port`. Names match by
- * labels; `*.x.test` is one or more labels under `x.test`, not itself.
+ * The allow entries of a template: `[tcp|udp://]host:port`, `[tcp|udp://]*.host:port`,
+ * `[tcp|udp://]CIDR:port`. Names match by labels; `*.x.test` is one or more labels under `x.test`, not
+ * itself.
  */
 import { CodedError } from '#reference/base/coded-error.ts';
 import { parseAddress } from '../pin-address/ip-address.ts';
@@ -66,7 +67,7 @@ function parseEntry(entry: string): ParsedEntry | null {
   const [, host = '', digits = ''] = /^(.+):(\d{1,5})$/s.exec(rest) ?? [];
   const port = Number(digits);
   if (host === '' || port < 1 || port > 65_535) throw refuse('it has no port from 1 to 65535');
-  const address = host.replace(/^\[(.*)\]$/, '$1').split('/')[0] ?? '';
+  const address = host.replace(/[[\]]/g, '').split('/')[0] ?? '';
   if (parseAddress(address) !== null) return null;
   const wildcard = host.startsWith('*.');
   const name = parseHostName(wildcard ? host.slice(2) : host);

@@ -1,6 +1,6 @@
 /**
- * dns-build: from an accepted reply, the pins to make and then the guest's answer, built from scratch. An address is in the answer
- * if and only if it is pinned.
+ * dns-build: from an accepted reply, the pins to make and then the guest's answer, built from scratch. An
+ * address is in the answer if and only if it is pinned.
  */
 import type { AllowedPort } from './allowlist.ts';
 import { type DnsPolicy, type Transport, udpPayloadOctets } from './dns-policy.ts';
@@ -84,7 +84,8 @@ export function planAnswer(
     const offset = record.dataOffset;
     if (addresses.some((known) => sameOctets(reply.bytes, known.offset, offset, length))) continue;
     const { pin, family, rule } = policy.addresses.decide(reply.bytes, offset, length);
-    // What is pinned as IPv4 cannot be answered as AAAA: the guest would connect to something that is not pinned.
+    // What is pinned as IPv4 cannot be answered as AAAA: the guest would connect to something that is not
+    // pinned.
     if (!pin || (family === 'ipv4') !== (length === 4)) {
       refused.push({ offset, length, rule: pin ? 'IPv4-mapped address in an AAAA record' : rule });
       continue;

@@ -1,6 +1,6 @@
 /**
- * dns-query: what happens to the guest's message. Nothing of it goes upstream but the canonical name and the type, in a query that
- * is built afresh.
+ * dns-query: what happens to the guest's message. Nothing of it goes upstream but the canonical name and
+ * the type, in a query that is built afresh.
  */
 import { type DnsPolicy, type Transport, udpPayloadOctets } from './dns-policy.ts';
 import { isHostName, type WireName } from './name.ts';

@@ -1,6 +1,6 @@
 /**
- * dns-reply: is this message the reply to the query that was sent (RFC 5452 section 9)? What is not is ignored and the wait goes on,
- * so that a forger gains nothing by being first.
+ * dns-reply: is this message the reply to the query that was sent (RFC 5452 section 9)? What is not is
+ * ignored and the wait goes on, so that a forger gains nothing by being first.
  */
 import type { DnsPolicy, Transport } from './dns-policy.ts';
 import {

@@ -1,6 +1,6 @@
 /**
- * Domain names as the wire has them: label after label, lower-cased (RFC 1035 section 2.3.3, RFC 4343). Names are compared as
- * bytes, so that a dot inside a label is never a boundary.
+ * Domain names as the wire has them: label after label, lower-cased (RFC 1035 section 2.3.3, RFC 4343).
+ * Names are compared as bytes, so that a dot inside a label is never a boundary.
  */
 
 /** Uncompressed wire form, ASCII letters lower-cased, the root's zero octet included; at most 255 octets. */
@@ -19,7 +19,8 @@ export interface NameAt {
 const scratch = new Uint8Array(maxNameOctets);
 
 /**
- * Reads the name at `offset`. A pointer goes strictly backwards, never into the header, so that no loop is possible.
+ * Reads the name at `offset`. A pointer goes strictly backwards, never into the header, so that no loop is
+ * possible.
  * Null when it is malformed: a label type that is none, too long, cut off, or a pointer forwards.
  */
 export function readName(message: Uint8Array, offset: number): NameAt | null {
@@ -58,7 +59,9 @@ export function sameName(a: WireName, b: WireName): boolean {
   return true;
 }
 
-/** Letters, digits, hyphen and underscore only, at least one label (RFC 952, RFC 1123; `_` as in RFC 8552). */
+/**
+ * Letters, digits, hyphen and underscore only, at least one label (RFC 952, RFC 1123; `_` as in RFC 8552).
+ */
 export function isHostName(name: WireName): boolean {
   if (name.length < 2) return false;
   for (let at = 0; name[at] !== 0; at += (name[at] as number) + 1) {

@@ -1,6 +1,6 @@
 /**
- * The strict wire codec of the trust boundary (RFC 1035 section 4): a message is read whole or not at all. Bounded work, no
- * exceptions; what the counts say is what is there, and nothing after it.
+ * The strict wire codec of the trust boundary (RFC 1035 section 4): a message is read whole or not at all.
+ * Bounded work, no exceptions; what the counts say is what is there, and nothing after it.
  */
 import { readName, type WireName } from './name.ts';
 

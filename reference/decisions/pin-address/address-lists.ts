@@ -1,6 +1,6 @@
 /**
- * The two lists of findings.md, F1 (5) and (6), one source for DNS pins and the datapath. *Never* beats everything; *private*
- * yields to an explicit CIDR of the operator (pins) or the template (datapath).
+ * The two lists of findings.md, F1 (5) and (6), one source for DNS pins and the datapath. *Never* beats
+ * everything; *private* yields to an explicit CIDR of the operator (pins) or the template (datapath).
  */
 import { cloudTable } from './cloud-table.ts';
 

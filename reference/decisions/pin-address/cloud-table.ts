@@ -1,6 +1,6 @@
 /**
- * Addresses at which clouds serve credentials, identity and instance data. Each is denied before anything can allow it,
- * embedded or not. One source for DNS pins and the datapath.
+ * Addresses at which clouds serve credentials, identity and instance data. Each is denied before anything
+ * can allow it, embedded or not. One source for DNS pins and the datapath.
  */
 
 export interface CloudEntry {

@@ -1,6 +1,6 @@
 /**
- * Text and bytes of IP addresses (RFC 4291 section 2.2, RFC 5952): strict and total; no zone, no leading zeros in a
- * dotted quad, no shorthand.
+ * Text and bytes of IP addresses (RFC 4291 section 2.2, RFC 5952): strict and total; no zone, no leading
+ * zeros in a dotted quad, no shorthand.
  */
 import { CodedError } from '#reference/base/coded-error.ts';
 

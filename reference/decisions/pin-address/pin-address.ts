@@ -1,6 +1,7 @@
 /**
- * pin-address: may an address found in a DNS answer be pinned into the datapath? Compiled once from the operator's policy;
- * every decision is total, allocates nothing and names its rule. The rules are findings.md F1, "Reference, addresses".
+ * pin-address: may an address found in a DNS answer be pinned into the datapath? Compiled once from the
+ * operator's policy; every decision is total, allocates nothing and names its rule. The rules are
+ * findings.md F1, "Reference, addresses".
  */
 import { CodedError } from '#reference/base/coded-error.ts';
 import { globalUnicast, neverList, outsideGlobalUnicast, privateList } from './address-lists.ts';
@@ -65,7 +66,10 @@ const isatap: Decoder = {
 const wellKnownNat64 = '64:ff9b::/96';
 const sixToFourPrefix = '2002::/16';
 
-/** A trie whose leaves are attributes: each painting changes one attribute, so that their order does not matter. */
+/**
+ * A trie whose leaves are attributes: each painting changes one attribute, so that their order does not
+ * matter.
+ */
 class LeafTrie {
   readonly trie: PrefixTrie;
   readonly leaves: Leaf[];

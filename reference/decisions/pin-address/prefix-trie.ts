@@ -1,6 +1,6 @@
 /**
- * A multibit trie over address octets: every address has exactly one leaf, found in at most one array read an octet and
- * without allocation.
+ * A multibit trie over address octets: every address has exactly one leaf, found in at most one array read
+ * an octet and without allocation.
  */
 
 const fanOut = 256;
@@ -23,7 +23,10 @@ export class PrefixTrie {
     return copy;
   }
 
-  /** The leaf of the address whose octets begin at `offset`. Total when the trie is no deeper than the address. */
+  /**
+   * The leaf of the address whose octets begin at `offset`. Total when the trie is no deeper than the
+   * address.
+   */
   lookup(bytes: Uint8Array, offset: number): number {
     const entries = this.#entries;
     let at = offset;

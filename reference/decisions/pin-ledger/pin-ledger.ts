@@ -1,6 +1,7 @@
 /**
- * pin-ledger: what is pinned in the kernel's sets, for every tap. One event in, kernel actions and outcomes out; no clock, no I/O. It
- * owns the rule that nothing is reported as pinned that the kernel has not acknowledged, nor for longer than it lives.
+ * pin-ledger: what is pinned in the kernel's sets, for every tap. One event in, kernel actions and outcomes
+ * out; no clock, no I/O. It owns the rule that nothing is reported as pinned that the kernel has not
+ * acknowledged, nor for longer than it lives.
  */
 
 import type {
@@ -30,7 +31,10 @@ import {
   type WantedElement,
 } from './ledger-state.ts';
 
-/** One step. `state` is null at first; the one passed in is changed and handed back, never to be used again. Total. */
+/**
+ * One step. `state` is null at first; the one passed in is changed and handed back, never to be used again.
+ * Total.
+ */
 export function stepLedger(limits: LedgerLimits, state: LedgerState | null, event: LedgerEvent): LedgerStep {
   const step = new Step(limits, state ?? emptyState());
   switch (event.kind) {
@@ -200,7 +204,10 @@ class Step {
     return this.#added(own, action, nowMs);
   }
 
-  /** The answer fails: what is new in the batch goes, in case the kernel has it; what stood before may live longer now. */
+  /**
+   * The answer fails: what is new in the batch goes, in case the kernel has it; what stood before may live
+   * longer now.
+   */
   #undo(own: TapPins, action: AddInFlight, nowMs: number): void {
     const isNew: string[] = [];
     for (const { address, protocol, port } of action.wanted) {
