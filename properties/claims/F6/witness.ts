@@ -8,12 +8,14 @@ import { KernelGenerator } from '../../models/kernel-generator.ts';
 import { runReport } from '../../models/report-run.ts';
 import { WitnessStore } from '../../models/witness-store.ts';
 import type { Subject } from '../../subjects/subject.ts';
+import type { ReseedVector } from '../../vectors/generate/reseed-responses.ts';
+import { loadCorpus } from '../../vectors/load-corpus.ts';
 import { defineClaim, type Violation } from '../claim.ts';
 
-interface WitnessCase {
-  readonly crowd: Crowd;
-  readonly schedule: number;
-}
+type WitnessCase =
+  | { readonly crowd: Crowd; readonly schedule: number }
+  /** One response of the corpus, by itself. */
+  | { readonly vector: ReseedVector };
 
 const controlConfig = { deadlineMs: 1000, requireWitness: true };
 
@@ -55,6 +57,26 @@ function judgeCrowd({ decided, steps }: GatedCrowd): Violation | null {
   return null;
 }
 
+/** What a subject says of one response in the end. */
+function judgeVector(subject: Subject, { config, input, store }: ReseedVector) {
+  const gate = subject.decide('reseed-gate', config);
+  const first = gate({ ...input, insertion: null });
+  return first.verdict === 'insert' ? gate({ ...input, insertion: store }) : first;
+}
+
+function vectorViolation(subject: Subject, vector: ReseedVector): Violation | null {
+  const { verdict, rule } = judgeVector(subject, vector);
+  if (verdict === 'refuse') return null;
+  const required = `refuse: ${vector.rule}`;
+  return { observed: verdict, observedRule: rule, required, requiredRule: vector.source };
+}
+
+function describeVector({ id, comment, input: { request, response, elapsedMs } }: ReseedVector): string {
+  const line =
+    response === null ? 'no response' : `${response.slice(0, 300)}${response.length > 300 ? '…' : ''}`;
+  return `${id}: ${comment}; generation ${request.generation}, after ${elapsedMs} ms: ${line}`;
+}
+
 function describe({ hostWitness, generation, capacity, failingInsert, crashAfter, forks }: Crowd): string {
   const host = [
     hostWitness ? 'VMM reads generators' : 'no host-side witness',
@@ -80,11 +102,22 @@ export const claim = defineClaim<WitnessCase>({
   async: true,
   weight: 0.3,
   arbitrary: () => fc.record({ crowd, schedule }),
+  examples: () =>
+    loadCorpus<ReseedVector>('reseed-responses')
+      .vectors.filter(({ verdict }) => verdict === 'refuse')
+      .map((vector) => ({ vector })),
   control: honestForkPasses,
-  judge: async (subject, input) =>
-    judgeCrowd(await runCrowd(subject, input.crowd, schedulerOf(input.schedule))),
-  notation: (input) => `${describe(input.crowd)}; schedule ${input.schedule}`,
+  async judge(subject, input) {
+    if ('vector' in input) return vectorViolation(subject, input.vector);
+    return judgeCrowd(await runCrowd(subject, input.crowd, schedulerOf(input.schedule)));
+  },
+  notation: (input) =>
+    'vector' in input ? describeVector(input.vector) : `${describe(input.crowd)}; schedule ${input.schedule}`,
   async observe(subject, input) {
+    if ('vector' in input) {
+      const { verdict, rule } = judgeVector(subject, input.vector);
+      return `${verdict}  [${rule}]`;
+    }
     const { decided } = await runCrowd(subject, input.crowd, schedulerOf(input.schedule));
     return decided
       .map(({ index, admitted, rule }) => `fork ${index} ${admitted ? 'admitted' : 'refused'}  [${rule}]`)
