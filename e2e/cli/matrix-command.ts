@@ -7,7 +7,7 @@ import { type MatrixProgress, runMatrix } from '#properties/matrix/matrix.ts';
 import type { CellRecord, Report } from '#properties/matrix/record.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { cellBlock, matrixTable, summaryText } from '../report/matrix-text.ts';
-import { groupDigits, painter } from '../report/terminal.ts';
+import { counted, groupDigits, painter } from '../report/terminal.ts';
 import { writeReport } from '../report/write-report.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { collect, parseInteger, parsePath, parseSeed, parseShard } from './parse-values.ts';
@@ -153,7 +153,9 @@ function matrixProgress(
     planned(chosen, cells, jobCount) {
       claims = chosen;
       jobs = jobCount;
-      say(`${claims.length} claims, ${cells} cells on ${jobCount} jobs; tier: decision.\n`);
+      say(
+        `${counted(claims.length, 'claim')}, ${counted(cells, 'cell')} in ${counted(jobCount, 'job')}; tier: decision.\n`,
+      );
     },
     advanced(done, judged) {
       const line = `${done}/${jobs} jobs, ${groupDigits(judged)} cases judged on the reference`;

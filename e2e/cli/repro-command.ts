@@ -1,7 +1,7 @@
 /** `pnpm repro <finding|claim>`: prints each reproduction as a block, or all as JSON. */
 import type { Command } from 'commander';
 import { readEnvironment } from '#properties/matrix/environment.ts';
-import { painter, type Style } from '../report/terminal.ts';
+import { counted, painter, type Style } from '../report/terminal.ts';
 import { type Reproduction, reproduce } from '../repro/repro.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { parseInteger, parseSeed } from './parse-values.ts';
@@ -47,7 +47,7 @@ export async function reproCommand(target: string, flags: ReproFlags): Promise<n
     );
   } else {
     process.stdout.write(
-      `${all.length} claims at tier decision, the highest that has attacks for them; seed ${options.seed}. ` +
+      `${counted(all.length, 'claim')} at tier decision, the highest that has attacks for them; seed ${options.seed}. ` +
         `Again: pnpm repro ${target} --seed ${options.seed}\n`,
     );
   }

@@ -1,7 +1,7 @@
 /** The matrix as text: one block per counterexample, the table, what is unexpected, and the summary line. */
 import type { Claim } from '#properties/claims/claim.ts';
 import type { CellRecord, Report } from '#properties/matrix/record.ts';
-import { groupDigits, type Style, table } from './terminal.ts';
+import { counted, groupDigits, type Style, table } from './terminal.ts';
 
 type Paint = (style: Style, text: string) => string;
 
@@ -82,7 +82,7 @@ export function summaryText(report: Report, paint: Paint): string {
   const { summary } = report;
   const verdict = summary.passed ? paint('green', 'As declared') : paint('red', 'NOT as declared');
   const lines = [
-    `${verdict}: ${summary.asExpected} of ${summary.cells} cells, ${summary.claims} claims, ` +
+    `${verdict}: ${summary.asExpected} of ${summary.cells} cells, ${counted(summary.claims, 'claim')}, ` +
       `${groupDigits(summary.judgedCases)} cases judged on the reference ` +
       `(${groupDigits(summary.judgedCasesAll)} in all), ` +
       `${summary.mutantsKilled}/${summary.mutants} mutants killed, ${summary.seconds} s, seed ${report.seed}.`,

@@ -32,6 +32,11 @@ export function table(
     .join('\n');
 }
 
+/** `1 claim`, `19 claims`. */
+export function counted(count: number, noun: string): string {
+  return `${groupDigits(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 export function groupDigits(value: number): string {
   return value.toLocaleString('en-US');
 }

@@ -34,6 +34,13 @@ export const bind: Bind<typeof pinLedger> = ({ ttlFloorSeconds }) => {
     if (event.kind === 'detach') {
       step.actions.push({ kind: 'delete-set', actionId: actionId(), tap: event.tap, family: 'ipv4' });
     }
+    if (event.kind === 'restart') {
+      // Not observed, so taken in its favour: what belongs to no sandbox goes, as far as teardown goes at all.
+      for (const tap of new Set(event.kernel.map((element) => element.tap))) {
+        if (event.attached.includes(tap)) continue;
+        step.actions.push({ kind: 'delete-set', actionId: actionId(), tap, family: 'ipv4' });
+      }
+    }
     if (event.kind === 'pin') {
       const request: Request = { requestId: event.requestId, waiting: event.elements.length, addresses: {} };
       own.requests[event.requestId] = request;
