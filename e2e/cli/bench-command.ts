@@ -1,6 +1,7 @@
 /** `pnpm bench [name…]`: ours beside a peer, in one run, as ratios. Never part of a test. */
 import type { Command } from 'commander';
-import { type Benchmark, type BenchmarkResult, benchmarks } from '#kvm-lab/bench/benchmarks.ts';
+import type { Benchmark, BenchmarkResult } from '#kvm-lab/bench/benchmark.ts';
+import { benchmarks } from '#kvm-lab/bench/benchmarks.ts';
 import { unknownName } from '#properties/matrix/catalogue.ts';
 import { readEnvironment } from '#properties/matrix/environment.ts';
 import { groupDigits, painter, table } from '../report/terminal.ts';

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Product } from '#properties/generate/products.ts';
+import type { Product } from '#properties/generate/product.ts';
 import { products } from '#properties/generate/products.ts';
 import { exitCodes } from './exit-codes.ts';
 

@@ -8,7 +8,7 @@ import { compileDnsPolicy } from '#reference/decisions/dns-answer/dns-policy.ts'
 import { decideQuery } from '#reference/decisions/dns-answer/dns-query.ts';
 import { judgeReply } from '#reference/decisions/dns-answer/dns-reply.ts';
 import { readMessage } from '#reference/decisions/dns-answer/wire.ts';
-import type { Benchmark } from './benchmarks.ts';
+import type { Benchmark } from './benchmark.ts';
 import { measure } from './measure.ts';
 
 const policy = compileDnsPolicy({

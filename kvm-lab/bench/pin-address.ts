@@ -5,7 +5,7 @@
 import ipaddr from 'ipaddr.js';
 import { parseAddress } from '#reference/decisions/pin-address/ip-address.ts';
 import { compileAddressPolicy } from '#reference/decisions/pin-address/pin-address.ts';
-import type { Benchmark } from './benchmarks.ts';
+import type { Benchmark } from './benchmark.ts';
 import { collectionsDuring, measure } from './measure.ts';
 
 const policy = compileAddressPolicy({

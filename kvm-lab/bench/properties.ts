@@ -1,6 +1,6 @@
 /** How fast the whole catalogue is judged on the reference: the figure behind `pnpm test:properties`. */
 import { runMatrix } from '#properties/matrix/matrix.ts';
-import type { Benchmark } from './benchmarks.ts';
+import type { Benchmark } from './benchmark.ts';
 
 export const propertiesBenchmark: Benchmark = {
   summary:

@@ -3,9 +3,9 @@
  * late, the process dies.
  */
 import * as fc from 'fast-check';
-import type { Violation } from '../claims/claim.ts';
 import { type LedgerConfig, LedgerHost } from '../models/ledger-host.ts';
 import type { KernelOptions } from '../models/nft-sets.ts';
+import type { Violation } from '../oracles/violation.ts';
 import type { Subject } from '../subjects/subject.ts';
 
 export const taps = ['tap0', 'tap1'] as const;

@@ -1,4 +1,7 @@
-/** Generators of what a reseed is about: generations at the edges of their encodings, octets, devices, clocks. */
+/**
+ * Generators of what a reseed is about: generations at the edges of their encodings, octets, devices,
+ * clocks.
+ */
 import { hash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { type Crowd, crowdDeadlineMs } from '../models/gate-crowd.ts';
@@ -59,7 +62,10 @@ export const hiddenLiar = fc.constantFrom<Guest>(
   { kind: 'reseed only, inventing' },
 );
 
-/** Up to four forks of a snapshot, at least one of them a liar, on a host that may be killed and a store that may fail. */
+/**
+ * Up to four forks of a snapshot, at least one of them a liar, on a host that may be killed and a store
+ * that may fail.
+ */
 export const crowd: fc.Arbitrary<Crowd> = fc.boolean().chain((hostWitness) => {
   const liars = hostWitness ? fc.oneof({ weight: 4, arbitrary: liar }, hiddenLiar) : liar;
   const guest = fc.oneof(

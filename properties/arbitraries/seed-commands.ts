@@ -1,8 +1,11 @@
-/** Commands that lead seeds through a host's life: forks begin, the store answers late or twice, guests answer or not, the host dies. */
+/**
+ * Commands that lead seeds through a host's life: forks begin, the store answers late or twice, guests
+ * answer or not, the host dies.
+ */
 import * as fc from 'fast-check';
-import type { Violation } from '../claims/claim.ts';
 import { SeedWatch } from '../models/seed-watch.ts';
 import { WitnessStore } from '../models/witness-store.ts';
+import type { Violation } from '../oracles/violation.ts';
 import type { Subject } from '../subjects/subject.ts';
 import { octetsOf } from './reseed.ts';
 

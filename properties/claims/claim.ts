@@ -3,6 +3,7 @@
  * imports what it judges.
  */
 import type * as fc from 'fast-check';
+import type { Violation } from '../oracles/violation.ts';
 import type { DecisionName } from '../protocol/decisions.ts';
 import type { BuiltInSubject, Subject } from '../subjects/subject.ts';
 
@@ -13,19 +14,6 @@ export type Tier = (typeof tiers)[number];
 
 /** What the catalogue says a subject does; `no-input` means that the subject has no such input to judge. */
 export type ExpectedCell = 'holds' | 'falsified' | 'no-input';
-
-/** What is wrong with one judged case: both verdicts, each with the rule that made it. */
-export interface Violation {
-  /** What the subject did, in the field's words. */
-  readonly observed: string;
-  readonly observedRule?: string;
-  /** What the claim requires here. */
-  readonly required: string;
-  /** RFC, registry entry or model rule that the oracle used. */
-  readonly requiredRule: string;
-  /** The trace that led here, one line a step, for state machines. */
-  readonly steps?: readonly string[];
-}
 
 export interface ArbitraryOptions {
   /** fast-check's replayPath for a case made of commands; undefined on a fresh run. */

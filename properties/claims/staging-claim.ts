@@ -2,8 +2,9 @@
 import { notationOfStaging, plainStaging } from '../arbitraries/staging.ts';
 import { contents, nameOf } from '../models/staged-files.ts';
 import { runStaging, type StagingCase, type StagingRun } from '../models/stager.ts';
+import type { Violation } from '../oracles/violation.ts';
 import type { Subject } from '../subjects/subject.ts';
-import { type Claim, defineClaim, type Violation } from './claim.ts';
+import { type Claim, defineClaim } from './claim.ts';
 
 /** A good download under the right digest is staged and booted. */
 export function stagingWorks(subject: Subject): string | null {

@@ -8,13 +8,8 @@ import { claimsPage } from './claims-page.ts';
 import { decisionsPage } from './decisions-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { observedPage } from './observed-page.ts';
+import type { Product } from './product.ts';
 import { schemaFiles } from './schemas.ts';
-
-export interface Product {
-  /** From the repository root. */
-  readonly path: string;
-  readonly text: string;
-}
 
 const corpusFolder = new URL('../vectors/generate/', import.meta.url);
 

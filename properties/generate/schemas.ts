@@ -4,7 +4,7 @@ import { recordSchema, reportSchema } from '../matrix/record.ts';
 import { answerSchema, caseSchema, headerSchema } from '../protocol/case-lines.ts';
 import type { Decision } from '../protocol/decision.ts';
 import { decisions } from '../protocol/decisions.ts';
-import type { Product } from './products.ts';
+import type { Product } from './product.ts';
 
 const dialect = 'https://json-schema.org/draft/2020-12/schema';
 

@@ -4,7 +4,8 @@
  */
 import * as fc from 'fast-check';
 import { CodedError } from '#reference/base/coded-error.ts';
-import type { Claim, Violation } from '../claims/claim.ts';
+import type { Claim } from '../claims/claim.ts';
+import type { Violation } from '../oracles/violation.ts';
 import { loadSubject, SubjectFailure } from '../subjects/load-subject.ts';
 import { type BuiltInSubject, builtInSubjects } from '../subjects/subject.ts';
 

@@ -3,7 +3,8 @@
  * around it.
  */
 import * as fc from 'fast-check';
-import type { Claim, Violation } from '../claims/claim.ts';
+import type { Claim } from '../claims/claim.ts';
+import type { Violation } from '../oracles/violation.ts';
 import { SubjectFailure } from '../subjects/load-subject.ts';
 import type { Subject } from '../subjects/subject.ts';
 

@@ -3,7 +3,7 @@
  * on the host, every message delivered when its owner says so, and watches what may not happen before the
  * gate.
  */
-import type { Violation } from '../claims/claim.ts';
+import type { Violation } from '../oracles/violation.ts';
 import type { activationStep } from '../protocol/activation-step.ts';
 import type { ConfigOf, InputOf, OutputOf } from '../protocol/decision.ts';
 import type { Subject } from '../subjects/subject.ts';

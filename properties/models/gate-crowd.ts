@@ -1,6 +1,6 @@
 /**
- * Several forks of one snapshot at a subject's gate at once: responses, inserts and the store's answers in any order that the
- * scheduler picks, and a host that is killed in between. The store alone survives.
+ * Several forks of one snapshot at a subject's gate at once: responses, inserts and the store's answers in
+ * any order that the scheduler picks, and a host that is killed in between. The store alone survives.
  */
 import type * as fc from 'fast-check';
 import type { ConfigOf } from '../protocol/decision.ts';

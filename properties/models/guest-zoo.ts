@@ -1,6 +1,6 @@
 /**
- * Forks as the gate meets them: an honest guest and the zoo of liars, each with what it answers, when, and what the VMM reads of its
- * generator. Each says why it may not pass, or null.
+ * Forks as the gate meets them: an honest guest and the zoo of liars, each with what it answers, when, and
+ * what the VMM reads of its generator. Each says why it may not pass, or null.
  */
 import { hash } from 'node:crypto';
 import {

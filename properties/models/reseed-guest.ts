@@ -1,6 +1,6 @@
 /**
- * What guests answer to `notify_forked`: an honest one, and a zoo of liars. Written from the contract's text, sharing nothing with the
- * reference: its own proof, its own lines.
+ * What guests answer to `notify_forked`: an honest one, and a zoo of liars. Written from the contract's
+ * text, sharing nothing with the reference: its own proof, its own lines.
  */
 import { hash } from 'node:crypto';
 

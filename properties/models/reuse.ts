@@ -2,7 +2,7 @@
  * A host whose source of randomness repeats itself, and an agent that is notified again and again over
  * forks of forks: what of it is used, and whether any of it was used before.
  */
-import type { Violation } from '../claims/claim.ts';
+import type { Violation } from '../oracles/violation.ts';
 import type { Subject } from '../subjects/subject.ts';
 import { type AgentAction, GuestVm, type NotifyRequest } from './guest-vm.ts';
 import { KernelGenerator } from './kernel-generator.ts';

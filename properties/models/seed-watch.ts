@@ -1,8 +1,8 @@
 /**
- * A subject's activation-step with its store, one event at a time, and an eye on every seed: when it is sent, and whether it shows
- * anywhere but in the message to the guest.
+ * A subject's activation-step with its store, one event at a time, and an eye on every seed: when it is
+ * sent, and whether it shows anywhere but in the message to the guest.
  */
-import type { Violation } from '../claims/claim.ts';
+import type { Violation } from '../oracles/violation.ts';
 import type { activationStep } from '../protocol/activation-step.ts';
 import type { ConfigOf, InputOf, OutputOf } from '../protocol/decision.ts';
 import type { Subject } from '../subjects/subject.ts';

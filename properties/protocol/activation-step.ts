@@ -1,6 +1,6 @@
 /**
- * activation-step: a step decision. The host's order of work for every fork that it activates: reserve, notify, gate, insert, release,
- * deliver; refused forks are reaped.
+ * activation-step: a step decision. The host's order of work for every fork that it activates: reserve,
+ * notify, gate, insert, release, deliver; refused forks are reaped.
  */
 import Type from 'typebox';
 import { notifyForked } from './agent-step.ts';

@@ -1,6 +1,6 @@
 /**
- * agent-step: a step decision. The guest agent's order of work across a fork: freeze, reseed, repair, answer, and on the host's
- * release thaw, signal and serve.
+ * agent-step: a step decision. The guest agent's order of work across a fork: freeze, reseed, repair,
+ * answer, and on the host's release thaw, signal and serve.
  */
 import Type from 'typebox';
 import { defineDecision } from './decision.ts';

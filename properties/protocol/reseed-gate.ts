@@ -1,4 +1,7 @@
-/** reseed-gate: the guest's response and what the host knows → admit, refuse, or what the store must hold first. */
+/**
+ * reseed-gate: the guest's response and what the host knows → admit, refuse, or what the store must hold
+ * first.
+ */
 import Type from 'typebox';
 import { defineDecision } from './decision.ts';
 

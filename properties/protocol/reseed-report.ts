@@ -1,4 +1,7 @@
-/** reseed-report: from what the guest agent did and what each call returned, the next call or the agent's reply. */
+/**
+ * reseed-report: from what the guest agent did and what each call returned, the next call or the agent's
+ * reply.
+ */
 import Type from 'typebox';
 import { defineDecision } from './decision.ts';
 

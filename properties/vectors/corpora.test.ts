@@ -10,7 +10,8 @@ import { decodeAnswer } from '../oracles/dns/answer-oracle.ts';
 import { loadSubject } from '../subjects/load-subject.ts';
 import type { Subject } from '../subjects/subject.ts';
 import type { AddressVector } from './generate/addresses.ts';
-import type { DnsVector, generate as generateDns } from './generate/dns-messages.ts';
+import type { DnsVector } from './generate/dns-messages/dns-vector.ts';
+import type { generate as generateDns } from './generate/dns-messages.ts';
 import type { StagedVector } from './generate/staged-files.ts';
 import { type Corpus, loadCorpus } from './load-corpus.ts';
 

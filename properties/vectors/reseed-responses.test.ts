@@ -1,4 +1,7 @@
-/** The corpus of reseed responses: enough of it, more negatives than positives, and the reference agrees with every vector. */
+/**
+ * The corpus of reseed responses: enough of it, more negatives than positives, and the reference agrees
+ * with every vector.
+ */
 import { describe, expect, test } from 'vitest';
 import { loadSubject } from '../subjects/load-subject.ts';
 import type { Subject } from '../subjects/subject.ts';

@@ -1,6 +1,8 @@
 /**
- * What host and guest say to each other after a fork (newline-delimited JSON) and the constants of the reseed proof.
- * Invariant: octet strings are lower-case hex; seeds, nonces, samples and absolute times never enter a rule, an error or a log.
+ * What host and guest say to each other after a fork (newline-delimited JSON) and the constants of the
+ * reseed proof.
+ * Invariant: octet strings are lower-case hex; seeds, nonces, samples and absolute times never enter a
+ * rule, an error or a log.
  */
 
 /** Versions of `notify_forked` that this code speaks; any other is refused by name. */

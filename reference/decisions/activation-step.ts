@@ -1,8 +1,10 @@
 /**
- * activation-step: the host's order of work for the forks that it activates, as a state machine without I/O: reserve, notify, gate,
- * insert, release, and only then deliver.
- * Invariant: nothing is released or delivered unless the store durably holds the fork's witness; what is not admitted is reaped.
- * Seeds, nonces and generations pass through the same durable insert-if-absent port before they are sent: no crash reuses one.
+ * activation-step: the host's order of work for the forks that it activates, as a state machine without
+ * I/O: reserve, notify, gate, insert, release, and only then deliver.
+ * Invariant: nothing is released or delivered unless the store durably holds the fork's witness; what is
+ * not admitted is reaped.
+ * Seeds, nonces and generations pass through the same durable insert-if-absent port before they are sent:
+ * no crash reuses one.
  */
 import { hash } from 'node:crypto';
 import type { NotifyForked, Release } from '#reference/contract/reseed.ts';
@@ -246,7 +248,10 @@ function releaseFork(config: ActivationConfig, id: string, fork: Fork): { action
   };
 }
 
-/** After kill -9 the store alone is believed: a fork whose witness it holds is released again, every other one is reaped. */
+/**
+ * After kill -9 the store alone is believed: a fork whose witness it holds is released again, every other
+ * one is reaped.
+ */
 function restart(config: ActivationConfig, running: readonly RunningFork[]): ActivationStep {
   const state = activationAtStart();
   const actions: ActivationAction[] = [];

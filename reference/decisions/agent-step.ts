@@ -1,7 +1,7 @@
 /**
  * agent-step: the guest agent's order of work across a fork, as a state machine without I/O.
- * Invariant: between the freeze before a snapshot and the host's release of the generation that the agent answered, no workload runs
- * and nothing is served; a fork that was refused once never serves again.
+ * Invariant: between the freeze before a snapshot and the host's release of the generation that the agent
+ * answered, no workload runs and nothing is served; a fork that was refused once never serves again.
  */
 import { hash } from 'node:crypto';
 import type { NotifyForked, NotifyForkedReply, ReleaseReply } from '#reference/contract/reseed.ts';

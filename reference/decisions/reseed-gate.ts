@@ -1,7 +1,8 @@
 /**
- * reseed-gate: the guest's response and what the host knows → admit, refuse, or what the store must hold first. One gate for husk,
- * raw-forkd and sandbox-server.
- * Invariant: diverged or refused. Admits only after the store has newly inserted the sample (and the host-side witness) of this fork.
+ * reseed-gate: the guest's response and what the host knows → admit, refuse, or what the store must hold
+ * first. One gate for husk, raw-forkd and sandbox-server.
+ * Invariant: diverged or refused. Admits only after the store has newly inserted the sample (and the
+ * host-side witness) of this fork.
  */
 import { isDigest, isGeneration, isNonce, proofOf } from './reseed-proof.ts';
 import { readResponse } from './reseed-response.ts';

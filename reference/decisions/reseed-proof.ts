@@ -1,6 +1,7 @@
 /**
  * The sample and its proof: both sides of the reseed compute them here and nowhere else.
- * Invariant: the sample is bound to nothing, so that siblings with one generator state collide; only the proof binds.
+ * Invariant: the sample is bound to nothing, so that siblings with one generator state collide; only the
+ * proof binds.
  */
 import { hash } from 'node:crypto';
 import {

@@ -1,7 +1,8 @@
 /**
  * reseed-report: from what the agent did and what each call returned, the next call or the agent's reply.
- * Invariant: success is reported only when the whole seed was credited, the reseed was forced after it, and the sample was drawn
- * after both. "Credited" alone is not "diverged": RNDADDENTROPY does not rekey a generator that is ready (Linux 5.18 and later).
+ * Invariant: success is reported only when the whole seed was credited, the reseed was forced after it, and
+ * the sample was drawn after both. "Credited" alone is not "diverged": RNDADDENTROPY does not rekey a
+ * generator that is ready (Linux 5.18 and later).
  */
 import { minSeedOctets, type NotifyForkedReply, sampleDrawOctets } from '#reference/contract/reseed.ts';
 import { isGeneration, isNonce, isSeed, proofOf, sampleOf } from './reseed-proof.ts';

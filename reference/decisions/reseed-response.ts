@@ -55,7 +55,8 @@ function readFlatObject(line: string): Record<string, unknown> | string {
   for (const name of names) {
     if (typeof fields[name] === 'object' && fields[name] !== null) return 'a field is no scalar';
   }
-  // JSON.parse keeps the last of two fields with one name, other readers the first: neither is the guest's word.
+  // JSON.parse keeps the last of two fields with one name, other readers the first: neither is the guest's
+  // word.
   if (countNames(line) !== names.length) return 'a field occurs twice';
   return fields;
 }

@@ -11,8 +11,9 @@ import {
   taps,
 } from '../../arbitraries/ledger-commands.ts';
 import { LedgerHost } from '../../models/ledger-host.ts';
+import type { Violation } from '../../oracles/violation.ts';
 import type { Subject } from '../../subjects/subject.ts';
-import { defineClaim, type Violation } from '../claim.ts';
+import { defineClaim } from '../claim.ts';
 import { ask, pinningWorks } from '../ledger-claim.ts';
 
 interface BoundsCase {

@@ -13,8 +13,9 @@ import {
 import type { Session } from '../../models/dns-session.ts';
 import type { LedgerHost } from '../../models/ledger-host.ts';
 import { decodeAnswer } from '../../oracles/dns/answer-oracle.ts';
+import type { Violation } from '../../oracles/violation.ts';
 import type { Subject } from '../../subjects/subject.ts';
-import { defineClaim, type Violation } from '../claim.ts';
+import { defineClaim } from '../claim.ts';
 import { type Asked, askCommand, pinningWorks, portsOf } from '../ledger-claim.ts';
 
 const iffLedger = { ...smallLedger, maxElementsPerSet: 12 };

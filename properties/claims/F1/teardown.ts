@@ -9,7 +9,8 @@ import {
   taps,
 } from '../../arbitraries/ledger-commands.ts';
 import type { LedgerHost } from '../../models/ledger-host.ts';
-import { defineClaim, type Violation } from '../claim.ts';
+import type { Violation } from '../../oracles/violation.ts';
+import { defineClaim } from '../claim.ts';
 import { pinningWorks } from '../ledger-claim.ts';
 
 /** A tap without a sandbox, or with one that came this moment, has no element in either family. */

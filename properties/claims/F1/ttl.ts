@@ -12,8 +12,9 @@ import {
 } from '../../arbitraries/ledger-commands.ts';
 import type { KernelElement } from '../../models/nft-sets.ts';
 import { decodeAnswer } from '../../oracles/dns/answer-oracle.ts';
+import type { Violation } from '../../oracles/violation.ts';
 import type { Subject } from '../../subjects/subject.ts';
-import { defineClaim, type Violation } from '../claim.ts';
+import { defineClaim } from '../claim.ts';
 import { askCommand, pinningWorks, portsOf } from '../ledger-claim.ts';
 
 const keyOf = ({ tap, address, protocol, port }: Omit<KernelElement, 'expiresMs'>) =>

@@ -5,8 +5,9 @@ import { type GateConfig, runGate } from '../../models/gate-run.ts';
 import { type Device, type ForkClock, KernelGenerator } from '../../models/kernel-generator.ts';
 import { runReport } from '../../models/report-run.ts';
 import { WitnessStore } from '../../models/witness-store.ts';
+import type { Violation } from '../../oracles/violation.ts';
 import type { Subject } from '../../subjects/subject.ts';
-import { defineClaim, type Violation } from '../claim.ts';
+import { defineClaim } from '../claim.ts';
 
 interface Sibling {
   readonly device: Device;

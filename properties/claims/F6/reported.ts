@@ -5,8 +5,9 @@ import { device, generation, octetsOf } from '../../arbitraries/reseed.ts';
 import { type Device, KernelGenerator } from '../../models/kernel-generator.ts';
 import { type Reply, runReport } from '../../models/report-run.ts';
 import { modelProof } from '../../models/reseed-guest.ts';
+import type { Violation } from '../../oracles/violation.ts';
 import type { Subject } from '../../subjects/subject.ts';
-import { defineClaim, type Violation } from '../claim.ts';
+import { defineClaim } from '../claim.ts';
 
 interface ReportedCase {
   readonly device: Device;

@@ -1,4 +1,7 @@
-/** F6.single-use: host and agent refuse what was used before, even where the host's own source of randomness repeats itself. */
+/**
+ * F6.single-use: host and agent refuse what was used before, even where the host's own source of randomness
+ * repeats itself.
+ */
 import * as fc from 'fast-check';
 import { generation } from '../../arbitraries/reseed.ts';
 import { type AgentMove, type Draw, type HostMove, type ReuseCase, runReuse } from '../../models/reuse.ts';

@@ -7,10 +7,11 @@ import { type GateInput, runGate } from '../../models/gate-run.ts';
 import { KernelGenerator } from '../../models/kernel-generator.ts';
 import { runReport } from '../../models/report-run.ts';
 import { WitnessStore } from '../../models/witness-store.ts';
+import type { Violation } from '../../oracles/violation.ts';
 import type { Subject } from '../../subjects/subject.ts';
 import type { ReseedVector } from '../../vectors/generate/reseed-responses.ts';
 import { loadCorpus } from '../../vectors/load-corpus.ts';
-import { defineClaim, type Violation } from '../claim.ts';
+import { defineClaim } from '../claim.ts';
 
 type WitnessCase =
   | { readonly crowd: Crowd; readonly schedule: number }

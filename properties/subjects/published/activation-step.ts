@@ -1,6 +1,7 @@
 /**
- * findings.md F6, Vulnerable: "the host gate, present in all engines, believes that boolean". The host notifies each fork with the
- * seed that it drew, believes the reply, and delivers. Not observed, so taken in its favour: a deadline, and that a restart reaps.
+ * findings.md F6, Vulnerable: "the host gate, present in all engines, believes that boolean". The host
+ * notifies each fork with the seed that it drew, believes the reply, and delivers. Not observed, so taken
+ * in its favour: a deadline, and that a restart reaps.
  */
 import type { activationStep } from '../../protocol/activation-step.ts';
 import type { Bind, InputOf, OutputOf } from '../../protocol/decision.ts';

@@ -1,6 +1,7 @@
 /**
- * findings.md F6, Published: on `notify_forked` the agent reseeds and reports; there is no release, so what the host asks for is
- * served. The workload is not frozen: facts.md, "A running child of the guest made 22–35 duplicate reads before the agent's reseed".
+ * findings.md F6, Published: on `notify_forked` the agent reseeds and reports; there is no release, so what
+ * the host asks for is served. The workload is not frozen: facts.md, "A running child of the guest made
+ * 22–35 duplicate reads before the agent's reseed".
  */
 import type { agentStep } from '../../protocol/agent-step.ts';
 import type { Bind, Bound, InputOf, OutputOf } from '../../protocol/decision.ts';

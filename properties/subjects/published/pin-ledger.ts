@@ -35,7 +35,8 @@ export const bind: Bind<typeof pinLedger> = ({ ttlFloorSeconds }) => {
       step.actions.push({ kind: 'delete-set', actionId: actionId(), tap: event.tap, family: 'ipv4' });
     }
     if (event.kind === 'restart') {
-      // Not observed, so taken in its favour: what belongs to no sandbox goes, as far as teardown goes at all.
+      // Not observed, so taken in its favour: what belongs to no sandbox goes, as far as teardown goes at
+      // all.
       for (const tap of new Set(event.kernel.map((element) => element.tap))) {
         if (event.attached.includes(tap)) continue;
         step.actions.push({ kind: 'delete-set', actionId: actionId(), tap, family: 'ipv4' });

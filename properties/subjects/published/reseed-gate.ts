@@ -1,6 +1,7 @@
 /**
- * findings.md F6, Vulnerable: "the host gate, present in all engines, believes that boolean". The published fix changed the agent,
- * not the gate. Nothing was observed about its deadline: a response that is late counts as none here.
+ * findings.md F6, Vulnerable: "the host gate, present in all engines, believes that boolean". The published
+ * fix changed the agent, not the gate. Nothing was observed about its deadline: a response that is late
+ * counts as none here.
  */
 import type { Bind } from '../../protocol/decision.ts';
 import type { reseedGate } from '../../protocol/reseed-gate.ts';

@@ -1,6 +1,7 @@
 /**
- * findings.md F6, Published: "success only if `RNDADDENTROPY` succeeded ("credited or refused")". `RNDRESEEDCRNG` is not called:
- * findings.md F6, Residual: "`RNDADDENTROPY` credits the input pool and does not rekey".
+ * findings.md F6, Published: "success only if `RNDADDENTROPY` succeeded ("credited or refused")".
+ * `RNDRESEEDCRNG` is not called: findings.md F6, Residual: "`RNDADDENTROPY` credits the input pool and does
+ * not rekey".
  */
 import type { Bind } from '../../protocol/decision.ts';
 import type { reseedReport } from '../../protocol/reseed-report.ts';

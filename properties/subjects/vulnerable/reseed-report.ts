@@ -1,5 +1,6 @@
 /**
- * findings.md F6, Vulnerable: "when `RNDADDENTROPY` failed the agent wrote to `/dev/urandom` (no credit) and still reported success".
+ * findings.md F6, Vulnerable: "when `RNDADDENTROPY` failed the agent wrote to `/dev/urandom` (no credit)
+ * and still reported success".
  */
 import type { Bind } from '../../protocol/decision.ts';
 import type { reseedReport } from '../../protocol/reseed-report.ts';

@@ -1,4 +1,6 @@
-/** The corpus of reseed responses: what a guest may answer to notify_forked, and whether its fork may serve. */
+/**
+ * The corpus of reseed responses: what a guest may answer to notify_forked, and whether its fork may serve.
+ */
 import { hash } from 'node:crypto';
 import type { GateConfig, GateInput } from '../../models/gate-run.ts';
 import {

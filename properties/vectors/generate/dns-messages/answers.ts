@@ -10,7 +10,7 @@ import {
   replyTo,
   types,
 } from '../../../models/dns-message.ts';
-import type { DnsVector } from '../dns-messages.ts';
+import type { DnsVector } from './dns-vector.ts';
 
 const name: Labels = ['example', 'com'];
 const alias: Labels = ['alias', 'cdn', 'net'];

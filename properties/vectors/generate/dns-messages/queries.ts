@@ -9,7 +9,7 @@ import {
   query,
   types,
 } from '../../../models/dns-message.ts';
-import type { DnsVector } from '../dns-messages.ts';
+import type { DnsVector } from './dns-vector.ts';
 
 const random = { id: 4242, caseBits: '00'.repeat(32) };
 

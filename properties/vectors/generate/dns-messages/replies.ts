@@ -12,7 +12,7 @@ import {
   types,
 } from '../../../models/dns-message.ts';
 import { upstreamServer } from '../../../models/dns-session.ts';
-import type { DnsVector } from '../dns-messages.ts';
+import type { DnsVector } from './dns-vector.ts';
 
 /** As it was sent: random ID, 0x20 case. */
 const sent = hexOf(encodeMessage(query(['eXaMple', 'cOm'], types.a, 0x2b67)));

@@ -1,0 +1,21 @@
+/** What a benchmark is: ours first, peers on the same inputs after it. */
+
+export interface BenchmarkMeasurement {
+  readonly name: string;
+  readonly perSecond: number;
+  readonly unit: string;
+  readonly rounds: readonly number[];
+}
+
+export interface Benchmark {
+  /** What is measured, on what inputs, against whom. */
+  readonly summary: string;
+  run(): Promise<{ measurements: readonly BenchmarkMeasurement[]; notes: readonly string[] }>;
+}
+
+export interface BenchmarkResult {
+  readonly name: string;
+  readonly measurements: readonly BenchmarkMeasurement[];
+  /** Sentences under the table: allocation, what costs the time. */
+  readonly notes: readonly string[];
+}
