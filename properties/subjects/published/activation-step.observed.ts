@@ -6,7 +6,7 @@ const config = { deadlineMs: 2000, requireWitness: false, maxForks: 64 };
 
 export const observed: readonly Observed<typeof activationStep>[] = [
   {
-    says: 'the host gate, present in all engines, believes that boolean: after it the fork is ready, no witness is stored',
+    says: 'the host gate, present in all engines, believes that boolean',
     config,
     input: {
       state: { 'fork-1': 'notified' },
@@ -21,7 +21,7 @@ export const observed: readonly Observed<typeof activationStep>[] = [
     output: { state: { 'fork-1': 'ready' }, actions: [] },
   },
   {
-    says: 'the host gate, present in all engines, believes that boolean: false is refused',
+    says: 'the host gate, present in all engines, believes that boolean',
     config,
     input: {
       state: { 'fork-1': 'notified' },

@@ -4,15 +4,9 @@ import type { Observed } from '../observed.ts';
 
 export const observed: readonly Observed<typeof agentStep>[] = [
   {
-    says: "A running child of the guest made 22–35 duplicate reads before the agent's reseed (facts.md): nothing is frozen for the snapshot",
+    says: "A running child of the guest made 22–35 duplicate reads before the agent's reseed (facts.md)",
     config: {},
     input: { state: null, event: { kind: 'prepare-snapshot' } },
     output: { actions: [{ kind: 'reply', to: 'prepare-snapshot', body: { ok: true } }] },
-  },
-  {
-    says: 'Workloads thaw, and tokens, secrets and exec pass, only on the host’s `release {generation}` (the reference’s; the published protocol has none): what is asked is served',
-    config: {},
-    input: { state: null, event: { kind: 'request', service: 'exec' } },
-    output: { actions: [{ kind: 'serve', service: 'exec' }] },
   },
 ];

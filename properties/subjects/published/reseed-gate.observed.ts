@@ -18,7 +18,7 @@ export const observed: readonly Observed<typeof reseedGate>[] = [
     output: { verdict: 'admit' },
   },
   {
-    says: 'the host gate, present in all engines, believes that boolean: false is refused',
+    says: 'the host gate, present in all engines, believes that boolean',
     config,
     input: { ...asked, response: '{"ok":false,"reseeded_rng":false}' },
     output: { verdict: 'refuse' },
