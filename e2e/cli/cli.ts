@@ -31,7 +31,7 @@ addMatrixOptions(
 ).action(async (flags: MatrixFlags) => exitWith(await matrixCommand('verify', flags)));
 
 addMatrixOptions(
-  verb('test:properties', 'the properties alone, with their options'),
+  verb('test:properties', 'the properties on the three subjects, without the mutants'),
   'test:properties',
 ).action(async (flags: MatrixFlags) => exitWith(await matrixCommand('test:properties', flags)));
 

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import type { Claim } from '#properties/claims/claim.ts';
 import { type MatrixProgress, runMatrix } from '#properties/matrix/matrix.ts';
 import type { CellRecord, Report } from '#properties/matrix/record.ts';
+import { builtInSubjects } from '#properties/subjects/subject.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { cellBlock, matrixTable, summaryText } from '../report/matrix-text.ts';
 import { counted, groupDigits, painter } from '../report/terminal.ts';
@@ -69,7 +70,8 @@ export async function matrixCommand(verb: string, flags: MatrixFlags): Promise<n
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   const options = {
     claims: flags.claim,
-    subjects: flags.subject,
+    // The properties alone: mutants say something about the claims, and verify runs them.
+    subjects: flags.subject.length === 0 && verb === 'test:properties' ? [...builtInSubjects] : flags.subject,
     seed: parseSeed(flags.seed),
     ...(flags.runs === undefined ? {} : { runs: parseInteger('--runs', flags.runs, 1, 1_000_000_000) }),
     ...(flags.path === undefined ? {} : { path: parsePath(flags.path) }),
@@ -90,6 +92,7 @@ export async function matrixCommand(verb: string, flags: MatrixFlags): Promise<n
       'copy the whole replay line: --claim, --subject, --seed and --path',
     );
   }
+  say(paint('dim', `Seed ${options.seed}.`));
   const progress = matrixProgress(out, say, paint);
   const report = await runMatrix(options, progress);
   progress.finish();

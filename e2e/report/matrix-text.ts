@@ -85,7 +85,8 @@ export function summaryText(report: Report, paint: Paint): string {
     `${verdict}: ${summary.asExpected} of ${summary.cells} cells, ${counted(summary.claims, 'claim')}, ` +
       `${groupDigits(summary.judgedCases)} cases judged on the reference ` +
       `(${groupDigits(summary.judgedCasesAll)} in all), ` +
-      `${summary.mutantsKilled}/${summary.mutants} mutants killed, ${summary.seconds} s, seed ${report.seed}.`,
+      `${summary.mutants === 0 ? '' : `${summary.mutantsKilled}/${summary.mutants} mutants killed, `}` +
+      `${summary.seconds} s, seed ${report.seed}.`,
   ];
   if (!summary.complete)
     lines.push(`Not complete: ${summary.skipped} cells were not run to their end; they count as skipped.`);

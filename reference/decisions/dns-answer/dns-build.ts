@@ -58,19 +58,57 @@ export function planAnswer(
   reply: Message,
   transport: Transport,
 ): AnswerPlan {
-  const end = (code: number, rule: string): AnswerPlan => ({
+  const end = (code: number, rule: string, truncated = false): AnswerPlan => ({
     ...nothing,
-    final: emptyAnswer(guest.bytes, guest, code),
+    final: emptyAnswer(guest.bytes, guest, code, truncated),
     rule,
   });
+  const { name, type: wanted, class: wantedClass } = guest.question;
+  // dns-query forwards no other question: a caller that skipped it pins nothing.
+  if (wantedClass !== classIn || (wanted !== type.a && wanted !== type.aaaa))
+    return end(rcode.servFail, 'a question that never goes upstream');
+  if (wanted === type.aaaa && !policy.ipv6) return end(rcode.noError, 'NODATA: the IPv6 option is off');
   const code = rcodeOf(reply.bytes);
   if (code === rcode.nxDomain) return end(rcode.nxDomain, 'NXDOMAIN');
   if (code !== rcode.noError) return end(rcode.servFail, `RCODE ${code}`);
-  if (!sameName(guest.question.name, reply.question.name)) return end(rcode.servFail, 'another question');
-  const ports = policy.allowlist.portsOf(guest.question.name);
+  if (!sameName(name, reply.question.name) || reply.question.type !== wanted)
+    return end(rcode.servFail, 'another question');
+  const ports = policy.allowlist.portsOf(name);
   if (ports.length === 0) return end(rcode.refused, 'name is not allowlisted');
   const chain = walkChain(guest, reply);
   if (chain === null) return end(rcode.servFail, `CNAME chain loops or exceeds ${maxChainRecords} records`);
+  const { addresses, refused, recordTtlSeconds } = collectAddresses(policy, guest, reply, chain);
+  if (addresses.length === 0) {
+    const rule = refused.length === 0 ? 'NODATA' : 'NODATA: every address is refused';
+    return { ...end(rcode.noError, rule), refused };
+  }
+  if (transport === 'udp' && answerOctets(guest, chain, addresses) > udpLimit(guest)) {
+    // Nothing is pinned for an answer that the guest has to ask again over TCP.
+    return { ...end(rcode.noError, 'TC: too large for UDP', true), refused };
+  }
+  const pinTtlSeconds = Math.min(
+    Math.max(recordTtlSeconds, policy.ttlFloorSeconds),
+    policy.ttlCeilingSeconds,
+  );
+  return {
+    final: null,
+    addresses,
+    ports,
+    pinTtlSeconds,
+    recordTtlSeconds,
+    chain,
+    refused,
+    rule: 'pin and answer',
+  };
+}
+
+/** Addresses at the end of the chain that the policy lets through: each once, and only the first of them. */
+function collectAddresses(
+  policy: DnsPolicy,
+  guest: Message,
+  reply: Message,
+  chain: readonly ResourceRecord[],
+): Pick<AnswerPlan, 'addresses' | 'refused' | 'recordTtlSeconds'> {
   const owner = chain.at(-1)?.target ?? guest.question.name;
   const wanted = guest.question.type;
   const length = wanted === type.a ? 4 : 16;
@@ -93,33 +131,7 @@ export function planAnswer(
     recordTtlSeconds = Math.min(recordTtlSeconds, record.ttlSeconds);
     addresses.push({ offset, length });
   }
-  if (addresses.length === 0) {
-    const rule = refused.length === 0 ? 'NODATA' : 'NODATA: every address is refused';
-    return { ...end(rcode.noError, rule), refused };
-  }
-  if (transport === 'udp' && answerOctets(guest, chain, addresses) > udpLimit(guest)) {
-    // Nothing is pinned for an answer that the guest has to ask again over TCP.
-    return {
-      ...nothing,
-      refused,
-      final: emptyAnswer(guest.bytes, guest, rcode.noError, true),
-      rule: 'TC: too large for UDP',
-    };
-  }
-  const pinTtlSeconds = Math.min(
-    Math.max(recordTtlSeconds, policy.ttlFloorSeconds),
-    policy.ttlCeilingSeconds,
-  );
-  return {
-    final: null,
-    addresses,
-    ports,
-    pinTtlSeconds,
-    recordTtlSeconds,
-    chain,
-    refused,
-    rule: 'pin and answer',
-  };
+  return { addresses, refused, recordTtlSeconds };
 }
 
 /** CNAME records from QNAME on, in order; null when they loop or are too many. */

@@ -65,8 +65,8 @@ export function judgeReply(
 /** Name, type and class, octet by octet; letters match in either case only when 0x20 is off. */
 function sameQuestion(query: Uint8Array, reply: Uint8Array, exactCase: boolean): boolean {
   let at = headerOctets;
-  // Our own query: its question is one uncompressed name, type and class.
-  while (query[at] !== 0) {
+  // Our own query: its question is one uncompressed name, type and class. One that is cut off matches nothing.
+  while (at < query.length && query[at] !== 0) {
     const length = query[at] as number;
     for (let index = at; index <= at + length; index++) {
       const [sent, got] = [query[index] as number, reply[index]];
@@ -76,6 +76,7 @@ function sameQuestion(query: Uint8Array, reply: Uint8Array, exactCase: boolean):
     }
     at += length + 1;
   }
+  if (at + 5 > query.length) return false;
   for (let index = at; index < at + 5; index++) if (query[index] !== reply[index]) return false;
   return u16(query, at + 3) === classIn;
 }

@@ -9,6 +9,8 @@ export type WireName = Uint8Array;
 const maxNameOctets = 255;
 const maxLabelOctets = 63;
 const headerOctets = 12;
+/** No honest name needs as many: it has 127 labels at most. Unbounded, pointers times records is quadratic (RFC 9267). */
+const maxPointers = 255;
 
 export interface NameAt {
   readonly name: WireName;
@@ -21,19 +23,22 @@ const scratch = new Uint8Array(maxNameOctets);
 /**
  * Reads the name at `offset`. A pointer goes strictly backwards, never into the header, so that no loop is
  * possible.
- * Null when it is malformed: a label type that is none, too long, cut off, or a pointer forwards.
+ * Null when it is malformed: a label type that is none, too long, cut off, a pointer forwards, too many pointers.
  */
 export function readName(message: Uint8Array, offset: number): NameAt | null {
   let at = offset;
   let end = -1;
   let lowest = offset;
   let length = 0;
+  let pointers = 0;
   for (;;) {
     const octet = message[at];
     if (octet === undefined) return null;
     if (octet >= 0xc0) {
       const target = ((octet & 0x3f) << 8) | (message[at + 1] ?? 0);
       if (at + 1 >= message.length || target >= lowest || target < headerOctets) return null;
+      pointers += 1;
+      if (pointers > maxPointers) return null;
       if (end === -1) end = at + 2;
       lowest = target;
       at = target;
@@ -88,11 +93,12 @@ export function nameKey(name: WireName, offset = 0): string {
 
 /** The wire form of a host name in text, or null when it is none. */
 export function parseHostName(text: string): WireName | null {
-  const labels = text.toLowerCase().replace(/\.$/, '').split('.');
+  const labels = text.replace(/\.$/, '').split('.');
   const octets: number[] = [];
   for (const label of labels) {
-    if (!/^[a-z0-9_-]{1,63}$/.test(label)) return null;
-    octets.push(label.length, ...Array.from(label, (letter) => letter.charCodeAt(0)));
+    // Judged before it is folded: toLowerCase makes ASCII of some letters that are none (the Kelvin sign).
+    if (!/^[a-zA-Z0-9_-]{1,63}$/.test(label)) return null;
+    octets.push(label.length, ...Array.from(label.toLowerCase(), (letter) => letter.charCodeAt(0)));
   }
   return octets.length + 1 > maxNameOctets ? null : Uint8Array.from([...octets, 0]);
 }
