@@ -5,8 +5,8 @@ import type { Device } from '../models/kernel-generator.ts';
 import { device } from './reseed.ts';
 
 const fork = fc.nat({ max: 2 });
-/** A fork from its start to its release takes some 14 turns. */
-const after = fc.nat({ max: 20 });
+/** A fork from its start to its release takes some 14 turns, and they share the scheduler. */
+const after = fc.nat({ max: 40 });
 const item = fc.constantFrom('token' as const, 'secrets' as const, 'exec' as const, 'files' as const);
 const service = fc.constantFrom('exec' as const, 'files' as const, 'configure' as const);
 
@@ -39,7 +39,7 @@ export const forkScript: fc.Arbitrary<ForkScript> = fc.record({
     }),
     { minLength: 1, maxLength: 3 },
   ),
-  freezeWorks: mostly(12, true, fc.constant(false)),
+  freezeWorks: mostly(40, true, fc.constant(false)),
   storeCapacity: mostly(5, 64, fc.nat({ max: 8 })),
   storeAnswersTwice: mostly(3, false, fc.constant(true)),
   disturbances: fc.array(disturbance, { maxLength: 4 }),
