@@ -65,7 +65,8 @@ export function judgeReply(
 /** Name, type and class, octet by octet; letters match in either case only when 0x20 is off. */
 function sameQuestion(query: Uint8Array, reply: Uint8Array, exactCase: boolean): boolean {
   let at = headerOctets;
-  // Our own query: its question is one uncompressed name, type and class. One that is cut off matches nothing.
+  // Our own query: its question is one uncompressed name, type and class. One that is cut off matches
+  // nothing.
   while (at < query.length && query[at] !== 0) {
     const length = query[at] as number;
     for (let index = at; index <= at + length; index++) {

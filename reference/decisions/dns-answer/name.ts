@@ -9,7 +9,10 @@ export type WireName = Uint8Array;
 const maxNameOctets = 255;
 const maxLabelOctets = 63;
 const headerOctets = 12;
-/** No honest name needs as many: it has 127 labels at most. Unbounded, pointers times records is quadratic (RFC 9267). */
+/**
+ * No honest name needs as many: it has 127 labels at most. Unbounded, pointers times records is quadratic
+ * (RFC 9267).
+ */
 const maxPointers = 255;
 
 export interface NameAt {
@@ -23,7 +26,8 @@ const scratch = new Uint8Array(maxNameOctets);
 /**
  * Reads the name at `offset`. A pointer goes strictly backwards, never into the header, so that no loop is
  * possible.
- * Null when it is malformed: a label type that is none, too long, cut off, a pointer forwards, too many pointers.
+ * Null when it is malformed: a label type that is none, too long, cut off, a pointer forwards, too many
+ * pointers.
  */
 export function readName(message: Uint8Array, offset: number): NameAt | null {
   let at = offset;
