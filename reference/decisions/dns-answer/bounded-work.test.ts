@@ -1,0 +1,92 @@
+/**
+ * Work on a message is bounded by its length, and no input makes a decision run on: what the claims cannot
+ * time, counted here.
+ */
+import { describe, expect, test } from 'vitest';
+import { compileDnsPolicy } from './dns-policy.ts';
+import { judgeReply } from './dns-reply.ts';
+import { parseHostName, readName } from './name.ts';
+import { readMessage } from './wire.ts';
+
+/**
+ * A root question, a TXT record full of pointers each to the one before, and records owned by the last of
+ * them.
+ */
+function pointerLadder(pointers: number, records: number): Uint8Array {
+  const count = records + 1;
+  const start = 12 + 5 + 11;
+  const at = (index: number) => (index < 0 ? 12 : start + 2 * index);
+  const word = (value: number) => [value >> 8, value & 255];
+  const ladder = Array.from({ length: pointers }, (_, index) => word(0xc000 | at(index - 1))).flat();
+  const txt = [0, 16, 0, 1, 0, 0, 0, 0];
+  const owned = [...word(0xc000 | at(pointers - 1)), ...txt, 0, 0];
+  const header = [0, 0, 0x81, 0x80, 0, 1, ...word(count), 0, 0, 0, 0];
+  const rest = Array.from({ length: records }, () => owned).flat();
+  return Uint8Array.from([...header, 0, 0, 1, 0, 1, 0, ...txt, ...word(ladder.length), ...ladder, ...rest]);
+}
+
+/** The same octets, counting how often one is looked at. */
+function counted(octets: Uint8Array): { readonly bytes: Uint8Array; looks(): number } {
+  let looks = 0;
+  const bytes = new Proxy(octets, {
+    get(target, key) {
+      looks += 1;
+      return Reflect.get(target, key, target);
+    },
+  });
+  return { bytes, looks: () => looks };
+}
+
+describe('a name', () => {
+  test('is always read through 255 pointers, and never through more', () => {
+    const last = (pointers: number) => 12 + 5 + 11 + 2 * (pointers - 1);
+    expect(readName(pointerLadder(255, 0), last(255))).not.toBeNull();
+    expect(readName(pointerLadder(256, 0), last(256))).toBeNull();
+  });
+
+  test.each(['wor\u212a.test', 'f\u0131le.test', '\uff45xample.test'])(
+    'in text never folds a letter that is not ASCII into one that is: %j',
+    (text) => {
+      expect(parseHostName(text)).toBeNull();
+    },
+  );
+});
+
+describe('a message of 64 KiB', () => {
+  test.each([
+    ['a ladder that is refused', 8_000, 4_000],
+    ['the longest ladder that is read', 250, 5_300],
+  ])('never costs more than a few looks for each pointer that is allowed: %s', (_, pointers, records) => {
+    const octets = pointerLadder(pointers, records);
+    expect(octets.length).toBeLessThanOrEqual(65_535);
+    const { bytes, looks } = counted(octets);
+    readMessage(bytes);
+    expect(looks()).toBeLessThan(records * 255 * 6);
+  });
+});
+
+describe('dns-reply', () => {
+  const policy = compileDnsPolicy({
+    allow: ['example.com:443'],
+    denyCIDRs: [],
+    nat64Prefixes: [],
+    pinPrivateCIDRs: [],
+    ipv6: true,
+    randomCase: true,
+    ttlFloorSeconds: 30,
+    ttlCeilingSeconds: 300,
+    maxPinsPerAnswer: 64,
+  });
+  const server = { address: '192.0.2.53', port: 53 };
+  const honest = Buffer.from('109281800001000000000000076578616d706c6503636f6d0000010001', 'hex');
+
+  test('always ends, and never accepts, whatever of the query is missing', () => {
+    for (let length = 0; length < honest.length; length++) {
+      const query = honest.subarray(0, length);
+      for (const reply of [honest, query, Buffer.concat([query, Buffer.alloc(8)])]) {
+        const message = { query, sentTo: server, reply, from: server, transport: 'udp' as const };
+        expect(judgeReply(policy, message).verdict).toBe('ignore');
+      }
+    }
+  });
+});
