@@ -4,6 +4,8 @@ import { contents, nameOf } from '../models/staged-files.ts';
 import { runStaging, type StagingCase, type StagingRun } from '../models/stager.ts';
 import type { Violation } from '../oracles/violation.ts';
 import type { Subject } from '../subjects/subject.ts';
+import type { StagedVector } from '../vectors/generate/staged-files.ts';
+import { loadCorpus } from '../vectors/load-corpus.ts';
 import { type Claim, defineClaim } from './claim.ts';
 
 /** A good download under the right digest is staged and booted. */
@@ -17,7 +19,7 @@ export function stagingWorks(subject: Subject): string | null {
 
 export type StagingClaim = Pick<
   Claim<StagingCase>,
-  'id' | 'statement' | 'source' | 'blindSpot' | 'expected' | 'arbitrary' | 'weight'
+  'id' | 'statement' | 'source' | 'blindSpot' | 'expected' | 'arbitrary' | 'weight' | 'examples'
 > & {
   /** What is wrong with the run, or null. */
   judgeRun(run: StagingRun, input: StagingCase): Omit<Violation, 'steps'> | null;
@@ -45,3 +47,10 @@ export function defineStagingClaim({ judgeRun, ...own }: StagingClaim): Claim<St
 
 export const isGood = (content: readonly [string, string] | null) =>
   content !== null && content[0] === contents.good[0] && content[1] === contents.good[1];
+
+/** The published vectors whose staging is of this kind. */
+export function stagedVectors(accepts: (input: StagingCase) => boolean): StagingCase[] {
+  return loadCorpus<StagedVector>('staged-files')
+    .vectors.map(({ input }) => input)
+    .filter(accepts);
+}

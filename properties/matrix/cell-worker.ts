@@ -1,5 +1,6 @@
 /** Worker thread of the matrix: runs jobs one after the other and beats once per judged case. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { CodedError } from '#reference/base/coded-error.ts';
 import { importBinds, subjectFrom } from '../subjects/load-subject.ts';
 import { type BuiltInSubject, builtInSubjects } from '../subjects/subject.ts';
 import { loadClaim } from './catalogue.ts';
@@ -35,12 +36,17 @@ async function run(job: Job): Promise<WorkerAnswer> {
   return { kind: 'done', result, replayed };
 }
 
+/** Our own errors say what to do; of any other the reader needs to see where it came from. */
+function textOf(error: unknown): string {
+  if (error instanceof CodedError) return `${error.message}; ${error.remediation} [${error.code}]`;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
 port.on('message', (job: Job) => {
   run(job).then(
     (answer) => port.postMessage(answer),
     (error: unknown) => {
-      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      port.postMessage({ kind: 'error', message } satisfies WorkerAnswer);
+      port.postMessage({ kind: 'error', message: textOf(error) } satisfies WorkerAnswer);
     },
   );
 });

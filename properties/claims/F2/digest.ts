@@ -1,8 +1,14 @@
 /** F2.digest: what boots is what was hashed. */
 import * as fc from 'fast-check';
-import { cachedArbitrary, downloadArbitrary, tamperArbitrary, verified } from '../../arbitraries/staging.ts';
+import {
+  cachedArbitrary,
+  downloadArbitrary,
+  goodDigest,
+  tamperArbitrary,
+  verified,
+} from '../../arbitraries/staging.ts';
 import { contentText } from '../../models/stager.ts';
-import { defineStagingClaim, isGood } from '../staging-claim.ts';
+import { defineStagingClaim, isGood, stagedVectors } from '../staging-claim.ts';
 
 export const claim = defineStagingClaim({
   id: 'F2.digest',
@@ -11,6 +17,7 @@ export const claim = defineStagingClaim({
     'findings.md F2, residual: "verify-then-use window (the file can change between staging and each boot)"',
   blindSpot: 'somebody who writes into the stager’s own memory',
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  examples: () => stagedVectors(({ config }) => config.sha256 === goodDigest),
   arbitrary: () =>
     fc.record({
       config: fc.constant(verified),

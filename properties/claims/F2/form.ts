@@ -1,7 +1,7 @@
 /** F2.form: a digest is 64 hex digits, or it is refused by name. */
 import * as fc from 'fast-check';
-import { malformedDigest, verified } from '../../arbitraries/staging.ts';
-import { defineStagingClaim } from '../staging-claim.ts';
+import { malformedDigest, malformedDigests, verified } from '../../arbitraries/staging.ts';
+import { defineStagingClaim, stagedVectors } from '../staging-claim.ts';
 
 export const claim = defineStagingClaim({
   id: 'F2.form',
@@ -9,6 +9,7 @@ export const claim = defineStagingClaim({
     'A digest that is not exactly 64 hex digits is refused by name, whatever shell or tool reads it.',
   source: 'findings.md F2, residual: "a two-line digest value names another file and passes (coreutils)"',
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  examples: () => stagedVectors(({ config }) => malformedDigests.includes(config.sha256)),
   arbitrary: () =>
     fc.record({
       config: fc.record({

@@ -1,8 +1,14 @@
 /** F2.stage: nothing but the file that was checked is ever promoted. */
 import * as fc from 'fast-check';
-import { cachedArbitrary, downloadArbitrary, tamperArbitrary, verified } from '../../arbitraries/staging.ts';
+import {
+  cachedArbitrary,
+  downloadArbitrary,
+  goodDigest,
+  tamperArbitrary,
+  verified,
+} from '../../arbitraries/staging.ts';
 import { contentText } from '../../models/stager.ts';
-import { defineStagingClaim, isGood } from '../staging-claim.ts';
+import { defineStagingClaim, isGood, stagedVectors } from '../staging-claim.ts';
 
 export const claim = defineStagingClaim({
   id: 'F2.stage',
@@ -13,6 +19,7 @@ export const claim = defineStagingClaim({
   blindSpot:
     'somebody who can write the temporary file of random name, mode 0600, that the stager made; what becomes of the file after it was promoted is F2.digest',
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  examples: () => stagedVectors(({ config }) => config.sha256 === goodDigest),
   arbitrary: () =>
     fc.record({
       config: fc.constant(verified),
