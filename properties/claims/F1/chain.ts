@@ -1,6 +1,14 @@
 /** F1.chain: nothing is pinned but what QNAME leads to. */
 import * as fc from 'fast-check';
-import { addressType, allowedName, dnsConfig, otherNames, recordAbout } from '../../arbitraries/dns.ts';
+import {
+  addressRecord,
+  addressType,
+  allowedName,
+  cname,
+  dnsConfig,
+  otherNames,
+  recordAbout,
+} from '../../arbitraries/dns.ts';
 import {
   encodeMessage,
   flags,
@@ -12,6 +20,7 @@ import {
   textOfLabels,
   textOfRecord,
   typeName,
+  types,
 } from '../../models/dns-message.ts';
 import { pinEverything, runSession, type SessionScript } from '../../models/dns-session.ts';
 import { addressText } from '../../oracles/addresses/address-number.ts';
@@ -67,6 +76,48 @@ function numberOf(data: readonly number[]) {
   return { family: data.length === 4 ? (4 as const) : (6 as const), value };
 }
 
+const aliases: readonly Labels[] = [['alias', 'cdn', 'net'], ['attacker', 'net'], ['com']];
+
+/** What an honest server would say: some aliases, then an address. Attacks stand among it. */
+function honestRecords(name: Labels, type: number, hops: number): ModelRecord[] {
+  const owners = [name, ...aliases.slice(0, hops)];
+  const links = owners.slice(1).map((target, index) => cname(owners[index] ?? name, target));
+  const address =
+    type === types.aaaa ? [0x26, 6, 0x28, 0, 2, 0x20, ...Array.from({ length: 10 }, () => 7)] : [8, 8, 4, 4];
+  return [...links, addressRecord(owners.at(-1) ?? name, type, address)];
+}
+
+const mostly = <Value>(usual: Value, ...others: Value[]) =>
+  fc.oneof(
+    { weight: 12, arbitrary: fc.constant(usual) },
+    { weight: 1, arbitrary: fc.constantFrom(...others) },
+  );
+
+function chainCase(name: Labels, type: number): fc.Arbitrary<ChainCase> {
+  const attack = fc.array(recordAbout([name, ...aliases, ...otherNames.slice(2, 3)]), {
+    minLength: 1,
+    maxLength: 3,
+  });
+  const honest = fc.constantFrom<ModelRecord[]>(
+    [],
+    ...[0, 1, 2, 3].map((hops) => honestRecords(name, type, hops)),
+  );
+  return fc
+    .record({
+      attack,
+      honest,
+      honestFirst: fc.boolean(),
+      code: mostly(0, 2, 3, 5),
+      truncated: mostly(false, true),
+    })
+    .map(({ attack: hostile, honest: plain, honestFirst, ...rest }) => ({
+      name,
+      type,
+      records: honestFirst ? [...plain, ...hostile] : [...hostile, ...plain],
+      ...rest,
+    }));
+}
+
 export const claim = defineClaim<ChainCase>({
   id: 'F1.chain',
   statement:
@@ -75,25 +126,7 @@ export const claim = defineClaim<ChainCase>({
   source: 'RFC 1034 section 3.6.2, RFC 2181 section 5.4.1, RFC 5452 section 6; findings.md F1',
   decisions: ['dns-query', 'dns-reply', 'dns-build'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
-  arbitrary: () =>
-    allowedName.chain((name) =>
-      fc.record({
-        name: fc.constant(name),
-        type: addressType,
-        records: fc.array(recordAbout([name, ...otherNames.slice(0, 3), ['alias', 'cdn', 'net']]), {
-          minLength: 1,
-          maxLength: 6,
-        }),
-        code: fc.oneof(
-          { weight: 6, arbitrary: fc.constant(0) },
-          { weight: 1, arbitrary: fc.constantFrom(2, 3, 5) },
-        ),
-        truncated: fc.oneof(
-          { weight: 8, arbitrary: fc.constant(false) },
-          { weight: 1, arbitrary: fc.constant(true) },
-        ),
-      }),
-    ),
+  arbitrary: () => fc.tuple(allowedName, addressType).chain(([name, type]) => chainCase(name, type)),
   control: honestExchangeWorks,
   judge(subject, input) {
     const script = scriptOf(input);

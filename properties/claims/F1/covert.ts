@@ -24,7 +24,11 @@ interface Disguise {
   readonly flagBits: number;
   readonly upperCase: boolean;
   readonly options: readonly number[] | null;
+  /** In this section. */
+  readonly section: 'answers' | 'authority' | 'additional';
   readonly extra: readonly ModelRecord[];
+  readonly trailing: readonly number[];
+  readonly transport: 'udp' | 'tcp';
 }
 
 interface CovertCase {
@@ -35,16 +39,22 @@ interface CovertCase {
 }
 
 function disguised({ name, type, disguise }: CovertCase): ModelMessage {
-  const { id, flagBits, upperCase, options, extra } = disguise;
+  const { id, flagBits, upperCase, options, section, extra, trailing } = disguise;
   const written = upperCase ? name.map((label) => label.toUpperCase()) : name;
   const opt =
     options === null ? [] : [{ owner: [], type: types.opt, class: 4096, ttl: 0, data: { raw: options } }];
-  return { ...query(written, type, id), flags: flagBits, additional: [...extra, ...opt] };
+  const plain = { ...query(written, type, id), flags: flagBits, additional: opt, trailing };
+  return { ...plain, [section]: [...extra, ...plain[section]] };
 }
 
 /** What goes upstream for a guest's message; the verdict when nothing does. */
-function upstreamOf(subject: Subject, message: ModelMessage, random: CovertCase['random']): string {
-  const input = { message: hexOf(encodeMessage(message)), transport: 'udp' as const, random };
+function upstreamOf(
+  subject: Subject,
+  message: ModelMessage,
+  random: CovertCase['random'],
+  transport: 'udp' | 'tcp',
+): string {
+  const input = { message: hexOf(encodeMessage(message)), transport, random };
   const decided = subject.decide('dns-query', dnsConfig)(input);
   return decided.verdict === 'forward' ? (decided.message ?? '') : `nothing (${decided.rule})`;
 }
@@ -71,6 +81,12 @@ export const claim = defineClaim<CovertCase>({
         flagBits: fc.constantFrom(0x0100, 0, 0x0110, 0x0120, 0x0140, 0x0108, 0x017f),
         upperCase: fc.boolean(),
         options: fc.constantFrom(null, [], ecs, cookie, [...ecs, ...cookie]),
+        section: fc.constantFrom('additional' as const, 'answers' as const, 'authority' as const),
+        trailing: fc.oneof(
+          { weight: 19, arbitrary: fc.constant([]) },
+          { weight: 1, arbitrary: fc.constantFrom([0], [1, 2, 3]) },
+        ),
+        transport: fc.constantFrom('udp' as const, 'tcp' as const),
         extra: fc.constantFrom<readonly ModelRecord[]>(
           [],
           [
@@ -87,9 +103,9 @@ export const claim = defineClaim<CovertCase>({
     }),
   control: honestExchangeWorks,
   judge(subject, input) {
-    const plain = upstreamOf(subject, query(input.name, input.type), input.random);
-    const other = upstreamOf(subject, disguised(input), input.random);
-    // A guest that asks for less recursion may be refused; what goes upstream is then nothing at all.
+    const plain = upstreamOf(subject, query(input.name, input.type), input.random, 'udp');
+    const other = upstreamOf(subject, disguised(input), input.random, input.disguise.transport);
+    // What is malformed or odd may be refused: what goes upstream is then nothing at all.
     if (plain === other || other.startsWith('nothing')) return null;
     return {
       observed: `upstream ${other} instead of ${plain}`,
@@ -101,6 +117,8 @@ export const claim = defineClaim<CovertCase>({
     `${textOfLabels(disguise.upperCase ? name.map((label) => label.toUpperCase()) : name)} ${typeName(type)} ` +
     `ID ${disguise.id} flags 0x${disguise.flagBits.toString(16).padStart(4, '0')}` +
     `${disguise.options === null ? '' : ` OPT ${hexOf(disguise.options)}`}` +
-    `${disguise.extra.map((record) => `; ADDITIONAL ${textOfRecord(record)}`).join('')}`,
-  observe: (subject, input) => `upstream ${upstreamOf(subject, disguised(input), input.random)}`,
+    `${disguise.extra.map((record) => `; ${disguise.section.toUpperCase()} ${textOfRecord(record)}`).join('')}` +
+    `${disguise.trailing.length === 0 ? '' : `; then ${hexOf(disguise.trailing)}`} over ${disguise.transport}`,
+  observe: (subject, input) =>
+    `upstream ${upstreamOf(subject, disguised(input), input.random, input.disguise.transport)}`,
 });

@@ -177,6 +177,25 @@ function chains(): DnsVector[] {
         rule: 'glue beside the answer stays out',
       },
     ),
+    vector('question-txt', answers({ ...a(name), type: types.txt, data: { raw: good6 } }), {
+      rcode: 'SERVFAIL',
+      rule: 'a question that never goes upstream, answered with the octets of an address',
+      type: types.txt,
+    }),
+    vector('question-cname', answers(cname(name, alias), a(alias)), {
+      rcode: 'SERVFAIL',
+      rule: 'a question that never goes upstream',
+      type: types.cname,
+    }),
+    vector(
+      'reply-to-another-type',
+      (reply) => ({
+        ...reply,
+        questions: [{ name, type: types.aaaa, class: 1 }],
+        answers: [a(name)],
+      }),
+      { ...nothing('the reply is about another type'), rcode: 'SERVFAIL' },
+    ),
     vector('nxdomain-with-address', (reply) => ({ ...reply, flags: reply.flags | 3, answers: [a(name)] }), {
       rcode: 'NXDOMAIN',
       rule: 'an address in an NXDOMAIN',

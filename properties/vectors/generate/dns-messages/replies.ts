@@ -117,6 +117,18 @@ export function replyVectors(): DnsVector[] {
     ),
     vector('question/one-letter', flip(['exaMple', 'cOm']), 'ignore', 'one letter in another case'),
     vector('question/other-name', flip(['attacker', 'net']), 'ignore', 'another name'),
+    vector(
+      'question/other-name-truncated',
+      { ...flip(['attacker', 'net']), flags: honest.flags | flags.truncated },
+      'ignore',
+      'another name, TC=1: a forgery does not send the query to TCP',
+    ),
+    vector(
+      'question/other-name-servfail',
+      { ...flip(['attacker', 'net']), flags: honest.flags | 2 },
+      'ignore',
+      'another name, SERVFAIL: a forgery does not end the wait',
+    ),
     vector('question/parent', flip(['cOm']), 'ignore', 'another name'),
     vector('question/one-label', flip(['eXaMple.cOm']), 'ignore', 'a dot is no boundary'),
     vector('question/root', flip([]), 'ignore', 'another name'),
