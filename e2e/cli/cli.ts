@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { painter } from '../report/terminal.ts';
 import { addBenchArguments, benchCommand } from './bench-command.ts';
+import { addCheckOptions, type CheckFlags, checkCommand } from './check-command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { generateCommand } from './generate-command.ts';
 import { doctorCommand } from './lab-command.ts';
@@ -42,6 +43,21 @@ addReproOptions(
 addSubjectArguments(verb('subject', 'one of our subjects answers your own cases, a JSON line each')).action(
   async (name: string, decision: string, flags: { schema?: true }) =>
     exitWith(await subjectCommand(name, decision, flags)),
+);
+
+const check = verb('check', 'somebody else’s implementation').addHelpText(
+  'after',
+  '\nExamples:\n  pnpm check decision pin-address -- ./their-program',
+);
+addCheckOptions(
+  check
+    .command('decision')
+    .summary('a program that speaks the subject protocol')
+    .description(
+      'Holds a program to a decision: the published vectors, then the reference on generated inputs.',
+    ),
+).action(async (decision: string, program: string[], flags: CheckFlags) =>
+  exitWith(await checkCommand(decision, program, flags)),
 );
 
 addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).action(

@@ -1,0 +1,3 @@
+module huskproof.example/pin-address
+
+go 1.21
