@@ -219,6 +219,18 @@ export interface LedgerCase {
   toString(): string;
 }
 
+/** Sandboxes that come, pin, change their policy and go. */
+export const policyCommandArbitraries: fc.Arbitrary<LedgerCommand>[] = [
+  attach,
+  detach,
+  pin,
+  pin,
+  policy,
+  policy,
+  tick,
+];
+
+/** These, and everything that goes wrong. */
 export const ledgerCommandArbitraries: fc.Arbitrary<LedgerCommand>[] = [
   attach,
   pin,

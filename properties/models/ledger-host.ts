@@ -83,6 +83,12 @@ export class LedgerHost {
     return new Set(waiting.map(({ actionId }) => actionId)).size;
   }
 
+  /** A set that the kernel would not delete or make, of which the ledger has not heard yet. */
+  hasUnheardSetFailure(): boolean {
+    const failed = (error: string | null) => error !== null && error !== 'ENOENT';
+    return this.pending.some(({ kind, error }) => /set/.test(kind) && failed(error));
+  }
+
   /** The caller's deadline passes before an acknowledgement: nobody knows what became of the action. */
   timeOut(): void {
     const lost = this.pending.shift();

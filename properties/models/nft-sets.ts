@@ -42,6 +42,8 @@ export class NftSets {
   /** Applies one action as one atomic batch; null, or errno's name when nothing was changed. */
   apply(action: KernelAction, nowMs: number): string | null {
     this.#expire(nowMs);
+    const injected = this.failures.shift();
+    if (injected !== undefined) return injected;
     if (action.kind === 'create-sets') {
       for (const family of ['ipv4', 'ipv6']) {
         const name = `${action.tap} ${family}`;
@@ -52,8 +54,6 @@ export class NftSets {
     if (action.kind === 'delete-set') {
       return this.#sets.delete(`${action.tap} ${action.family}`) ? null : 'ENOENT';
     }
-    const injected = this.failures.shift();
-    if (injected !== undefined) return injected;
     return action.kind === 'add' ? this.#add(action, nowMs) : this.#delete(action);
   }
 

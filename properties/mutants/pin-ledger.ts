@@ -2,6 +2,7 @@
 import type { Mutant } from './mutant.ts';
 
 const ledger = 'reference/decisions/pin-ledger/pin-ledger.ts';
+const ledgerState = 'reference/decisions/pin-ledger/ledger-state.ts';
 const build = 'reference/decisions/dns-answer/dns-build.ts';
 
 export const mutants: readonly Mutant[] = [
@@ -40,9 +41,9 @@ export const mutants: readonly Mutant[] = [
   {
     id: 'set-bound-off-by-one',
     mistake: 'one element too many per set',
-    file: ledger,
-    find: 'own.count[family] + own.reserved[family] + fresh[family] <= maxElementsPerSet',
-    replace: 'own.count[family] + own.reserved[family] + fresh[family] <= maxElementsPerSet + 1',
+    file: ledgerState,
+    find: 'own.count[family] + own.reserved[family] + fresh[family] <= maxElements',
+    replace: 'own.count[family] + own.reserved[family] + fresh[family] <= maxElements + 1',
     killedBy: 'F1.bounds',
   },
   {
@@ -80,7 +81,7 @@ export const mutants: readonly Mutant[] = [
   {
     id: 'ttl-no-floor',
     mistake: 'a pin lives as short as the record',
-    file: ledger,
+    file: ledgerState,
     find: 'Math.min(Math.max(ttlSeconds, ttlFloorSeconds), ttlCeilingSeconds) * 1_000',
     replace: 'Math.min(ttlSeconds, ttlCeilingSeconds) * 1_000',
     killedBy: 'F1.ttl',
@@ -137,7 +138,7 @@ export const mutants: readonly Mutant[] = [
     id: 'v6-set-stays',
     mistake: 'teardown deletes the IPv4 set only',
     file: ledger,
-    find: "this.#actions.push({ kind: 'delete-set', actionId: this.#actionId(), tap, family: 'ipv6' });",
+    find: "this.#deleteSet(tap, 'ipv6', 1, false);",
     replace: '',
     killedBy: 'F1.teardown',
   },
@@ -145,8 +146,56 @@ export const mutants: readonly Mutant[] = [
     id: 'restart-keeps-all',
     mistake: 'after a restart the sets of dead sandboxes stay',
     file: ledger,
-    find: 'if (!attached.includes(tap)) this.#deleteSets(tap);',
+    find: 'if (!attached.includes(tap)) this.#deleteBoth(tap);',
     replace: '',
     killedBy: 'F1.teardown',
+  },
+  {
+    id: 'set-failure-ignored',
+    mistake: 'a set that the kernel would not delete is not asked to go again',
+    file: ledger,
+    find: 'if (family !== null) this.#deleteSet(tap, family, attempt + 1, false);',
+    replace: "if (family !== null) return 'given up';",
+    killedBy: 'F1.teardown',
+  },
+  {
+    id: 'pin-failure-is-nodata',
+    mistake: 'a pin that failed is answered as NODATA: the guest believes that the name has no address',
+    file: build,
+    find: 'if (remainingSeconds === null) return emptyAnswer(guest.bytes, guest, rcode.servFail);',
+    replace: 'if (remainingSeconds === null) return emptyAnswer(guest.bytes, guest, rcode.noError);',
+    killedBy: 'F1.iff',
+  },
+  {
+    id: 'one-address-unanswered',
+    mistake: 'the 64th address is pinned and left out',
+    file: build,
+    find: 'addresses.length >= policy.maxPinsPerAnswer',
+    replace: 'addresses.length >= policy.maxPinsPerAnswer - 1',
+    killedBy: 'F1.bounds',
+  },
+  {
+    id: 'policy-deletes-nothing',
+    mistake: 'after a policy change the pins of entries that are gone stay',
+    file: ledger,
+    find: 'this.#delete(tap, own, (pin) => pin.entries.length === 0);',
+    replace: '',
+    killedBy: 'F1.policy',
+  },
+  {
+    id: 'policy-deletes-everything',
+    mistake: 'a policy change deletes pins that a remaining entry justifies',
+    file: ledger,
+    find: 'this.#delete(tap, own, (pin) => pin.entries.length === 0);',
+    replace: 'this.#delete(tap, own, () => true);',
+    killedBy: 'F1.policy',
+  },
+  {
+    id: 'last-entry-counts',
+    mistake: 'of two entries that justify a pin only the last is remembered',
+    file: ledger,
+    find: 'const entries = [...new Set([...(known?.entries ?? []), entry])];',
+    replace: 'const entries = [entry];',
+    killedBy: 'F1.policy',
   },
 ];

@@ -11,6 +11,7 @@ import {
   taps,
 } from '../../arbitraries/ledger-commands.ts';
 import { LedgerHost } from '../../models/ledger-host.ts';
+import { decodeAnswer } from '../../oracles/dns/answer-oracle.ts';
 import type { Violation } from '../../oracles/violation.ts';
 import type { Subject } from '../../subjects/subject.ts';
 import { defineClaim } from '../claim.ts';
@@ -57,16 +58,22 @@ function judgeAnswer(subject: Subject, addresses: number): Violation | null {
   const roomy = { ...smallLedger, maxElementsPerSet: 1_024 };
   const host = new LedgerHost(subject, roomy, { size: 65_535, reAdd: 'refreshes' });
   host.attach('tap0');
-  const { pins } = ask(subject, host, {
+  const asked = {
     tap: 'tap0',
     name: ['a', 'wild', 'test'],
     count: addresses,
     first: 0,
     ttl: 60,
     latencyMs: 0,
-  });
+  };
+  const { pins, answer } = ask(subject, host, asked);
   const distinct = new Set(pins.map(({ address }) => address)).size;
-  return distinct > maxPinsPerAnswer ? broken(`one answer pins ${distinct} addresses`, 'at most 64') : null;
+  if (distinct > maxPinsPerAnswer) return broken(`one answer pins ${distinct} addresses`, 'at most 64');
+  const answered = answer === null ? 0 : (decodeAnswer(answer)?.addresses.length ?? 0);
+  const owed = Math.min(addresses, maxPinsPerAnswer);
+  return answered === owed
+    ? null
+    : broken(`${answered} of ${addresses} addresses are answered`, `the first ${owed}`);
 }
 
 export const claim = defineClaim<BoundsCase>({

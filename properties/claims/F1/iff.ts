@@ -29,8 +29,13 @@ let asking: Subject | null = null;
 /** Elements of the tap before the question, by `address port`. */
 let before = new Set<string>();
 
-function judgeExchange(host: LedgerHost, asked: Asked, { answer }: Session): void {
+function judgeExchange(host: LedgerHost, asked: Asked, { answer, pins }: Session): void {
   const decoded = answer === null ? null : decodeAnswer(answer);
+  const unanswered = pins.length > 0 && (decoded?.addresses.length ?? 0) === 0;
+  if (unanswered && decoded?.rcode !== 'SERVFAIL') {
+    const observed = decoded === null ? 'no answer' : `${decoded.rcode} without an address`;
+    throw new InvariantBroken(broken(observed, 'SERVFAIL when a pin fails'));
+  }
   const answered = new Set(decoded?.addresses.map(({ address }) => address) ?? []);
   const live = new Set(
     host.kernel.elements(host.nowMs, asked.tap).map(({ address, port }) => `${address} ${port}`),

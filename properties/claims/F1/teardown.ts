@@ -15,6 +15,8 @@ import { pinningWorks } from '../ledger-claim.ts';
 
 /** A tap without a sandbox, or with one that came this moment, has no element in either family. */
 function noInheritance(host: LedgerHost, command: string): Violation | null {
+  // The ledger cannot mend what it has not heard of.
+  if (host.hasUnheardSetFailure()) return null;
   for (const tap of taps) {
     if (host.attached.has(tap) && command !== `attach ${tap}`) continue;
     const [left] = host.kernel.elements(host.nowMs, tap);

@@ -22,6 +22,8 @@ export interface Pin {
 }
 
 export interface TapPins {
+  /** Actions that make the sets and await the kernel; nothing is pinned before they are done. */
+  settling: number;
   pins: Record<string, Pin>;
   /** How many of `pins` each family has. */
   count: Record<Family, number>;
@@ -58,9 +60,20 @@ export interface DeleteInFlight {
   readonly keys: string[];
 }
 
+/** A set that is made or deleted as a whole. */
+export interface SetsInFlight {
+  readonly kind: 'sets';
+  readonly tap: string;
+  /** A gone sandbox's set, or one of a sandbox that waits for it. */
+  readonly family: Family | null;
+  readonly attempt: number;
+}
+
 export interface LedgerState {
+  /** By `tap <name>`: a name from outside is never a key by itself. */
   taps: Record<string, TapPins>;
-  inFlight: Record<string, AddInFlight | DeleteInFlight>;
+  /** By `action <id>`. */
+  inFlight: Record<string, AddInFlight | DeleteInFlight | SetsInFlight>;
   /** Adds among them. */
   requests: number;
   nextAction: number;
@@ -80,6 +93,7 @@ export function emptyState(): LedgerState {
 
 export function emptyTap(): TapPins {
   return {
+    settling: 0,
     pins: {},
     count: { ipv4: 0, ipv6: 0 },
     reserved: { ipv4: 0, ipv6: 0 },
@@ -113,4 +127,39 @@ export function settle(own: TapPins, key: string): void {
   if (known === undefined) return;
   known.batches -= 1;
   if (known.batches === 0) delete own.promised[key];
+}
+
+/** Keys that no name from outside can make mean anything else: not even `__proto__`. */
+export const tapKey = (tap: string) => `tap ${tap}`;
+export const actionKey = (actionId: string) => `action ${actionId}`;
+
+/** Is there room for so many more elements? What has surely expired in the kernel makes some. */
+export function hasRoom(
+  own: TapPins,
+  fresh: Record<Family, number>,
+  maxElements: number,
+  nowMs: number,
+): boolean {
+  const fits = (family: Family) => own.count[family] + own.reserved[family] + fresh[family] <= maxElements;
+  if (fits('ipv4') && fits('ipv6')) return true;
+  for (const [key, { mostExpiryMs }] of Object.entries(own.pins))
+    if (mostExpiryMs <= nowMs) dropPin(own, key);
+  return fits('ipv4') && fits('ipv6');
+}
+
+/** Life within floor and ceiling. */
+export function clampLife(
+  requested: readonly (Element & { readonly entry: string; readonly ttlSeconds: number })[],
+  {
+    ttlFloorSeconds,
+    ttlCeilingSeconds,
+  }: { readonly ttlFloorSeconds: number; readonly ttlCeilingSeconds: number },
+): WantedElement[] {
+  return requested.map(({ address, protocol, port, entry, ttlSeconds }) => ({
+    address,
+    protocol,
+    port,
+    entry,
+    timeoutMs: Math.min(Math.max(ttlSeconds, ttlFloorSeconds), ttlCeilingSeconds) * 1_000,
+  }));
 }

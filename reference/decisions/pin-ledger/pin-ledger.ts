@@ -14,6 +14,8 @@ import type {
 } from './ledger-events.ts';
 import {
   type AddInFlight,
+  actionKey,
+  clampLife,
   type DeleteInFlight,
   dropPin,
   type Element,
@@ -21,13 +23,16 @@ import {
   emptyTap,
   type Family,
   familyOf,
+  hasRoom,
   keyOf,
   type LedgerState,
   type Pin,
   promise,
   putPin,
+  type SetsInFlight,
   settle,
   type TapPins,
+  tapKey,
   type WantedElement,
 } from './ledger-state.ts';
 
@@ -53,6 +58,9 @@ export function stepLedger(limits: LedgerLimits, state: LedgerState | null, even
   }
 }
 
+/** How often a set is asked to go before it is left to the next attach, which pins nothing until it is gone. */
+const mostAttempts = 3;
+
 class Step {
   readonly #limits: LedgerLimits;
   readonly #state: LedgerState;
@@ -69,47 +77,91 @@ class Step {
   }
 
   /** A new sandbox starts from sets that were made for it: whatever stood there goes first. */
-  attach(tap: string): string {
+  attach(tap: string, attempt = 1): string {
     this.#forget(tap);
-    this.#deleteSets(tap);
-    this.#state.taps[tap] = emptyTap();
-    this.#actions.push({ kind: 'create-sets', actionId: this.#actionId(), tap });
+    this.#state.taps[tapKey(tap)] = emptyTap();
+    this.#deleteSet(tap, 'ipv4', attempt, true);
+    this.#deleteSet(tap, 'ipv6', attempt, true);
+    this.#createSets(tap, attempt);
     return 'fresh sets';
   }
 
   detach(tap: string): string {
     this.#forget(tap);
-    this.#deleteSets(tap);
-    delete this.#state.taps[tap];
+    delete this.#state.taps[tapKey(tap)];
+    this.#deleteBoth(tap);
     return 'sets of both families deleted';
   }
 
   /** Requests of the sandbox that was on this tap end without a pin; late acknowledgements find nothing. */
   #forget(tap: string): void {
-    for (const [actionId, action] of Object.entries(this.#state.inFlight)) {
+    for (const [key, action] of Object.entries(this.#state.inFlight)) {
       if (action.tap !== tap) continue;
-      delete this.#state.inFlight[actionId];
+      delete this.#state.inFlight[key];
       if (action.kind !== 'add') continue;
       this.#state.requests -= 1;
       this.#refuse(action.requestId, action.wanted, 'the sandbox is gone');
     }
   }
 
-  #deleteSets(tap: string): void {
-    this.#actions.push({ kind: 'delete-set', actionId: this.#actionId(), tap, family: 'ipv4' });
-    this.#actions.push({ kind: 'delete-set', actionId: this.#actionId(), tap, family: 'ipv6' });
+  #own(tap: string): TapPins | undefined {
+    return this.#state.taps[tapKey(tap)];
+  }
+
+  #deleteBoth(tap: string): void {
+    this.#deleteSet(tap, 'ipv4', 1, false);
+    this.#deleteSet(tap, 'ipv6', 1, false);
+  }
+
+  #deleteSet(tap: string, family: Family, attempt: number, isAwaited: boolean): void {
+    const actionId = this.#actionId();
+    this.#awaitSets(tap, actionId, isAwaited ? null : family, attempt);
+    this.#actions.push({ kind: 'delete-set', actionId, tap, family });
+  }
+
+  #createSets(tap: string, attempt: number): void {
+    const actionId = this.#actionId();
+    this.#awaitSets(tap, actionId, null, attempt);
+    this.#actions.push({ kind: 'create-sets', actionId, tap });
+  }
+
+  #awaitSets(tap: string, actionId: string, family: Family | null, attempt: number): void {
+    this.#state.inFlight[actionKey(actionId)] = { kind: 'sets', tap, family, attempt };
+    const own = this.#own(tap);
+    if (own !== undefined && family === null) own.settling += 1;
+  }
+
+  /** A set that was not there is gone all the same; any other failure is tried again, a few times. */
+  #setsDone({ tap, family, attempt }: SetsInFlight, error: string | null): string {
+    const own = this.#own(tap);
+    if (error === null || error === 'ENOENT') {
+      if (own !== undefined && family === null) own.settling -= 1;
+      return 'sets are as they should be';
+    }
+    if (attempt >= mostAttempts) return `sets of ${tap}: ${error}, given up after ${attempt} attempts`;
+    if (family !== null) this.#deleteSet(tap, family, attempt + 1, false);
+    else if (own !== undefined) this.#settleAgain(tap, own, attempt + 1);
+    return `sets of ${tap}: ${error}, tried again`;
+  }
+
+  /** All over again: a set that was made beside one that would not go is none of this sandbox's. */
+  #settleAgain(tap: string, { policy }: TapPins, attempt: number): void {
+    this.attach(tap, attempt);
+    const fresh = this.#own(tap);
+    if (fresh !== undefined) fresh.policy = policy;
   }
 
   pin(tap: string, requestId: string, requested: readonly RequestedElement[], nowMs: number): string {
-    const own = this.#state.taps[tap];
+    const own = this.#own(tap);
     if (own === undefined) return this.#refuse(requestId, requested, 'unknown tap');
+    if (own.settling > 0) return this.#refuse(requestId, requested, 'the sets are not ready');
     if (this.#state.requests >= this.#limits.maxRequestsInFlight) {
       return this.#refuse(requestId, requested, 'too many requests in flight');
     }
     if (own.policy !== null && requested.some(({ entry }) => !own.policy?.includes(entry))) {
       return this.#refuse(requestId, requested, 'an entry is not in the policy');
     }
-    const wanted = this.#clamp(requested);
+    const wanted = clampLife(requested, this.#limits);
     const fresh = { ipv4: 0, ipv6: 0 };
     const batch = new Map<string, WantedElement>();
     for (const element of wanted) {
@@ -122,7 +174,8 @@ class Step {
       if (absent && !batch.has(key)) fresh[familyOf(element.address)] += 1;
       batch.set(key, this.#notShorter(own, key, element, batch.get(key), nowMs));
     }
-    if (!this.#fits(own, fresh, nowMs)) return this.#refuse(requestId, requested, 'set full');
+    if (!hasRoom(own, fresh, this.#limits.maxElementsPerSet, nowMs))
+      return this.#refuse(requestId, requested, 'set full');
     if (batch.size === 0) return this.#report(own, requestId, wanted, nowMs);
     own.reserved.ipv4 += fresh.ipv4;
     own.reserved.ipv6 += fresh.ipv6;
@@ -135,7 +188,7 @@ class Step {
     }));
     for (const [key, { timeoutMs }] of batch) promise(own, key, timeoutMs);
     this.#state.requests += 1;
-    this.#state.inFlight[actionId] = {
+    this.#state.inFlight[actionKey(actionId)] = {
       kind: 'add',
       tap,
       requestId,
@@ -163,34 +216,12 @@ class Step {
     return { ...element, timeoutMs: Math.min(longestMs, this.#limits.ttlCeilingSeconds * 1_000) };
   }
 
-  /** Life within floor and ceiling. */
-  #clamp(requested: readonly RequestedElement[]): WantedElement[] {
-    const { ttlFloorSeconds, ttlCeilingSeconds } = this.#limits;
-    return requested.map(({ address, protocol, port, entry, ttlSeconds }) => ({
-      address,
-      protocol,
-      port,
-      entry,
-      timeoutMs: Math.min(Math.max(ttlSeconds, ttlFloorSeconds), ttlCeilingSeconds) * 1_000,
-    }));
-  }
-
-  #fits(own: TapPins, fresh: Record<Family, number>, nowMs: number): boolean {
-    const { maxElementsPerSet } = this.#limits;
-    const fits = (family: Family) =>
-      own.count[family] + own.reserved[family] + fresh[family] <= maxElementsPerSet;
-    if (fits('ipv4') && fits('ipv6')) return true;
-    // Freed only when the kernel has surely freed it.
-    for (const [key, { mostExpiryMs }] of Object.entries(own.pins))
-      if (mostExpiryMs <= nowMs) dropPin(own, key);
-    return fits('ipv4') && fits('ipv6');
-  }
-
   acknowledged(actionId: string, error: string | null, nowMs: number): string {
-    const action = this.#state.inFlight[actionId];
+    const action = this.#state.inFlight[actionKey(actionId)];
     if (action === undefined) return 'nobody waits for it';
-    delete this.#state.inFlight[actionId];
-    const own = this.#state.taps[action.tap];
+    delete this.#state.inFlight[actionKey(actionId)];
+    if (action.kind === 'sets') return this.#setsDone(action, error);
+    const own = this.#own(action.tap);
     if (action.kind === 'delete')
       return own === undefined ? 'sandbox gone' : this.#deleted(own, action, error);
     this.#state.requests -= 1;
@@ -277,7 +308,7 @@ class Step {
   }
 
   policy(tap: string, entries: readonly string[]): string {
-    const own = this.#state.taps[tap];
+    const own = this.#own(tap);
     if (own === undefined) return 'unknown tap';
     own.policy = [...entries];
     for (const pin of Object.values(own.pins))
@@ -307,7 +338,7 @@ class Step {
       if (keys.some((key) => other.batch[key] !== undefined)) other.overtaken = true;
     }
     const actionId = this.#actionId();
-    this.#state.inFlight[actionId] = { kind: 'delete', tap, keys };
+    this.#state.inFlight[actionKey(actionId)] = { kind: 'delete', tap, keys };
     this.#actions.push({ kind: 'delete', actionId, tap, elements });
   }
 
@@ -324,10 +355,7 @@ class Step {
       return 'deleted one by one';
     }
     // The kernel will not let go of one element: the set goes, with every pin in it.
-    const { policy } = own;
-    this.attach(action.tap);
-    const fresh = this.#state.taps[action.tap];
-    if (fresh !== undefined) fresh.policy = policy;
+    this.#settleAgain(action.tap, own, 1);
     return `delete of ${only} failed: sets made anew`;
   }
 
@@ -339,12 +367,12 @@ class Step {
   ): string {
     Object.assign(this.#state, { ...emptyState(), nextAction: this.#state.nextAction });
     for (const tap of new Set(kernel.map((element) => element.tap))) {
-      if (!attached.includes(tap)) this.#deleteSets(tap);
+      if (!attached.includes(tap)) this.#deleteBoth(tap);
     }
     for (const tap of attached) {
       const own = emptyTap();
-      this.#state.taps[tap] = own;
-      this.#actions.push({ kind: 'create-sets', actionId: this.#actionId(), tap });
+      this.#state.taps[tapKey(tap)] = own;
+      this.#createSets(tap, mostAttempts);
       for (const { address, protocol, port, remainingMs, tap: where } of kernel) {
         if (where !== tap) continue;
         const element = { address, protocol, port };
