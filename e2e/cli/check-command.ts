@@ -32,8 +32,8 @@ export function addCheckOptions(command: Command): Command {
     .addHelpText(
       'after',
       `
-The program speaks the subject protocol (docs/subject-protocol.md). It is first held to the published vectors, then compared with
-the reference. Adapters to start from: properties/subjects/external/examples.
+The program speaks the subject protocol (docs/subject-protocol.md). It is held to the published vectors first, then
+compared with the reference. Adapters to start from: properties/subjects/external/examples.
 
 Examples:
   pnpm check decision pin-address -- python3 properties/subjects/external/examples/python/pin_address.py

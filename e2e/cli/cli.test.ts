@@ -1,12 +1,12 @@
 /** The command line as a user meets it: help, bad input, a closed pipe, Ctrl-C, a full disk. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, describe, expect, test } from 'vitest';
 import { reportSchema } from '#properties/matrix/record.ts';
 import { exitCodes } from './exit-codes.ts';
-import { runCli } from './run-cli.ts';
+import { cli, runCli } from './run-cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'huskproof-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -19,6 +19,8 @@ describe('help', () => {
     [['repro', '--help']],
     [['subject', '--help']],
     [['bench', '--help']],
+    [['check', '--help']],
+    [['check', 'decision', '--help']],
     [['lab', '--help']],
     [['lab', 'doctor', '--help']],
     [['generate', '--help']],
@@ -47,6 +49,7 @@ describe('bad input', () => {
     [['subject', 'reference', 'pin-adress'], /did you mean 'pin-address'/, 'unknown-decision'],
     [['subject', 'refrence', 'pin-address'], /did you mean 'reference'/, 'unknown-subject'],
     [['subject', 'reference', 'pin-address'], /begin with \{"v":1/, 'bad-header'],
+    [['check', 'decision', 'nothing', '--', 'true'], /valid: pin-address/, 'unknown-decision'],
     [['bench', 'nothing'], /valid:/, 'unknown-benchmark'],
   ])('%s is refused with what is valid, and no stack trace', async (words, hint, errorCode) => {
     const { code, stderr } = await runCli(words);
@@ -172,6 +175,60 @@ describe('subject', () => {
     });
     expect(code).toBe(exitCodes.usage);
     expect(stderr).toContain('line 2: not a JSON object');
+  });
+});
+
+describe('check decision', () => {
+  test('always finds what a naive filter lets through, and ends with 1', async () => {
+    const naive = join(folder, 'naive.cjs');
+    writeFileSync(
+      naive,
+      `require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+         const { id, input } = JSON.parse(line);
+         if (input === undefined) return;
+         const output = { verdict: 'pin', pinnedAs: input.address, rule: 'naive' };
+         process.stdout.write(JSON.stringify({ id, output }) + '\\n');
+       });`,
+    );
+    const words = ['check', 'decision', 'pin-address', '--runs', '500', '--seed', '7', '--json'];
+    const { code, stdout } = await runCli([...words, '--', process.execPath, naive]);
+    const { passed, differences, conversation } = JSON.parse(stdout) as {
+      passed: boolean;
+      differences: { source: string }[];
+      conversation: { outcome: string };
+    };
+    expect(conversation.outcome).toBe('answered');
+    expect(passed).toBe(false);
+    expect(differences.filter(({ source }) => source.startsWith('cloud/')).length).toBeGreaterThan(0);
+    expect(code).toBe(exitCodes.differs);
+  });
+
+  test('always agrees with our own reference over the same protocol, and ends with 0', async () => {
+    const words = ['check', 'decision', 'pin-address', '--runs', '500', '--seed', '7', '--'];
+    const { code, stdout } = await runCli([
+      ...words,
+      process.execPath,
+      cli,
+      'subject',
+      'reference',
+      'pin-address',
+    ]);
+    expect(stdout).toContain('As it must');
+    expect(code).toBe(exitCodes.asDeclared);
+  });
+
+  test('always says how a program failed', async () => {
+    const { code, stdout } = await runCli([
+      'check',
+      'decision',
+      'pin-address',
+      '--runs',
+      '10',
+      '--',
+      'false',
+    ]);
+    expect(stdout).toMatch(/crashed: ended with code 1, \d+ of \d+ cases unanswered/);
+    expect(code).toBe(exitCodes.differs);
   });
 });
 

@@ -2,7 +2,9 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
+/** Path of the command line's entry. */
+export const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
 const deadlineMs = 60_000;
 
 export interface CliResult {
@@ -29,7 +31,7 @@ export function runCli(words: readonly string[], options: CliOptions = {}): Prom
           'bash',
           ['-c', `${options.shellPrefix} exec "$@"`, 'bash', process.execPath, cli, ...words],
         ] as const);
-  const child = spawn(command[0], command[1], { env: { ...process.env, NO_COLOR: '1' } });
+  const child = spawn(command[0], command[1], { cwd: root, env: { ...process.env, NO_COLOR: '1' } });
   return new Promise((resolve, reject) => {
     let stdout = '';
     let stderr = '';

@@ -126,7 +126,10 @@ const differences: fc.Arbitrary<Difference> = fc.oneof(
 const caseOff: DnsConfig = { ...dnsConfig, randomCase: false };
 const digits: Labels = ['a-1_b', 'wild', 'test'];
 
-/** A name that has what the difference turns over, a configuration that requires it, bits that must not matter. */
+/**
+ * A name that has what the difference turns over, a configuration that requires it, bits that must not
+ * matter.
+ */
 function questionCase(difference: Difference): fc.Arbitrary<QuestionCase> {
   // What a truncated message counts is not read: its counts may be wrong, and nothing of it is used.
   const bits = difference.what === 'counts' ? [0] : [0, 0, flags.truncated, 2, 3, flags.truncated | 2];

@@ -1,6 +1,6 @@
 /**
- * Holds somebody's program to a decision: first the published vectors, whose verdicts no code of ours made, then generated inputs, on
- * which it is compared with the reference by the decision's equality rule.
+ * Holds somebody's program to a decision: first the published vectors, whose verdicts no code of ours made,
+ * then generated inputs, on which it is compared with the reference by the decision's equality rule.
  */
 
 import { Ajv } from 'ajv';

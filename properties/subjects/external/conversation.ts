@@ -1,6 +1,7 @@
 /**
- * The subject protocol, the asking side: sends cases to somebody's program and hears its answers. Every way to fail is an outcome of its
- * own; time, memory and what the program may write are bounded, and no process is left.
+ * The subject protocol, the asking side: sends cases to somebody's program and hears its answers. Every way
+ * to fail is an outcome of its own; time, memory and what the program may write are bounded, and no process
+ * is left.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { maxLineBytes, protocolVersion, readLines } from '../../protocol/case-lines.ts';

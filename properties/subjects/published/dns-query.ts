@@ -17,7 +17,8 @@ export const bind: Bind<typeof dnsQuery> = ({ allow }) => {
     const parsed = readLeniently(Buffer.from(message, 'hex'));
     const [question] = parsed?.questions ?? [];
     if (parsed === null || question === undefined) return { verdict: 'drop', rule: 'unreadable' };
-    // findings.md is silent on responses and other opcodes from a guest: nothing is held against the proxy there.
+    // findings.md is silent on responses and other opcodes from a guest: nothing is held against the proxy
+    // there.
     if ((parsed.flags & response) !== 0) return { verdict: 'drop', rule: 'not a query' };
     const refuse = (rule: string, code = refused) => {
       const flags = (parsed.flags & 0x7910) | response | code;

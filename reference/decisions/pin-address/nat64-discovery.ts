@@ -1,6 +1,6 @@
 /**
- * The NAT64 prefixes that a network uses, from its AAAA answers for `ipv4only.arpa` (RFC 7050 section 3): pure, the question is
- * asked by whoever has the socket.
+ * The NAT64 prefixes that a network uses, from its AAAA answers for `ipv4only.arpa` (RFC 7050 section 3):
+ * pure, the question is asked by whoever has the socket.
  */
 import { formatAddress } from './ip-address.ts';
 
@@ -19,8 +19,9 @@ const layouts: readonly (readonly [lengthBits: number, octets: readonly [number,
   ];
 
 /**
- * Prefixes `address/length` that the answers show, each once; an answer without the well-known IPv4 in any place shows none. An
- * answer in which it stands in two places is ambiguous: both count, so that a policy decodes by both.
+ * Prefixes `address/length` that the answers show, each once; an answer without the well-known IPv4 in any
+ * place shows none. An answer in which it stands in two places is ambiguous: both count, so that a policy
+ * decodes by both.
  * @param answers AAAA octets, 16 each
  */
 export function discoverNat64Prefixes(answers: readonly Uint8Array[]): string[] {
@@ -28,7 +29,8 @@ export function discoverNat64Prefixes(answers: readonly Uint8Array[]): string[] 
   for (const address of answers) {
     if (address.length !== 16) continue;
     for (const [lengthBits, [a, b, c, d]] of layouts) {
-      // Bits 64 to 71 are zero in every layout but /96, where they belong to the prefix and are zero all the same.
+      // Bits 64 to 71 are zero in every layout but /96, where they belong to the prefix and are zero all
+      // the same.
       if (address[8] !== 0) continue;
       const octet = (at: number) => address[at] as number;
       const ipv4 = ((octet(a) << 24) | (octet(b) << 16) | (octet(c) << 8) | octet(d)) >>> 0;

@@ -1,4 +1,7 @@
-/** The ledger step by step: names that mean something to JavaScript, sets that will not go, acknowledgements that come twice. */
+/**
+ * The ledger step by step: names that mean something to JavaScript, sets that will not go, acknowledgements
+ * that come twice.
+ */
 import { describe, expect, test } from 'vitest';
 import type { LedgerEvent } from './ledger-events.ts';
 import type { LedgerState } from './ledger-state.ts';

@@ -58,7 +58,9 @@ export function stepLedger(limits: LedgerLimits, state: LedgerState | null, even
   }
 }
 
-/** How often a set is asked to go before it is left to the next attach, which pins nothing until it is gone. */
+/**
+ * How often a set is asked to go before it is left to the next attach, which pins nothing until it is gone.
+ */
 const mostAttempts = 3;
 
 class Step {
