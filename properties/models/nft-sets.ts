@@ -34,6 +34,8 @@ export class NftSets {
   readonly #sets = new Map<string, Map<string, KernelElement>>();
   /** Errors that the next batches meet, whatever they hold. */
   readonly failures: string[] = [];
+  /** How many batches met one. */
+  failed = 0;
 
   constructor(options: KernelOptions) {
     this.#options = options;
@@ -43,7 +45,10 @@ export class NftSets {
   apply(action: KernelAction, nowMs: number): string | null {
     this.#expire(nowMs);
     const injected = this.failures.shift();
-    if (injected !== undefined) return injected;
+    if (injected !== undefined) {
+      this.failed += 1;
+      return injected;
+    }
     if (action.kind === 'create-sets') {
       for (const family of ['ipv4', 'ipv6']) {
         const name = `${action.tap} ${family}`;

@@ -37,6 +37,7 @@ function learn(justified: Justified, host: LedgerHost, heard: number): void {
 function effective(): Invariant {
   let heard = 0;
   let before = new Set<string>();
+  let failed = 0;
   const justified: Justified = new Map();
   return (host, command) => {
     learn(justified, host, heard);
@@ -50,8 +51,10 @@ function effective(): Invariant {
     const earlier = before;
     before = live;
     const [, tap, words] = /^policy (\S+) (.*)$/.exec(command) ?? [];
-    // What is on its way is judged when it has arrived; a failure is tried again by the next event.
-    if (tap === undefined || host.pending.length > 0 || host.kernel.failures.length > 0) return null;
+    const failedNow = host.kernel.failed > failed;
+    failed = host.kernel.failed;
+    // What is on its way is judged when it has arrived; where the kernel would not delete, every pin may go.
+    if (tap === undefined || host.pending.length > 0 || failedNow) return null;
     const kept = (words ?? '').split(' ');
     const isJustified = (key: string) => kept.some((entry) => justified.get(key)?.has(entry) === true);
     for (const key of live) {
