@@ -58,7 +58,7 @@ export const mutants: readonly Mutant[] = [
     id: 'freed-too-early',
     mistake: 'room is counted as free from the least expiry on',
     file: ledger,
-    find: 'const mostExpiryMs = Math.max(known?.mostExpiryMs ?? 0, nowMs + timeoutMs);',
+    find: 'const mostExpiryMs = Math.max(before?.mostExpiryMs ?? 0, nowMs + timeoutMs);',
     replace: 'const mostExpiryMs = action.issuedMs;',
     killedBy: 'F1.bounds',
   },

@@ -51,6 +51,10 @@ function effective(): Invariant {
     const earlier = before;
     before = live;
     const [, tap, words] = /^policy (\S+) (.*)$/.exec(command) ?? [];
+    if (tap === undefined) {
+      // What expired has to be justified anew.
+      for (const key of justified.keys()) if (!live.has(key)) justified.delete(key);
+    }
     const failedNow = host.kernel.failed > failed;
     failed = host.kernel.failed;
     // What is on its way is judged when it has arrived; where the kernel would not delete, every pin may go.

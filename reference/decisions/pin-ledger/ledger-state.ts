@@ -58,6 +58,7 @@ export interface DeleteInFlight {
   readonly kind: 'delete';
   readonly tap: string;
   readonly keys: string[];
+  readonly attempt: number;
 }
 
 /** A set that is made or deleted as a whole. */

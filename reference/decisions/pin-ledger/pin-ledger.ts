@@ -272,9 +272,11 @@ class Step {
       const key = keyOf(element);
       const timeoutMs = action.batch[key];
       if (timeoutMs === undefined) continue;
-      const known = own.pins[key];
+      // What had expired before is not extended but pinned anew, by this entry alone.
+      const before = own.pins[key];
+      const known = before !== undefined && before.leastExpiryMs > action.issuedMs ? before : undefined;
       const leastExpiryMs = Math.max(known?.leastExpiryMs ?? 0, action.issuedMs + timeoutMs);
-      const mostExpiryMs = Math.max(known?.mostExpiryMs ?? 0, nowMs + timeoutMs);
+      const mostExpiryMs = Math.max(before?.mostExpiryMs ?? 0, nowMs + timeoutMs);
       const entries = [...new Set([...(known?.entries ?? []), entry])];
       putPin(own, key, { element, leastExpiryMs, mostExpiryMs, entries, leaving: false });
     }
@@ -327,7 +329,7 @@ class Step {
     if (keys.length > 0) this.#issueDelete(tap, own, keys);
   }
 
-  #issueDelete(tap: string, own: TapPins, keys: string[]): void {
+  #issueDelete(tap: string, own: TapPins, keys: string[], attempt = 1): void {
     const elements: Element[] = [];
     for (const key of keys) {
       const pin = own.pins[key];
@@ -340,25 +342,25 @@ class Step {
       if (keys.some((key) => other.batch[key] !== undefined)) other.overtaken = true;
     }
     const actionId = this.#actionId();
-    this.#state.inFlight[actionKey(actionId)] = { kind: 'delete', tap, keys };
+    this.#state.inFlight[actionKey(actionId)] = { kind: 'delete', tap, keys, attempt };
     this.#actions.push({ kind: 'delete', actionId, tap, elements });
   }
 
   #deleted(own: TapPins, action: DeleteInFlight, error: string | null): string {
-    const [only] = action.keys;
-    if (error === null || (action.keys.length === 1 && error === 'ENOENT')) {
-      for (const key of action.keys) if (own.pins[key]?.leaving === true) dropPin(own, key);
+    const { tap, keys, attempt } = action;
+    if (error === null || (keys.length === 1 && error === 'ENOENT')) {
+      for (const key of keys) if (own.pins[key]?.leaving === true) dropPin(own, key);
       return 'deleted';
     }
-    if (action.keys.length > 1) {
+    if (attempt < mostAttempts) {
       // One that expired meanwhile fails the whole batch: each by itself then.
-      for (const key of action.keys)
-        if (own.pins[key]?.leaving === true) this.#issueDelete(action.tap, own, [key]);
+      const left = keys.filter((key) => own.pins[key]?.leaving === true);
+      for (const key of left) this.#issueDelete(tap, own, [key], attempt + 1);
       return 'deleted one by one';
     }
     // The kernel will not let go of one element: the set goes, with every pin in it.
-    this.#settleAgain(action.tap, own, 1);
-    return `delete of ${only} failed: sets made anew`;
+    this.#settleAgain(tap, own, 1);
+    return `delete of ${keys[0]} failed: sets made anew`;
   }
 
   /** The kernel's sets are all that is known. What belongs to no living sandbox goes. */
