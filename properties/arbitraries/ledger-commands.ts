@@ -219,6 +219,22 @@ export interface LedgerCase {
   toString(): string;
 }
 
+/** Two names with one address: each allow entry justifies the pin, the later one for longer. */
+const twoNames = tap.map((name) =>
+  command(
+    `pin ${name} 1.1.1.1 ports 443 ttl 30 (${entries[0]}), then ttl 300 (${entries[1]})`,
+    (host) => {
+      for (const [index, ttlSeconds] of [30, 300].entries()) {
+        requests += 1;
+        const pinned = { address: '1.1.1.1', protocol: 'tcp' as const, port: 443, ttlSeconds };
+        const elements = [{ ...pinned, entry: entries[index] ?? entries[0] }];
+        host.send({ kind: 'pin', tap: name, requestId: `r${requests}`, elements, nowMs: host.nowMs });
+      }
+    },
+    isAttached(name),
+  ),
+);
+
 /** Sandboxes that come, pin, change their policy and go. */
 export const policyCommandArbitraries: fc.Arbitrary<LedgerCommand>[] = [
   attach,
