@@ -241,6 +241,7 @@ export const policyCommandArbitraries: fc.Arbitrary<LedgerCommand>[] = [
   detach,
   pin,
   pin,
+  twoNames,
   policy,
   policy,
   tick,
