@@ -219,6 +219,28 @@ export interface LedgerCase {
   toString(): string;
 }
 
+/** Three answers at once while the kernel is silent. */
+const burst = tap.map((name) =>
+  command(
+    `three answers pin on ${name}, the kernel is silent`,
+    (host) => {
+      host.prompt = false;
+      for (const address of addresses.slice(0, 3)) {
+        requests += 1;
+        const element = { address, protocol: 'tcp' as const, port: 443, ttlSeconds: 60, entry: entries[0] };
+        host.send({
+          kind: 'pin',
+          tap: name,
+          requestId: `r${requests}`,
+          elements: [element],
+          nowMs: host.nowMs,
+        });
+      }
+    },
+    isAttached(name),
+  ),
+);
+
 /** Two names with one address: each allow entry justifies the pin, the later one for longer. */
 const twoNames = tap.map((name) =>
   command(
@@ -263,6 +285,7 @@ export const ledgerCommandArbitraries: fc.Arbitrary<LedgerCommand>[] = [
   fail,
   policy,
   race,
+  burst,
   restart,
   diesMeanwhile,
 ];

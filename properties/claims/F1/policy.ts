@@ -57,10 +57,18 @@ function effective(): Invariant {
     }
     const failedNow = host.kernel.failed > failed;
     failed = host.kernel.failed;
+    const kept = (words ?? '').split(' ');
+    const wasJustified = new Map([...justified].map(([key, entries]) => [key, [...entries]]));
+    if (tap !== undefined) {
+      for (const [key, entries] of justified) {
+        if (!key.startsWith(`${tap} `)) continue;
+        for (const entry of entries) if (!kept.includes(entry)) entries.delete(entry);
+      }
+    }
     // What is on its way is judged when it has arrived; where the kernel would not delete, every pin may go.
     if (tap === undefined || host.pending.length > 0 || failedNow) return null;
-    const kept = (words ?? '').split(' ');
-    const isJustified = (key: string) => kept.some((entry) => justified.get(key)?.has(entry) === true);
+    const isJustified = (key: string) =>
+      kept.some((entry) => wasJustified.get(key)?.includes(entry) === true);
     for (const key of live) {
       if (key.startsWith(`${tap} `) && !isJustified(key))
         return broken(`${key} stays pinned`, 'nothing that no entry justifies');
@@ -68,10 +76,6 @@ function effective(): Invariant {
     for (const key of earlier) {
       if (live.has(key) || (key.startsWith(`${tap} `) && !isJustified(key))) continue;
       return broken(`${key} is gone`, 'what an entry justifies stays, other sandboxes unaffected');
-    }
-    for (const [key, entries] of justified) {
-      if (!key.startsWith(`${tap} `)) continue;
-      for (const entry of entries) if (!kept.includes(entry)) entries.delete(entry);
     }
     return null;
   };

@@ -61,6 +61,12 @@ export interface DeleteInFlight {
   readonly attempt: number;
 }
 
+/** An add whose sandbox is gone: the kernel still works on it, so it counts until it is heard of. */
+export interface CancelledInFlight {
+  readonly kind: 'cancelled';
+  readonly tap: null;
+}
+
 /** A set that is made or deleted as a whole. */
 export interface SetsInFlight {
   readonly kind: 'sets';
@@ -74,7 +80,7 @@ export interface LedgerState {
   /** By `tap <name>`: a name from outside is never a key by itself. */
   taps: Record<string, TapPins>;
   /** By `action <id>`. */
-  inFlight: Record<string, AddInFlight | DeleteInFlight | SetsInFlight>;
+  inFlight: Record<string, AddInFlight | CancelledInFlight | DeleteInFlight | SetsInFlight>;
   /** Adds among them. */
   requests: number;
   nextAction: number;
@@ -143,8 +149,10 @@ export function hasRoom(
 ): boolean {
   const fits = (family: Family) => own.count[family] + own.reserved[family] + fresh[family] <= maxElements;
   if (fits('ipv4') && fits('ipv6')) return true;
-  for (const [key, { mostExpiryMs }] of Object.entries(own.pins))
-    if (mostExpiryMs <= nowMs) dropPin(own, key);
+  for (const [key, { mostExpiryMs }] of Object.entries(own.pins)) {
+    // A batch on its way may have given it a longer life.
+    if (mostExpiryMs <= nowMs && own.promised[key] === undefined) dropPin(own, key);
+  }
   return fits('ipv4') && fits('ipv6');
 }
 

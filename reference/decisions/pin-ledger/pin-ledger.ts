@@ -101,7 +101,7 @@ class Step {
       if (action.tap !== tap) continue;
       delete this.#state.inFlight[key];
       if (action.kind !== 'add') continue;
-      this.#state.requests -= 1;
+      this.#state.inFlight[key] = { kind: 'cancelled', tap: null };
       this.#refuse(action.requestId, action.wanted, 'the sandbox is gone');
     }
   }
@@ -172,7 +172,7 @@ class Step {
       // One that is on its way out is added again: the kernel works in order, so it stands after the delete.
       const live = known !== undefined && !known.leaving && known.leastExpiryMs > nowMs;
       if (live && known.leastExpiryMs >= nowMs + element.timeoutMs) continue;
-      const absent = known === undefined || known.mostExpiryMs <= nowMs;
+      const absent = known === undefined || known.leaving || known.mostExpiryMs <= nowMs;
       if (absent && !batch.has(key)) fresh[familyOf(element.address)] += 1;
       batch.set(key, this.#notShorter(own, key, element, batch.get(key), nowMs));
     }
@@ -223,6 +223,10 @@ class Step {
     if (action === undefined) return 'nobody waits for it';
     delete this.#state.inFlight[actionKey(actionId)];
     if (action.kind === 'sets') return this.#setsDone(action, error);
+    if (action.kind === 'cancelled') {
+      this.#state.requests -= 1;
+      return 'sandbox gone';
+    }
     const own = this.#own(action.tap);
     if (action.kind === 'delete')
       return own === undefined ? 'sandbox gone' : this.#deleted(own, action, error);
