@@ -1,5 +1,6 @@
 /** How fast the whole catalogue is judged on the reference: the figure behind `pnpm test:properties`. */
 import { runMatrix } from '#properties/matrix/matrix.ts';
+import { builtInSubjects } from '#properties/subjects/subject.ts';
 import type { Benchmark } from './benchmark.ts';
 
 export const propertiesBenchmark: Benchmark = {
@@ -8,7 +9,7 @@ export const propertiesBenchmark: Benchmark = {
   async run() {
     const { summary } = await runMatrix({
       claims: [],
-      subjects: [],
+      subjects: [...builtInSubjects],
       seed: 1,
       signal: new AbortController().signal,
       command: 'pnpm test:properties',
