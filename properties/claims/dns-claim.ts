@@ -4,6 +4,8 @@ import { encodeMessage, hexOf, query, replyTo, types } from '../models/dns-messa
 import { pinEverything, runSession, type Session, type SessionScript } from '../models/dns-session.ts';
 import { decodeAnswer } from '../oracles/dns/answer-oracle.ts';
 import type { Subject } from '../subjects/subject.ts';
+import type { DnsVector } from '../vectors/generate/dns-messages/dns-vector.ts';
+import { loadCorpus } from '../vectors/load-corpus.ts';
 
 export const fixedRandomness = { id: 4242, caseBits: '5a'.repeat(32) };
 const honestAddress = [93, 184, 216, 34];
@@ -43,4 +45,10 @@ export function describeSession({ upstreamQuery, replies, pins, answer, rule }: 
     `guest gets ${said}`,
     `[${rule}]`,
   ].join('; ');
+}
+
+/** The published vectors of one decision whose id begins so. */
+export function dnsVectors(decision: DnsVector['decision'], start: string): readonly DnsVector[] {
+  const { vectors } = loadCorpus<DnsVector>('dns-messages');
+  return vectors.filter((vector) => vector.decision === decision && vector.id.startsWith(start));
 }

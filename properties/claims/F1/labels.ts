@@ -1,10 +1,18 @@
 /** F1.labels: the allowlist is matched label by label. */
 import * as fc from 'fast-check';
 import { dnsConfig } from '../../arbitraries/dns.ts';
-import { encodeMessage, hexOf, type Labels, query, textOfLabels, types } from '../../models/dns-message.ts';
+import {
+  encodeMessage,
+  hexOf,
+  type Labels,
+  query,
+  questionOf,
+  textOfLabels,
+  types,
+} from '../../models/dns-message.ts';
 import type { Subject } from '../../subjects/subject.ts';
 import { defineClaim } from '../claim.ts';
-import { fixedRandomness, honestExchangeWorks } from '../dns-claim.ts';
+import { dnsVectors, fixedRandomness, honestExchangeWorks } from '../dns-claim.ts';
 
 const exact: readonly Labels[] = [
   ['example', 'com'],
@@ -77,6 +85,10 @@ export const claim = defineClaim<{ readonly name: Labels }>({
   source: 'RFC 1035 section 3.1, RFC 4343; findings.md F1',
   decisions: ['dns-query', 'dns-reply', 'dns-build'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  examples: () =>
+    dnsVectors('dns-query', 'query/name/').map(({ input }) => ({
+      name: questionOf(String(input.message)).name,
+    })),
   arbitrary: () =>
     fc
       .tuple(fc.array(fc.oneof(plainLabel, oddLabel), { maxLength: 3 }), suffix)

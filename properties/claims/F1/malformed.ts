@@ -16,10 +16,12 @@ import {
 import { pinEverything, runSession, type SessionScript } from '../../models/dns-session.ts';
 import { readStrictly } from '../../oracles/dns/strict-reader.ts';
 import { defineClaim } from '../claim.ts';
-import { describeSession, fixedRandomness, honestExchangeWorks } from '../dns-claim.ts';
+import { describeSession, dnsVectors, fixedRandomness, honestExchangeWorks } from '../dns-claim.ts';
 
 /** How a message is bent after it was written. */
 type Damage =
+  /** These octets instead: a published vector. */
+  | { readonly how: 'vector'; readonly id: string; readonly hex: string }
   | { readonly how: 'cut'; readonly octets: number }
   | { readonly how: 'set'; readonly at: number; readonly octet: number }
   | { readonly how: 'point'; readonly at: number; readonly target: number }
@@ -47,6 +49,7 @@ function bend(octets: readonly number[], damage: readonly Damage[]): number[] {
   let bent = [...octets];
   for (const one of damage) {
     const place = 'at' in one ? 12 + (one.at % Math.max(1, bent.length - 12)) : 0;
+    if (one.how === 'vector') bent = [...Buffer.from(one.hex, 'hex')];
     if (one.how === 'cut') bent = bent.slice(0, Math.max(0, bent.length - 1 - (one.octets % bent.length)));
     if (one.how === 'set') bent[place] = one.octet;
     if (one.how === 'point') bent.splice(place, 2, 0xc0 | (one.target >> 8), one.target & 255);
@@ -149,6 +152,15 @@ export const claim = defineClaim<MalformedCase>({
   blindSpot: 'work is bounded by the deadline of a case here; a unit test counts it, tier kernel measures it',
   decisions: ['dns-query', 'dns-reply', 'dns-build'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  examples: () =>
+    ['query/malformed/', 'query/count/', 'query/edns/', 'query/tail', 'query/header/'].flatMap((start) =>
+      dnsVectors('dns-query', start).map(({ id, input }) => ({
+        side: 'guest' as const,
+        name: ['example', 'com'],
+        type: types.a,
+        damage: [{ how: 'vector' as const, id, hex: String(input.message) }],
+      })),
+    ),
   arbitrary: () =>
     fc.record({
       side: fc.constantFrom('guest' as const, 'upstream' as const),

@@ -5,7 +5,7 @@ import { encodeMessage, hexOf, query, replyTo, types } from '../../models/dns-me
 import { upstreamServer } from '../../models/dns-session.ts';
 import type { Subject } from '../../subjects/subject.ts';
 import { defineClaim } from '../claim.ts';
-import { honestExchangeWorks } from '../dns-claim.ts';
+import { dnsVectors, honestExchangeWorks } from '../dns-claim.ts';
 
 interface SourceCase {
   readonly address: string;
@@ -39,6 +39,13 @@ export const claim = defineClaim<SourceCase>({
   source: 'RFC 5452 sections 4.3, 9.1',
   decisions: ['dns-query', 'dns-reply', 'dns-build'],
   expected: { decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' } },
+  examples: () =>
+    [...dnsVectors('dns-reply', 'reply/from/'), ...dnsVectors('dns-reply', 'reply/id/')].map(({ input }) => {
+      const from = input.from as Pick<SourceCase, 'address' | 'port'>;
+      const idOf = (hex: unknown) => Number.parseInt(String(hex).slice(0, 4), 16);
+      const idOff = (idOf(input.reply) - idOf(input.query) + 65_536) % 65_536;
+      return { ...from, idOff, transport: 'udp' as const };
+    }),
   arbitrary: () => {
     const address = fc.constantFrom('192.0.2.54', '192.0.2.5', '127.0.0.1', '::ffff:192.0.2.53');
     const port = fc.oneof(fc.constantFrom(54, 5353, 53 + 256, 0), fc.integer({ min: 1024, max: 65_535 }));
