@@ -1,0 +1,180 @@
+/**
+ * select-husk: which pod may be reached, for an activation or for any later operation.
+ * Invariant: only a pod that the ledger holds by UID, owned by exactly this pool, unchanged since the
+ * controller created it, running and ready at an address of its own. Neither labels nor names nor what the
+ * pod says of itself make a pod trusted.
+ */
+import {
+  apiGroup,
+  claimLabel,
+  type HuskRecord,
+  huskLabel,
+  type ObjectName,
+  poolLabel,
+} from '#reference/contract/husk.ts';
+import { fieldOf, isObject, listOf } from '../json-values.ts';
+import { canonicalAddress, whyNoPodAddress } from './pod-address.ts';
+import {
+  addressesOf,
+  hasEnded,
+  labelOf,
+  type PodName,
+  podNameOf,
+  podSpecHash,
+  whyNotRunning,
+} from './pod-view.ts';
+
+/** Anything but `activate` reaches one pod that a holder has already. */
+export type Operation =
+  | 'activate'
+  | 'fork-source'
+  | 'fork-child'
+  | 'hydrate'
+  | 'dehydrate'
+  | 'remove-snapshot';
+
+export interface SelectionCase {
+  readonly pool: ObjectName;
+  /** As the API server stores them: of the pool's namespace, whoever made them. */
+  readonly pods: readonly unknown[];
+  readonly ledger: readonly HuskRecord[];
+  readonly operation: Operation;
+  /** UID of the claim, or `<UID of the fork>.<index>`. */
+  readonly holder: string;
+  /** UID of the pod to reach; null for `activate`: any warm one. */
+  readonly podUid: string | null;
+}
+
+export interface SelectedPod extends PodName {
+  /** Canonical text (RFC 5952). */
+  readonly address: string;
+}
+
+export interface Refusal {
+  /** `namespace/name`, or the index in the list when the pod has no readable name. */
+  readonly pod: string;
+  readonly rule: string;
+}
+
+export interface Selection {
+  readonly verdict: 'select' | 'refuse';
+  /** Every write to it names this UID and this resourceVersion. */
+  readonly pod: SelectedPod | null;
+  /** The pods that were looked at and refused; all of them when none is selected. */
+  readonly refusals: readonly Refusal[];
+  readonly rule: string;
+}
+
+/** Total. Looks at pods from a place that the holder's name decides, so that claims at one time do not all want the same. */
+export function selectHusk(input: SelectionCase): Selection {
+  const { pods, ledger, holder } = input;
+  const records = new Map(ledger.map((record) => [record.pod.uid, record]));
+  const owners = addressOwners(pods);
+  const refusals: Refusal[] = [];
+  const start = pods.length === 0 ? 0 : spread(holder) % pods.length;
+  for (let count = 0; count < pods.length; count++) {
+    const index = (start + count) % pods.length;
+    const judged = judgePod(input, pods[index], records, owners);
+    if (typeof judged !== 'string') {
+      return { verdict: 'select', pod: judged, refusals, rule: 'in the ledger, owned, unchanged, ready' };
+    }
+    const name = podNameOf(pods[index]);
+    refusals.push({ pod: name === null ? `#${index}` : `${name.namespace}/${name.name}`, rule: judged });
+  }
+  return { verdict: 'refuse', pod: null, refusals, rule: 'no pod is left' };
+}
+
+/** FNV-1a over the first characters. */
+function spread(holder: string): number {
+  let sum = 0x811c9dc5;
+  for (let index = 0; index < Math.min(holder.length, 64); index++) {
+    sum = Math.imul(sum ^ holder.charCodeAt(index), 0x01000193) >>> 0;
+  }
+  return sum;
+}
+
+/** How many pods name each address. */
+function addressOwners(pods: readonly unknown[]): ReadonlyMap<string, number> {
+  const owners = new Map<string, number>();
+  for (const pod of pods) {
+    if (hasEnded(pod)) continue;
+    const own = new Set(addressesOf(pod).map(canonicalAddress));
+    for (const address of own) if (address !== null) owners.set(address, (owners.get(address) ?? 0) + 1);
+  }
+  return owners;
+}
+
+/** The pod, or the rule that refuses it. What costs most comes last. */
+function judgePod(
+  input: SelectionCase,
+  pod: unknown,
+  records: ReadonlyMap<string, HuskRecord>,
+  owners: ReadonlyMap<string, number>,
+): SelectedPod | string {
+  const name = podNameOf(pod);
+  if (name === null) return 'no namespace, name, uid or resourceVersion';
+  const record = records.get(name.uid);
+  if (record === undefined) return 'ledger: this UID was not created by the controller';
+  const why =
+    whyNotTheRecord(input, name, record) ??
+    whyNotOwned(input.pool, pod) ??
+    whyNotLabelled(input, pod) ??
+    whyNotRunning(pod);
+  if (why !== null) return why;
+  const address = ownAddress(pod, owners);
+  if (typeof address !== 'string') return address.refused;
+  if (podSpecHash(fieldOf(pod, 'spec')) !== record.specHash) return 'drift: spec';
+  return { ...name, address };
+}
+
+function whyNotTheRecord(input: SelectionCase, name: PodName, record: HuskRecord): string | null {
+  const { pool, podUid, holder } = input;
+  if (record.pod.namespace !== name.namespace || record.pod.name !== name.name) {
+    return 'ledger: of another name';
+  }
+  if (record.pool.uid !== pool.uid || name.namespace !== pool.namespace) return 'ledger: of another pool';
+  if (input.operation === 'activate' && podUid === null) {
+    return record.holder === null ? null : 'ledger: held already';
+  }
+  if (name.uid !== podUid) return 'not the pod that is asked for';
+  return record.holder === holder ? null : 'ledger: held by another';
+}
+
+function whyNotOwned(pool: ObjectName, pod: unknown): string | null {
+  const references = listOf(fieldOf(fieldOf(pod, 'metadata'), 'ownerReferences'));
+  const controllers = references.filter((one) => fieldOf(one, 'controller') === true);
+  const [owner] = controllers;
+  if (!isObject(owner)) return 'owner: no controller reference';
+  if (controllers.length > 1) return 'owner: more than one controller reference';
+  const version = fieldOf(owner, 'apiVersion');
+  if (typeof version !== 'string' || version.split('/')[0] !== apiGroup || !version.includes('/')) {
+    return 'owner: of another API group';
+  }
+  if (fieldOf(owner, 'kind') !== 'SandboxPool') return 'owner: of another kind';
+  if (fieldOf(owner, 'name') !== pool.name) return 'owner: of another name';
+  if (fieldOf(owner, 'uid') !== pool.uid) return 'owner: of another UID';
+  return fieldOf(owner, 'blockOwnerDeletion') === true ? null : 'owner: blockOwnerDeletion is not true';
+}
+
+/** Labels make no pod trusted; a pod whose labels are not the controller's was changed by somebody else. */
+function whyNotLabelled({ pool, holder }: SelectionCase, pod: unknown): string | null {
+  if (labelOf(pod, huskLabel) !== 'true') return 'label: no husk';
+  if (labelOf(pod, poolLabel) !== pool.name) return 'label: of another pool';
+  const claim = labelOf(pod, claimLabel);
+  // A held pod whose claim label somebody took away stays its holder's: the ledger says so.
+  return claim === undefined || claim === holder ? null : 'label: names another claim';
+}
+
+function ownAddress(pod: unknown, owners: ReadonlyMap<string, number>): string | { refused: string } {
+  const [dialled, ...others] = addressesOf(pod);
+  const address = canonicalAddress(dialled);
+  if (address === null) return { refused: 'address: none' };
+  for (const other of [dialled, ...others]) {
+    const canonical = canonicalAddress(other);
+    if (canonical === null) return { refused: 'address: none' };
+    const why = whyNoPodAddress(canonical);
+    if (why !== null) return { refused: why };
+    if ((owners.get(canonical) ?? 0) > 1) return { refused: 'address: of another pod too' };
+  }
+  return address;
+}
