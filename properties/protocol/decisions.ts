@@ -10,6 +10,7 @@ import { pinAddress } from './pin-address.ts';
 import { pinLedger } from './pin-ledger.ts';
 import { reseedGate } from './reseed-gate.ts';
 import { reseedReport } from './reseed-report.ts';
+import { selectHusk } from './select-husk.ts';
 
 export const decisions = {
   'pin-address': pinAddress,
@@ -22,6 +23,7 @@ export const decisions = {
   'reseed-gate': reseedGate,
   'agent-step': agentStep,
   'activation-step': activationStep,
+  'select-husk': selectHusk,
 } as const satisfies Record<string, Decision>;
 
 export type Decisions = typeof decisions;
