@@ -13,6 +13,7 @@ export interface ObjectMeta {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly finalizers?: readonly string[];
   readonly ownerReferences?: readonly OwnerReference[];
+  readonly creationTimestamp?: string;
   readonly deletionTimestamp?: string;
 }
 
@@ -92,9 +93,15 @@ const withStatus = new Set(['Pod', 'SandboxClaim', 'SandboxFork', 'SandboxPool']
 export class ApiServerModel implements ApiServer {
   readonly #objects = new Map<string, ApiObject>();
   readonly #events: { readonly version: number; readonly event: WatchEvent }[] = [];
+  readonly #clock: () => string;
   #version = 0;
   #uids = 0;
   #suffixes = 0;
+
+  /** `clock` gives RFC 3339 text. */
+  constructor(clock: () => string = () => '2026-11-24T00:00:00Z') {
+    this.#clock = clock;
+  }
 
   create(object: NewObject): Result {
     const { namespace, name: asked, generateName, ...metadata } = object.metadata;
@@ -110,7 +117,7 @@ export class ApiServerModel implements ApiServer {
     return this.#store(key, {
       ...stored,
       kind: object.kind,
-      metadata: { ...metadata, namespace, name, uid, resourceVersion: '' },
+      metadata: { ...metadata, namespace, name, uid, resourceVersion: '', creationTimestamp: this.#clock() },
     });
   }
 
@@ -155,7 +162,7 @@ export class ApiServerModel implements ApiServer {
     const { object } = found;
     if ((object.metadata.finalizers ?? []).length === 0) return this.#drop(object);
     if (object.metadata.deletionTimestamp !== undefined) return found;
-    const metadata = { ...object.metadata, deletionTimestamp: '2026-11-24T00:00:00Z' };
+    const metadata = { ...object.metadata, deletionTimestamp: this.#clock() };
     return this.#store(keyOf(ref), { ...object, metadata });
   }
 

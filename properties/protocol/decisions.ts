@@ -1,6 +1,7 @@
 /** Every decision that a subject can implement, by its public name. */
 import { activationStep } from './activation-step.ts';
 import { agentStep } from './agent-step.ts';
+import { claimStep } from './claim-step.ts';
 import type { Decision } from './decision.ts';
 import { dnsBuild } from './dns-build.ts';
 import { dnsQuery } from './dns-query.ts';
@@ -24,6 +25,7 @@ export const decisions = {
   'agent-step': agentStep,
   'activation-step': activationStep,
   'select-husk': selectHusk,
+  'claim-step': claimStep,
 } as const satisfies Record<string, Decision>;
 
 export type Decisions = typeof decisions;

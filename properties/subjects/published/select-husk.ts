@@ -18,7 +18,7 @@ import {
   type SelectHuskOutput,
 } from './husk-pods.ts';
 
-function isOwned(pod: PodObject, pool: string): boolean {
+export function acceptsOwner(pod: PodObject, pool: string): boolean {
   const owner = (pod.metadata?.ownerReferences ?? []).find(({ controller }) => controller === true);
   return owner?.kind === 'SandboxPool' && owner.name === pool && owner.blockOwnerDeletion === true;
 }
@@ -49,4 +49,4 @@ export function selectBy(
   return reach(lowestName(free), 'Running, Ready, labelled, free');
 }
 
-export const bind: Bind<typeof selectHusk> = () => (input) => selectBy(isOwned, input);
+export const bind: Bind<typeof selectHusk> = () => (input) => selectBy(acceptsOwner, input);

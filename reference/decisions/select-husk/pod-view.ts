@@ -44,8 +44,7 @@ export function labelOf(pod: unknown, label: string): string | undefined {
 /** Why the pod's state forbids to reach it; null when it runs, is ready and was never restarted. */
 export function whyNotRunning(pod: unknown): string | null {
   const status = objectOf(fieldOf(pod, 'status'));
-  const deletion = fieldOf(fieldOf(pod, 'metadata'), 'deletionTimestamp');
-  if (deletion !== undefined && deletion !== null) return 'terminating';
+  if (isTerminating(pod)) return 'terminating';
   if (fieldOf(status, 'phase') !== 'Running') return 'not Running';
   const ready = listOf(fieldOf(status, 'conditions')).filter((one) => fieldOf(one, 'type') === 'Ready');
   // A status may hold a condition twice: all of them count.
@@ -56,6 +55,16 @@ export function whyNotRunning(pod: unknown): string | null {
   );
   if (containers.some((one) => fieldOf(one, 'restartCount') !== 0)) return 'drift: restarted container';
   return null;
+}
+
+function isTerminating(pod: unknown): boolean {
+  const deletion = fieldOf(fieldOf(pod, 'metadata'), 'deletionTimestamp');
+  return deletion !== undefined && deletion !== null;
+}
+
+/** It serves no more, or will not for long. */
+export function isEnding(pod: unknown): boolean {
+  return isTerminating(pod) || hasEnded(pod);
 }
 
 /** All addresses that a status names, as they stand there. */

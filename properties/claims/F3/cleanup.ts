@@ -1,0 +1,68 @@
+/** F3.cleanup: what goes is what the claim owned, by UID. */
+import * as fc from 'fast-check';
+import {
+  authors,
+  notationOfWorld,
+  runWorld,
+  squatters,
+  type WorldCase,
+  type WorldInvariant,
+  worldCase,
+} from '../../arbitraries/claim-commands.ts';
+import { defineClaim } from '../claim.ts';
+import { claimBecomesReady, judgeWorld, observeWorld, settle, statusOf } from '../claim-life.ts';
+
+/** Each deleted pod was held for that owner; each deleted Secret is owned by it. */
+const onlyItsOwn: WorldInvariant = (world) => {
+  for (const { owner, object } of world.removals) {
+    const { uid, name, ownerReferences = [] } = object.metadata;
+    const own =
+      object.kind === 'Pod'
+        ? world.host.husks.get(uid)?.hostile === false && belongs(world.heldBy.get(uid), owner.uid)
+        : object.kind === 'HuskRecord'
+          ? belongs(world.heldBy.get(name), owner.uid)
+          : ownerReferences.some((reference) => reference.uid === owner.uid);
+    if (own) continue;
+    return {
+      observed: `the end of ${owner.name} (${owner.uid}) deletes ${object.kind} ${name} (${uid})`,
+      required: 'only what it owns, by UID',
+      requiredRule: 'findings.md F3: "deleting a claim deletes any pod labelled with its name"',
+    };
+  }
+  return null;
+};
+
+/** Holders of a fork's children are `<UID>.<index>`. */
+const belongs = (holder: string | undefined, uid: string) => holder === uid || holder?.startsWith(`${uid}.`);
+
+/** A name that a tenant took fails no claim. */
+const nobodyElseIsBroken: WorldInvariant = (world) => {
+  settle(world);
+  for (const owner of world.owners) {
+    const { phase, reason } = statusOf(world.ownerObject(owner));
+    if (phase !== 'Failed' || !/token/.test(String(reason))) continue;
+    return {
+      observed: `${owner.name} fails: ${String(reason)}`,
+      required: 'a tenant’s object of a predictable name breaks nobody’s claim',
+      requiredRule:
+        'findings.md F3: "a tenant’s immutable <claim>-sandbox-token fails the victim’s claim for good"',
+    };
+  }
+  return onlyItsOwn(world);
+};
+
+export const claim = defineClaim<WorldCase>({
+  id: 'F3.cleanup',
+  statement:
+    'Deleting a claim removes only what it owns by UID; a tenant’s object of a predictable name breaks nobody else’s claim.',
+  source:
+    'findings.md F3 Residual and Reference: "tenant-side objects are reached by UID and owner, never by name alone"',
+  decisions: ['claim-step'],
+  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  weight: 0.25,
+  arbitrary: ({ replayPath }) => worldCase([...authors, ...squatters], replayPath, fc.constant('honest')),
+  control: claimBecomesReady,
+  judge: (subject, input) => judgeWorld(subject, input, onlyItsOwn, nobodyElseIsBroken),
+  notation: notationOfWorld,
+  observe: (subject, input) => observeWorld(runWorld(subject, input, onlyItsOwn, nobodyElseIsBroken)),
+});
