@@ -4,14 +4,17 @@
  */
 import * as fc from 'fast-check';
 import { rowOf } from '../models/claim-trace.ts';
-import { ClaimWorld, type Fate } from '../models/claim-world.ts';
+import { ClaimWorld } from '../models/claim-world.ts';
 import { type HuskBehaviour, huskBehaviours } from '../models/husk-host.ts';
 import { pool } from '../models/husk-pod.ts';
 import type { Violation } from '../oracles/violation.ts';
 import type { Subject } from '../subjects/subject.ts';
 
 type Effect = (world: ClaimWorld) => void;
-type WorldCommand = fc.Command<object, { readonly world: ClaimWorld; readonly invariant: WorldInvariant }>;
+export type WorldCommand = fc.Command<
+  object,
+  { readonly world: ClaimWorld; readonly invariant: WorldInvariant }
+>;
 
 /** Looks at the world after every command; what it returns ends the run. */
 export type WorldInvariant = (world: ClaimWorld) => Violation | null;
@@ -43,32 +46,94 @@ const letter = (index: number) => 'AB'[index];
 
 const claimSpec = { poolRef: pool.name, secrets: [{ name: 'db', secretRef: 'db' }] };
 
-/** Turns of one worker, each answered; the last one may meet another fate. */
-const turns = fc
-  .record({
-    controller: which,
-    owner: fc.nat({ max: 2 }),
-    count: fc.integer({ min: 1, max: 16 }),
-    fate: fc.constantFrom<Fate>('answered', 'answered', 'answer lost', 'never arrived'),
-    synced: fc.constantFrom(true, true, true, false),
-  })
-  .map(({ controller, owner, count, fate, synced }) =>
-    command(
-      `${letter(controller)} ${count} turns on ${owner}${synced ? '' : ' with a stale cache'}${fate === 'answered' ? '' : `, the last: ${fate}`}`,
-      (world) => {
-        for (let turn = 1; turn <= count; turn++) {
-          if (synced) world.sync(controller);
-          world.turn(controller, owner, turn === count ? fate : 'answered');
-        }
-      },
-    ),
-  );
+const stops = [
+  'mark',
+  'label',
+  'token',
+  'intend',
+  'take-over',
+  'dial',
+  'deliver',
+  'spend',
+  'publish',
+  'fail',
+  'delete-pod',
+  'forget',
+  'unfinalize',
+] as const;
+type Stop = (typeof stops)[number];
+
+/** What becomes of the action that a worker stops at. */
+const ends = ['waits', 'answer lost', 'never arrived', 'crash before', 'crash after'] as const;
+
+/** Longest stretch of work: a whole life of a claim, twice. */
+const longestWork = 48;
+const syncs = ['always', 'always', 'at first', 'not at all', 'the ledger alone'] as const;
+
+function work(
+  world: ClaimWorld,
+  controller: number,
+  owner: number,
+  sync: (typeof syncs)[number],
+  stop?: Stop,
+): boolean {
+  if (sync === 'at first') world.sync(controller);
+  if (sync === 'the ledger alone') world.sync(controller, 'ledger');
+  for (let turn = 0; turn < longestWork; turn++) {
+    if (sync === 'always') world.sync(controller);
+    if (stop !== undefined && world.intends(controller, owner) === stop) return true;
+    const before = world.steps.length;
+    if (!world.turn(controller, owner) && before === world.steps.length && turn > 4) return false;
+  }
+  return false;
+}
+
+type Sync = (typeof syncs)[number];
+const staleness = (sync: Sync) => (sync === 'always' ? '' : `, its cache syncs ${sync}`);
+
+/** A worker works on one claim until nothing is left to do. */
+export function worksOn(controller: number, owner: number, sync: Sync = 'always'): WorldCommand {
+  return command(`${letter(controller)} works on owner ${owner}${staleness(sync)}`, (world) => {
+    work(world, controller, owner, sync);
+  });
+}
+
+/** … until it wants to do one thing, which then waits, is lost, or dies with it: before or after the deed. */
+export function stopsAt(
+  controller: number,
+  owner: number,
+  stop: Stop,
+  end: (typeof ends)[number],
+  sync: Sync = 'always',
+): WorldCommand {
+  const text = `${letter(controller)} works on owner ${owner} up to its ${stop}, ${end}${staleness(sync)}`;
+  return command(text, (world) => {
+    if (!work(world, controller, owner, sync, stop) || end === 'waits') return;
+    if (end === 'answer lost' || end === 'never arrived') world.turn(controller, owner, end);
+    if (end === 'crash after') world.turn(controller, owner);
+    if (end.startsWith('crash')) world.crash(controller);
+  });
+}
+
+const worker = { controller: which, owner: fc.nat({ max: 2 }), sync: fc.constantFrom(...syncs) };
+const anyWork = fc.record(worker).map(({ controller, owner, sync }) => worksOn(controller, owner, sync));
+const anyStop = fc
+  .record({ ...worker, stop: fc.constantFrom(...stops), end: fc.constantFrom('waits', ...ends) })
+  .map(({ controller, owner, stop, end, sync }) => stopsAt(controller, owner, stop, end, sync));
+
+export const syncsAll = (index: number): WorldCommand =>
+  command(`${letter(index)} syncs all`, (world) => world.sync(index));
 
 const crash = which.map((index) => command(`${letter(index)} kill -9`, (world) => world.crash(index)));
 const land = fc
   .nat({ max: 3 })
   .map((index) => command(`a late write arrives (${index})`, (world) => world.land(index)));
-const sync = which.map((index) => command(`${letter(index)} syncs`, (world) => world.sync(index)));
+const sync = fc
+  .record({
+    index: which,
+    kind: fc.constantFrom<'all' | 'owners' | 'pods' | 'ledger'>('all', 'owners', 'pods', 'ledger'),
+  })
+  .map(({ index, kind }) => command(`${letter(index)} syncs ${kind}`, (world) => world.sync(index, kind)));
 const lead = fc
   .record({ index: which, leading: fc.boolean() })
   .map(({ index, leading }) =>
@@ -103,16 +168,14 @@ const faults: readonly fc.Arbitrary<WorldCommand>[] = [
   husksDie,
 ];
 
-const deleteClaim = which.map((index) =>
+export const deletesClaim = (index: number): WorldCommand =>
   command(`${claimNames[index]} is deleted`, (world) => {
     world.api.remove({ kind: 'SandboxClaim', namespace: pool.namespace, name: claimNames[index] ?? '' });
-  }),
-);
-const recreateClaim = which.map((index) =>
+  });
+export const createsClaim = (index: number): WorldCommand =>
   command(`${claimNames[index]} is created`, (world) =>
     world.addOwner('SandboxClaim', claimNames[index] ?? '', claimSpec),
-  ),
-);
+  );
 const annotate = which.map((index) =>
   command(`its author annotates ${claimNames[index]}`, (world) => {
     const ref = { kind: 'SandboxClaim', namespace: pool.namespace, name: claimNames[index] ?? '' };
@@ -124,22 +187,26 @@ const annotate = which.map((index) =>
 export const annotations: readonly fc.Arbitrary<WorldCommand>[] = [annotate];
 
 /** Claims come, go, and come again under their names. */
-export const authors: readonly fc.Arbitrary<WorldCommand>[] = [deleteClaim, recreateClaim, annotate];
+export const authors: readonly fc.Arbitrary<WorldCommand>[] = [
+  which.map(deletesClaim),
+  which.map(createsClaim),
+  annotate,
+];
 
 const podAt = (world: ClaimWorld, index: number) => world.api.list('Pod').items[index];
-const relabel = fc
-  .record({ index: fc.nat({ max: 3 }), value: fc.constantFrom(null, '', 'claim-0', 'claim-1', 'uid-x') })
-  .map(({ index, value }) =>
-    command(
-      `a tenant ${value === null ? 'takes the claim label off' : `sets the claim label to '${value}' on`} pod ${index}`,
-      (world) => {
-        const pod = podAt(world, index);
-        if (pod === undefined) return;
-        const ref = { kind: 'Pod', namespace: pool.namespace, name: pod.metadata.name };
-        world.api.patch(ref, { metadata: { labels: { 'mitos.run/claim': value } } });
-      },
-    ),
+export const relabels = (index: number, value: string | null): WorldCommand =>
+  command(
+    `a tenant ${value === null ? 'takes the claim label off' : `sets the claim label to '${value}' on`} pod ${index}`,
+    (world) => {
+      const pod = podAt(world, index);
+      if (pod === undefined) return;
+      const ref = { kind: 'Pod', namespace: pool.namespace, name: pod.metadata.name };
+      world.api.patch(ref, { metadata: { labels: { 'mitos.run/claim': value } } });
+    },
   );
+const relabel = fc
+  .record({ index: fc.nat({ max: 3 }), value: fc.constantFrom(null, null, '', 'claim-1', 'uid-x') })
+  .map(({ index, value }) => relabels(index, value));
 const recreatePod = fc.nat({ max: 3 }).map((index) =>
   command(`a tenant deletes pod ${index} and makes it again under its name`, (world) => {
     const pod = podAt(world, index);
@@ -156,6 +223,14 @@ const plant = fc
       world.plant(name, { 'mitos.run/husk': 'true', 'mitos.run/pool': pool.name }),
     ),
   );
+export const losesAddress = (index: number): WorldCommand =>
+  command(`pod ${index} dies, and a tenant's pod gets its address`, (world) => {
+    const pod = podAt(world, index);
+    const husk = world.host.husks.get(pod?.metadata.uid ?? '');
+    if (husk === undefined) return;
+    world.host.stop(husk.podUid);
+    world.plant(`heir-${index}`, { app: 'web' }, husk.address);
+  });
 const stripFinalizer = which.map((index) =>
   command(`a tenant takes the finalizer off ${claimNames[index]}`, (world) => {
     const ref = { kind: 'SandboxClaim', namespace: pool.namespace, name: claimNames[index] ?? '' };
@@ -168,6 +243,7 @@ export const podTenants: readonly fc.Arbitrary<WorldCommand>[] = [
   relabel,
   recreatePod,
   plant,
+  fc.nat({ max: 3 }).map(losesAddress),
   stripFinalizer,
 ];
 
@@ -217,9 +293,10 @@ export function worldCase(
   husk: fc.Arbitrary<HuskBehaviour> = fc.constantFrom('honest', 'honest', 'honest', ...huskBehaviours),
 ): fc.Arbitrary<WorldCase> {
   const options = { maxCommands: 14, ...(replayPath === undefined ? {} : { replayPath }) };
-  // Turns are half of everything: a world in which nobody works shows nothing.
+  // Work is half of everything: a world in which nobody works shows nothing.
   const mixed = fc.oneof(
-    { weight: 8, arbitrary: turns },
+    { weight: 4, arbitrary: anyWork },
+    { weight: 6, arbitrary: anyStop },
     { weight: 5, arbitrary: fc.oneof(...faults) },
     ...(own.length === 0 ? [] : [{ weight: 4, arbitrary: fc.oneof(...own) }]),
   );

@@ -43,7 +43,15 @@ export function statusOf(object: ApiObject | null): Readonly<Record<string, unkn
 }
 
 /** A pod sees the secrets of one holder, ever. */
-export const onePodOneHolder: WorldInvariant = ({ host }) => {
+export const onePodOneHolder: WorldInvariant = ({ host, reassigned }) => {
+  const [moved] = reassigned;
+  if (moved !== undefined) {
+    return {
+      observed: `pod ${moved.podUid}, held for ${moved.before}, is marked for ${moved.holder}`,
+      required: 'a pod serves one claim, ever',
+      requiredRule: 'findings.md F3: one pod, one claim, for every interleaving',
+    };
+  }
   for (const { podUid, seen } of host.husks.values()) {
     if (seen.size <= 1) continue;
     return {

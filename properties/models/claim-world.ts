@@ -8,6 +8,7 @@ import type { claimStep } from '../protocol/claim-step.ts';
 import type { ConfigOf, InputOf, OutputOf } from '../protocol/decision.ts';
 import type { Subject } from '../subjects/subject.ts';
 import { type ApiObject, ApiServerModel, type NewObject, type Result } from './api-server.ts';
+import { unknownOutcome, written } from './claim-outcomes.ts';
 import { described, resultOf } from './claim-trace.ts';
 import { type HuskBehaviour, HuskHost } from './husk-host.ts';
 import { genuinePod, pool, poolReference, specHashOf } from './husk-pod.ts';
@@ -20,7 +21,7 @@ export type Outcome = NonNullable<Event['last']>;
 export type Owner = Event['owner'];
 
 export const controllerNamespace = 'mitos-system';
-export const maxAttempts = 3;
+export const maxAttempts = 5;
 const claimDeadlineMs = 60_000;
 
 interface Worker {
@@ -59,6 +60,7 @@ export interface Step {
 /** How an action ends: carried out and answered, carried out with its answer lost, or never arrived. */
 export type Fate = 'answered' | 'answer lost' | 'never arrived';
 
+/** Both controllers believe that they lead, until a command says otherwise: what leadership saves is work, not safety. */
 export class ClaimWorld {
   nowMs = Date.parse('2026-11-24T00:00:00Z');
   readonly api = new ApiServerModel(() => new Date(this.nowMs).toISOString());
@@ -73,12 +75,14 @@ export class ClaimWorld {
     readonly secrets: readonly string[];
   }[] = [];
   /** What controllers deleted: for whom, and what it was. */
-  readonly removals: { readonly owner: Owner; readonly object: ApiObject }[] = [];
+  readonly removals: { readonly owner: Owner; readonly object: ApiObject; readonly inUse: boolean }[] = [];
   readonly controllers: readonly Controller[];
   /** Actions of processes that died before they were answered: they may arrive yet. */
   afloat: { readonly owner: Owner; readonly action: Action }[] = [];
   /** Holders of the ledger's records, by pod, for as long as the world stands. */
   readonly heldBy = new Map<string, string>();
+  /** Records that went from one holder to another. */
+  readonly reassigned: { readonly podUid: string; readonly before: string; readonly holder: string }[] = [];
   readonly #decide: (config: Config) => (input: Input) => OutputOf<typeof claimStep>;
   /** Secrets that the authors may read. */
   readonly authorized: readonly string[] | null;
@@ -91,7 +95,7 @@ export class ClaimWorld {
       name,
       starts: 0,
       config: configOf(`controller-${name}-0`),
-      leading: name === 'A',
+      leading: true,
       cache: { owners: new Map(), pods: [], ledger: [] },
       workers: new Map(),
     }));
@@ -120,8 +124,8 @@ export class ClaimWorld {
   }
 
   /** A pod with everything that a husk has, made by a tenant. */
-  plant(name: string, labels: Readonly<Record<string, string>>): void {
-    const address = `10.0.9.${this.#huskCount++}`;
+  plant(name: string, labels: Readonly<Record<string, string>>, at?: string): void {
+    const address = at ?? `10.0.9.${this.#huskCount++}`;
     const pod = this.#pod(name, address, { labels });
     if (pod !== null) this.host.start(pod.metadata.uid, address, 'honest', true);
   }
@@ -151,10 +155,11 @@ export class ClaimWorld {
     return found.ok ? found.object : null;
   }
 
-  /** The cache catches up with the API server. */
-  sync(index: number): void {
+  /** The cache catches up with the API server: all of it, or one kind before the others. */
+  sync(index: number, kind: 'all' | 'owners' | 'pods' | 'ledger' = 'all'): void {
     const controller = this.controllers[index % 2] as Controller;
-    controller.cache = this.#view();
+    const now = this.#view();
+    controller.cache = kind === 'all' ? now : { ...controller.cache, [kind]: now[kind] };
   }
 
   #view(): View {
@@ -185,6 +190,13 @@ export class ClaimWorld {
     const controller = this.controllers[index % 2] as Controller;
     controller.leading = leading;
     if (leading) controller.cache = this.#view();
+  }
+
+  /** What a worker is about to do: the purpose of its write, or the kind of its call. */
+  intends(index: number, ownerIndex: number): string | null {
+    const owner = this.owners[ownerIndex % Math.max(1, this.owners.length)];
+    const action = this.controllers[index % 2]?.workers.get(owner?.uid ?? '')?.action ?? null;
+    return action === null ? null : 'purpose' in action ? action.purpose : action.kind;
   }
 
   /** One turn of a worker: think, or let the action that it decided on meet its fate. True when something was done. */
@@ -299,7 +311,10 @@ export class ClaimWorld {
   #noteHolder(result: Result): void {
     if (!result.ok || result.object.kind !== 'HuskRecord') return;
     const { holder, pod } = recordView(result.object);
-    if (holder !== null) this.heldBy.set(pod.uid, holder);
+    if (holder === null) return;
+    const before = this.heldBy.get(pod.uid);
+    if (before !== undefined && before !== holder) this.reassigned.push({ podUid: pod.uid, before, holder });
+    this.heldBy.set(pod.uid, holder);
   }
 
   /** kubelet runs what the published controller creates under a predictable name. */
@@ -311,11 +326,20 @@ export class ClaimWorld {
     this.host.start(metadata.uid, address, 'honest', false);
   }
 
+  /** The husk of any claim that is Ready and was not asked to end. */
+  #isInUse({ metadata }: ApiObject): boolean {
+    return this.api.list('SandboxClaim').items.some((claim) => {
+      const { phase, sandboxID } = (claim.status ?? {}) as { phase?: string; sandboxID?: string };
+      const asked = claim.metadata.deletionTimestamp !== undefined;
+      return !asked && phase === 'Ready' && sandboxID === metadata.uid;
+    });
+  }
+
   #remove(owner: Owner, action: Extract<Action, { kind: 'delete' }>): Outcome {
     const before = this.api.read(action.target);
     const result = this.api.remove(action.target, action.precondition);
     if (result.ok && before.ok) {
-      this.removals.push({ owner, object: before.object });
+      this.removals.push({ owner, object: before.object, inUse: this.#isInUse(before.object) });
       this.host.stop(before.object.metadata.uid);
     }
     return written(action.purpose, action.precondition.uid ?? null, result);
@@ -338,42 +362,4 @@ function configOf(identity: string): Config {
 function recordView(object: ApiObject): Event['ledger'][number] {
   const { pod, specHash, holder } = object as ApiObject & Event['ledger'][number];
   return { pod, pool, specHash, holder: holder ?? null, resourceVersion: object.metadata.resourceVersion };
-}
-
-function written(purpose: string, uid: string | null, result: Result): Outcome {
-  if (result.ok) {
-    const { name, uid: made } = result.object.metadata;
-    return { of: 'write', purpose, result: 'done', uid, created: { name, uid: made } };
-  }
-  const results = {
-    Conflict: 'conflict',
-    NotFound: 'not-found',
-    AlreadyExists: 'exists',
-    Invalid: 'invalid',
-  } as const;
-  return { of: 'write', purpose, result: results[result.reason], uid, created: null };
-}
-
-function unknownOutcome(action: Action): Outcome | null {
-  switch (action.kind) {
-    case 'patch':
-    case 'delete':
-      return {
-        of: 'write',
-        purpose: action.purpose,
-        result: 'unknown',
-        uid: action.precondition.uid ?? null,
-        created: null,
-      };
-    case 'create':
-      return { of: 'write', purpose: action.purpose, result: 'unknown', uid: null, created: null };
-    case 'dial':
-      return { of: 'dial', podUid: action.pod.uid, result: 'unknown', holds: null };
-    case 'deliver':
-    case 'dehydrate':
-    case 'snapshot':
-      return { of: action.kind, podUid: action.pod.uid, result: 'unknown', digest: null };
-    default:
-      return null;
-  }
 }

@@ -15,6 +15,7 @@ interface ByNameCase {
     | 'a pod with every label'
     | 'a perfect forgery'
     | 'a recreated husk'
+    | 'a husk that the holder gave up'
     | 'the husk of another claim'
     | 'the husk of another claim, named by a forged status'
     | 'a warm husk';
@@ -49,6 +50,7 @@ function decide(subject: Subject, { operation, planted, genuineIsThere }: ByName
   const ledger = [recordOf(genuine, holder)];
   if (planted.startsWith('the husk of another claim')) ledger.push(recordOf(bad, 'uid-claim-2'));
   if (planted === 'a warm husk') ledger.push(recordOf(bad));
+  if (planted === 'a husk that the holder gave up') ledger.push(recordOf(bad, holder));
   // A husk that was deleted and made again under its name: the ledger knows the one before.
   if (planted === 'a recreated husk') {
     ledger.push(recordOf({ ...bad, metadata: { ...bad.metadata, uid: 'uid-before' } }, holder));
@@ -83,6 +85,7 @@ export const claim = defineClaim<ByNameCase>({
         'a pod with every label',
         'a perfect forgery',
         'a recreated husk',
+        'a husk that the holder gave up',
         'the husk of another claim',
         'the husk of another claim, named by a forged status',
         'a warm husk',

@@ -3,18 +3,20 @@ import * as fc from 'fast-check';
 import {
   authors,
   notationOfWorld,
+  podTenants,
   runWorld,
   squatters,
   type WorldCase,
   type WorldInvariant,
   worldCase,
 } from '../../arbitraries/claim-commands.ts';
+import { stories } from '../../arbitraries/claim-stories.ts';
 import { defineClaim } from '../claim.ts';
 import { claimBecomesReady, judgeWorld, observeWorld, settle, statusOf } from '../claim-life.ts';
 
 /** Each deleted pod was held for that owner; each deleted Secret is owned by it. */
 const onlyItsOwn: WorldInvariant = (world) => {
-  for (const { owner, object } of world.removals) {
+  for (const { owner, object, inUse } of world.removals) {
     const { uid, name, ownerReferences = [] } = object.metadata;
     const own =
       object.kind === 'Pod'
@@ -22,6 +24,13 @@ const onlyItsOwn: WorldInvariant = (world) => {
         : object.kind === 'HuskRecord'
           ? belongs(world.heldBy.get(name), owner.uid)
           : ownerReferences.some((reference) => reference.uid === owner.uid);
+    if (own && inUse) {
+      return {
+        observed: `${owner.name} (${owner.uid}) is Ready, and its husk ${name} is deleted`,
+        required: 'only what is not in use',
+        requiredRule: 'findings.md F3: a stale view frees nothing',
+      };
+    }
     if (own) continue;
     return {
       observed: `the end of ${owner.name} (${owner.uid}) deletes ${object.kind} ${name} (${uid})`,
@@ -39,10 +48,18 @@ const belongs = (holder: string | undefined, uid: string) => holder === uid || h
 const nobodyElseIsBroken: WorldInvariant = (world) => {
   settle(world);
   for (const owner of world.owners) {
-    const { phase, reason } = statusOf(world.ownerObject(owner));
-    if (phase !== 'Failed' || !/token/.test(String(reason))) continue;
+    const object = world.ownerObject(owner);
+    const { phase, reason } = statusOf(object);
+    if (object?.metadata.uid !== owner.uid || object.metadata.deletionTimestamp !== undefined) continue;
+    if (
+      phase === 'Ready' ||
+      phase === 'Terminated' ||
+      (phase === 'Failed' && !/token/.test(String(reason)))
+    ) {
+      continue;
+    }
     return {
-      observed: `${owner.name} fails: ${String(reason)}`,
+      observed: `${owner.name} ends ${String(phase)}: ${String(reason)}`,
       required: 'a tenant’s object of a predictable name breaks nobody’s claim',
       requiredRule:
         'findings.md F3: "a tenant’s immutable <claim>-sandbox-token fails the victim’s claim for good"',
@@ -60,7 +77,9 @@ export const claim = defineClaim<WorldCase>({
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
   weight: 0.25,
-  arbitrary: ({ replayPath }) => worldCase([...authors, ...squatters], replayPath, fc.constant('honest')),
+  examples: () => Object.values(stories),
+  arbitrary: ({ replayPath }) =>
+    worldCase([...authors, ...squatters, ...podTenants], replayPath, fc.constant('honest')),
   control: claimBecomesReady,
   judge: (subject, input) => judgeWorld(subject, input, onlyItsOwn, nobodyElseIsBroken),
   notation: notationOfWorld,

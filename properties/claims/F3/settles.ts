@@ -9,6 +9,7 @@ import {
   type WorldInvariant,
   worldCase,
 } from '../../arbitraries/claim-commands.ts';
+import { stories } from '../../arbitraries/claim-stories.ts';
 import type { ClaimWorld } from '../../models/claim-world.ts';
 import type { Violation } from '../../oracles/violation.ts';
 import { defineClaim } from '../claim.ts';
@@ -95,6 +96,7 @@ export const claim = defineClaim<WorldCase>({
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
   weight: 0.25,
+  examples: () => Object.values(stories),
   arbitrary: ({ replayPath }) => worldCase([...authors, ...podTenants, ...forks], replayPath),
   control: claimBecomesReady,
   judge: (subject, input) => judgeWorld(subject, input, () => null, everythingSettles),

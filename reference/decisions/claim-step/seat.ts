@@ -161,7 +161,7 @@ function pursue(context: SeatContext, state: ClaimMemory, husk: NonNullable<Seat
 /** Nobody knows what the attempt before came to: the same pod, or none. */
 function takeOver(context: SeatContext, state: ClaimMemory, husk: NonNullable<Seat['husk']>): ClaimStep {
   const { config, seat } = context;
-  if (seat.attempts >= config.maxAttempts) return fail(context, state, 'attempts are used up');
+  if (seat.attempts >= config.maxAttempts) return fail(context, state, 'deliveries are used up');
   const number = Math.max(seat.attempts, husk.attempt) + 1;
   const { pod } = husk;
   const attempt: Attempt = {

@@ -117,6 +117,7 @@ function judgePod(
   if (record === undefined) return 'ledger: this UID was not created by the controller';
   const why =
     whyNotTheRecord(input, name, record) ??
+    whyNotAvailable(input, record, pod) ??
     whyNotOwned(input.pool, pod) ??
     whyNotLabelled(input, pod) ??
     whyNotRunning(pod);
@@ -128,16 +129,21 @@ function judgePod(
 }
 
 function whyNotTheRecord(input: SelectionCase, name: PodName, record: HuskRecord): string | null {
-  const { pool, podUid, holder } = input;
+  const { pool, podUid } = input;
   if (record.pod.namespace !== name.namespace || record.pod.name !== name.name) {
     return 'ledger: of another name';
   }
   if (record.pool.uid !== pool.uid || name.namespace !== pool.namespace) return 'ledger: of another pool';
-  if (input.operation === 'activate' && podUid === null) {
-    return record.holder === null ? null : 'ledger: held already';
-  }
-  if (name.uid !== podUid) return 'not the pod that is asked for';
-  return record.holder === holder ? null : 'ledger: held by another';
+  return podUid !== null && name.uid !== podUid ? 'not the pod that is asked for' : null;
+}
+
+/** The ledger says whose a pod is; a claim label that says otherwise was not written by the controller. */
+function whyNotAvailable({ podUid, holder }: SelectionCase, record: HuskRecord, pod: unknown): string | null {
+  const wanted = podUid === null ? null : holder;
+  if (record.holder !== wanted) return wanted === null ? 'ledger: held already' : 'ledger: held by another';
+  const claim = labelOf(pod, claimLabel);
+  // A held pod whose claim label somebody took away stays its holder's.
+  return claim === undefined || claim === holder ? null : 'label: names another claim';
 }
 
 function whyNotOwned(pool: ObjectName, pod: unknown): string | null {
@@ -157,12 +163,9 @@ function whyNotOwned(pool: ObjectName, pod: unknown): string | null {
 }
 
 /** Labels make no pod trusted; a pod whose labels are not the controller's was changed by somebody else. */
-function whyNotLabelled({ pool, holder }: SelectionCase, pod: unknown): string | null {
+function whyNotLabelled({ pool }: SelectionCase, pod: unknown): string | null {
   if (labelOf(pod, huskLabel) !== 'true') return 'label: no husk';
-  if (labelOf(pod, poolLabel) !== pool.name) return 'label: of another pool';
-  const claim = labelOf(pod, claimLabel);
-  // A held pod whose claim label somebody took away stays its holder's: the ledger says so.
-  return claim === undefined || claim === holder ? null : 'label: names another claim';
+  return labelOf(pod, poolLabel) === pool.name ? null : 'label: of another pool';
 }
 
 function ownAddress(pod: unknown, owners: ReadonlyMap<string, number>): string | { refused: string } {
