@@ -1,7 +1,7 @@
 /** Proofs as text: what was proved, within which bounds, on which assumptions, and what was counted. */
 import type { Counts } from '#properties/proofs/proof.ts';
 import type { ProofReport } from '#properties/proofs/run/run-proofs.ts';
-import { counted, groupDigits, type painter } from './terminal.ts';
+import { groupDigits, type painter } from './terminal.ts';
 
 type Paint = ReturnType<typeof painter>;
 
@@ -46,8 +46,8 @@ export function proofSummary(reports: readonly ProofReport[], seconds: number): 
   const proofs = reports.filter(({ mutant }) => mutant === null);
   const mutants = reports.filter(({ mutant }) => mutant !== null);
   const wanted = (some: readonly ProofReport[]) => some.filter(asWanted).length;
-  const parts = [`${wanted(proofs)} of ${counted(proofs.length, 'proof')} hold`];
-  if (mutants.length > 0) parts.push(`${wanted(mutants)} of ${counted(mutants.length, 'mutant')} refuted`);
+  const parts = [`Proved: ${wanted(proofs)} of ${proofs.length}`];
+  if (mutants.length > 0) parts.push(`mutants refuted: ${wanted(mutants)} of ${mutants.length}`);
   return `${parts.join(', ')}, ${seconds.toFixed(1)} s.`;
 }
 
