@@ -64,7 +64,8 @@ export async function proveCommand(wanted: readonly string[], flags: ProveFlags)
   return interrupt.signal.aborted ? exitCodes.interrupted : exitCode(reports);
 }
 
-function exitCode(reports: readonly ProofReport[]): number {
+/** A crash is a defect of huskproof, whatever else there is; what did not end says less than a refutation. */
+export function exitCode(reports: readonly ProofReport[]): number {
   const outcomes = reports.map(({ result }) => result.outcome);
   if (outcomes.includes('crashed')) return exitCodes.internal;
   if (reports.some((report) => !asWanted(report) && report.result.outcome !== 'not-run')) {

@@ -60,6 +60,7 @@ export const proof: Proof = {
     'Those two lookups, run for every octet that they read of the compiled trie, answer the same when the decision calls them.',
     'The BDD package is right (held against truth tables), and the oracle’s rules mean the same in its two logics: of one address ' +
       'by BigInt, of all as a BDD (compared on the edges of every block).',
+    'Where in a message the octets stand does not matter: they stand at one offset.',
     'Text is not part of it: parseAddress and formatAddress have tests of their own.',
   ],
   mutants: [

@@ -3,7 +3,12 @@
  * witnesses × answers of the store, all combinations.
  */
 import { hash } from 'node:crypto';
-import { judgeReseed } from '#reference/decisions/reseed-gate.ts';
+import {
+  type GateConfig,
+  type GateVerdict,
+  type Insert,
+  judgeReseed,
+} from '#reference/decisions/reseed-gate.ts';
 import { mutants } from '../mutants/reseed.ts';
 import { type GateCase, type RequiredOfGate, requiredOfGate } from '../oracles/reseed-oracle.ts';
 import { mutantsNamed, type Proof } from './proof.ts';
@@ -35,7 +40,7 @@ export const proof: Proof = {
   name: 'reseed-gate',
   statement:
     'In every combination of the scope a fork is admitted, refused or remembered first exactly as the oracle requires, and what is ' +
-    'remembered depends on its sample and its witness alone.',
+    'remembered depends on its sample and its witness alone; the gate never throws.',
   bounds: [
     responseScope(),
     `${requests.length} requests, two of them valid; ${times.length} times around the deadline; ${witnesses.length} host-side witnesses, ` +
@@ -91,6 +96,11 @@ export const proof: Proof = {
   },
 };
 
+interface Thrown {
+  readonly verdict: 'throws';
+  readonly rule: string;
+}
+
 type HostSide = Omit<GateCase, 'response'> & { readonly requireWitness: boolean };
 
 const sides = new Map<GateCase['request'], readonly HostSide[]>();
@@ -111,21 +121,33 @@ function hostSides(request: GateCase['request']): readonly HostSide[] {
   return known;
 }
 
+/** A throw is an answer that no oracle gives. */
+function decide(config: GateConfig, input: GateCase): GateVerdict | Thrown {
+  try {
+    return judgeReseed(config, input);
+  } catch (error) {
+    return { verdict: 'throws', rule: String(error) };
+  }
+}
+
 /** @param remembered keys by what they must hold, over all cases */
 function judge(host: HostSide, response: ScopedResponse, remembered: Map<string, string>): string[] | null {
   const config = { deadlineMs, requireWitness: host.requireWitness };
   const { requireWitness: _config, ...input } = host;
-  const decided = judgeReseed(config, { ...input, response: response.text });
+  const decided = decide(config, { ...input, response: response.text });
   const required = requiredOfGate(config, input, response.made);
-  const keys = decided.verdict === 'insert' ? decided.insert.keys : [];
-  const wrong = decided.verdict === required.verdict ? wrongInsert(keys, required, remembered) : required.why;
+  const insert = decided.verdict === 'insert' ? decided.insert : null;
+  const wrong =
+    decided.verdict === required.verdict
+      ? wrongInsert(insert, host.request.snapshot, required, remembered)
+      : required.why;
   if (wrong === null) return null;
   const trace = [
     `request    generation ${host.request.generation}, nonce of ${host.request.nonce.length} digits`,
     `response   ${response.faults.join(', ') || 'the honest one'}`,
     `line       ${response.text?.replace(/ {9,}/, ' … ') ?? 'none'}`,
     `host       after ${host.elapsedMs} of ${deadlineMs} ms; witness ${JSON.stringify(host.witness)}${host.requireWitness ? ', required' : ''}; store ${host.insertion ?? 'not asked yet'}`,
-    `reference  ${decided.verdict}${keys.length > 0 ? ` ${keys.join(' ')}` : ''}  [${decided.rule}]`,
+    `reference  ${decided.verdict}${insert === null ? '' : ` ${insert.snapshot} ${insert.keys.join(' ')}`}  [${decided.rule}]`,
     `oracle     ${required.verdict}  [${wrong}]`,
   ];
   return trace.map((line) => line.replace(/([0-9a-f]{6})[0-9a-f]{50,}([0-9a-f]{6})/gi, '$1…$2'));
@@ -133,11 +155,14 @@ function judge(host: HostSide, response: ScopedResponse, remembered: Map<string,
 
 /** Keys are one for each thing to remember, always the same for it, and never those of something else. */
 function wrongInsert(
-  keys: readonly string[],
+  insert: Insert | null,
+  snapshot: string,
   required: RequiredOfGate,
   remembered: Map<string, string>,
 ): string | null {
-  if (required.verdict !== 'insert') return null;
+  if (required.verdict !== 'insert' || insert === null) return null;
+  const { keys } = insert;
+  if (insert.snapshot !== snapshot) return `remembers for the snapshot ${snapshot}`;
   if (keys.length !== required.holds.length) return `remembers ${required.holds.length} digests`;
   for (const [index, held] of required.holds.entries()) {
     const key = keys[index] as string;

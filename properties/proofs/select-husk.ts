@@ -2,31 +2,68 @@
  * select-husk selects a pod exactly when the oracle allows one, and only such a one, in every pool of a
  * small scope: one pod in all combinations of its fields, two pods with one fault each.
  */
-import { selectHusk } from '#reference/decisions/select-husk/select-husk.ts';
+import {
+  type Selection,
+  type SelectionCase,
+  selectHusk,
+} from '#reference/decisions/select-husk/select-husk.ts';
+import { pool } from '../models/husk-pod.ts';
 import { mutants } from '../mutants/select-husk.ts';
 import { addressNumber } from '../oracles/addresses/address-number.ts';
 import { whyNotReached } from '../oracles/husk-oracle.ts';
-import { mutantsNamed, type Proof } from './proof.ts';
-import { huskScope, lonePods, pairs, recordChoices, type ScopedScene } from './scope/husk-scope.ts';
+import { mutantsNamed, type Proof, type ProofMutant } from './proof.ts';
+import {
+  holder,
+  huskScope,
+  lonePods,
+  pairs,
+  recordChoices,
+  type ScopedScene,
+  type StrangePod,
+  strangePods,
+} from './scope/husk-scope.ts';
+
+/** Mistakes that only objects of other types show. */
+const untyped: readonly ProofMutant[] = [
+  {
+    id: 'null-is-an-object',
+    mistake: 'null is read as if it had fields',
+    file: 'reference/decisions/json-values.ts',
+    find: "return typeof value === 'object' && value !== null && !Array.isArray(value);",
+    replace: "return typeof value === 'object' && !Array.isArray(value);",
+  },
+  {
+    id: 'address-of-any-type',
+    mistake: 'an address that is no text is parsed',
+    file: 'reference/decisions/select-husk/pod-address.ts',
+    find: "if (typeof text !== 'string') return null;",
+    replace: '',
+  },
+];
+
+const anyWarm = { pool, operation: 'activate', holder, podUid: null } as const;
 
 export const proof: Proof = {
   name: 'select-husk',
   statement:
     'In every pool of the scope a pod is selected only if the ledger holds it for the asker, it is owned, unchanged, Ready and at an ' +
-    'address of its own; if there is such a pod, one is selected.',
+    'address of its own; if there is such a pod, one is selected; nothing that JSON can hold makes the decision throw.',
   bounds: huskScope(),
   assumptions: [
     'Pods do not matter to each other but for their addresses, so that two are enough; more than one fault at once is tried on one pod.',
     'Which of several pods that may be reached is selected is free.',
-    'Objects that no API server stores (fields of other types) are not in the scope.',
   ],
   mutants: mutantsNamed(
     mutants,
     mutants.map(({ id }) => id),
-  ),
+  ).concat(untyped),
   async run({ scale, progress }) {
-    const total = { scenes: 0, selections: 0 };
-    const counts = () => ({ 'pools decided': total.scenes, 'pods selected': total.selections });
+    const total = { scenes: 0, selections: 0, strange: 0 };
+    const counts = () => ({
+      'pools decided': total.scenes,
+      'pods selected': total.selections,
+      'pods of other types': total.strange,
+    });
     const scopes =
       scale === 'full'
         ? [lonePods(Number.POSITIVE_INFINITY), pairs(recordChoices)]
@@ -39,32 +76,66 @@ export const proof: Proof = {
         if (total.scenes % 20_000 === 0) progress(counts());
       }
     }
+    for (const strange of strangePods()) {
+      total.strange += 1;
+      const trace = judgeStrange(strange);
+      if (trace !== null) return { outcome: 'refuted', counts: counts(), trace };
+    }
     return { outcome: 'proved', counts: counts() };
   },
 };
 
-function judge({ scene, says }: ScopedScene, total: { selections: number }): string[] | null {
-  const selection = selectHusk(scene);
-  const refusals = scene.pods.map((pod) => whyNotReached(scene, pod));
-  const { pod: selected } = selection;
-  const index = scene.pods.findIndex(({ metadata }) => metadata.uid === selected?.uid);
-  const why = selected === null ? null : (refusals[index] ?? wrongTarget(scene, index, selected));
-  if (selected !== null) total.selections += 1;
-  if (selected === null ? !refusals.includes(null) : why === null) return null;
-  const pods = says.map((line, at) => `pod        ${line}${at === index ? '  <- selected' : ''}`);
-  const asked = scene.podUid === null ? 'any warm pod' : scene.podUid;
-  const ours =
-    selected === null ? `nothing  [${selection.refusals.map(({ rule }) => rule).join('; ')}]` : selected.uid;
-  const theirs =
-    selected === null
-      ? `select ${scene.pods[refusals.indexOf(null)]?.metadata.uid}`
-      : `not that one  [${why}]`;
+/** The selection, or what the decision threw: never the right answer. */
+function select(input: SelectionCase): Selection | string {
+  try {
+    return selectHusk(input);
+  } catch (error) {
+    return `throws ${String(error)}`;
+  }
+}
+
+/** An object that no API server stores makes no sense to the oracle: it must do no harm. */
+function judgeStrange({ pod, says, record }: StrangePod): string[] | null {
+  const selection = select({ ...anyWarm, pods: [pod], ledger: [record] });
+  const selected = typeof selection === 'string' ? null : selection.pod;
+  const { namespace, name, uid } = record.pod;
+  const harmless =
+    selected === null || (selected.namespace === namespace && selected.name === name && selected.uid === uid);
+  if (typeof selection !== 'string' && harmless) return null;
   return [
-    ...pods,
-    `asked      ${asked} for ${scene.holder}`,
-    `reference  ${ours}${selected === null ? '' : `  [${selection.rule}]`}`,
-    `oracle     ${theirs}`,
+    `pod        ${says}`,
+    `record     ${name} (${uid}), warm`,
+    `reference  ${typeof selection === 'string' ? selection : JSON.stringify(selected)}`,
+    'oracle     a verdict, and no pod but that of the record',
   ];
+}
+
+function judge({ scene, says }: ScopedScene, total: { selections: number }): string[] | null {
+  const selection = select(scene);
+  const refusals = scene.pods.map((pod) => whyNotReached(scene, pod));
+  const selected = typeof selection === 'string' ? null : selection.pod;
+  const index = scene.pods.findIndex(({ metadata }) => metadata.uid === selected?.uid);
+  if (selected !== null) total.selections += 1;
+  const why = selected === null ? null : (refusals[index] ?? wrongTarget(scene, index, selected));
+  const right = selected === null ? !refusals.includes(null) : why === null;
+  if (right && typeof selection !== 'string') return null;
+  return [
+    ...says.map((line, at) => `pod        ${line}${at === index ? '  <- selected' : ''}`),
+    `asked      ${scene.podUid ?? 'any warm pod'} for ${scene.holder}`,
+    `reference  ${sentenceOf(selection)}`,
+    `oracle     ${why === null ? requirement(scene, refusals) : `not that one  [${why}]`}`,
+  ];
+}
+
+function sentenceOf(selection: Selection | string): string {
+  if (typeof selection === 'string') return selection;
+  const { pod, rule, refusals } = selection;
+  return pod === null ? `nothing  [${refusals.map((one) => one.rule).join('; ')}]` : `${pod.uid}  [${rule}]`;
+}
+
+function requirement({ pods }: ScopedScene['scene'], refusals: readonly (string | null)[]): string {
+  const free = pods[refusals.indexOf(null)];
+  return free === undefined ? `nothing  [${refusals.join('; ')}]` : `select ${free.metadata.uid}`;
 }
 
 /** What is written to and dialled must be that pod; null when it is. */

@@ -13,7 +13,7 @@ import { type LeafSets, type Lookup, TrieReader, tooLarge } from './trie-sets.ts
 /** Anything but 0: the decision must find the address where it is. */
 const offset = 5;
 /** Of one policy. */
-const maxRuns = 100_000;
+const maxRuns = 50_000;
 
 /** Sets of addresses by the verdict that the decision returns; together all of them, none twice. */
 export type VerdictSets = ReadonlyMap<AddressVerdict, Node>;

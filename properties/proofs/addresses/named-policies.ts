@@ -30,12 +30,14 @@ const overlapping = ['2002:a00::/40', '2002:a00::/96', '64:ff9b::/48', '::/96', 
 /** These alone refute every mutant: the small scope. */
 export const essentialPolicies: readonly NamedPolicy[] = [
   naming('the empty policy', {}),
-  naming('a NAT64 /40 and a /48 in global unicast', {
-    nat64Prefixes: ['2a02:1200:4000::/40', '2a00:1098:2b::/48'],
+  naming('NAT64 prefixes of /40, /48 and, in ULA, /56', {
+    nat64Prefixes: ['2a02:1200:4000::/40', '2a00:1098:2b::/48', 'fd00:6464::/56'],
   }),
-  naming('a NAT64 /56 in ULA', { nat64Prefixes: ['fd00:6464::/56'] }),
-  naming('denyCIDRs outside and inside embeddings', { denyCIDRs, nat64Prefixes: ['64:ff9b:1::/48'] }),
-  naming('pinPrivateCIDRs beside denyCIDRs', { denyCIDRs: ['10.20.30.0/24'], pinPrivateCIDRs }),
+  naming('denyCIDRs outside and inside embeddings, beside pinPrivateCIDRs', {
+    denyCIDRs: [...denyCIDRs, '10.20.30.0/24'],
+    pinPrivateCIDRs,
+    nat64Prefixes: ['64:ff9b:1::/48'],
+  }),
 ];
 
 export const namedPolicies: readonly NamedPolicy[] = [

@@ -13,6 +13,7 @@ import {
 } from '../../models/husk-pod.ts';
 import type { HuskScene } from '../../oracles/husk-oracle.ts';
 import { combinations } from './combinations.ts';
+import { wrongTypes } from './wrong-types.ts';
 
 /** Done to a genuine pod; the first choice of each list does nothing. */
 export interface PodChoice {
@@ -204,6 +205,24 @@ export function* pairs(records: readonly RecordChoice[]): Generator<ScopedScene,
   }
 }
 
+/** A pod with one part of another type than any API server stores, and what was done to it. */
+export interface StrangePod {
+  readonly pod: unknown;
+  readonly says: string;
+  readonly record: HuskRecord;
+}
+
+/** Pods with one field changed at most, then one part of them replaced by a value of another type. */
+export function* strangePods(): Generator<StrangePod, void, undefined> {
+  for (const { chosen, faults } of combinations(podChoices, 1)) {
+    const pod = chosen.reduce((before, { apply }) => apply(before), first);
+    for (const { path, by, value } of wrongTypes(pod)) {
+      const says = `${[...faults, `${path === '' ? 'the pod' : path} is ${by}`].join('; ')}`;
+      yield { pod: value, says, record: recordOf(first) };
+    }
+  }
+}
+
 /** The scope in words, counted. */
 export function huskScope(): string[] {
   const fields = podChoices.map((list) => list.length).join(' × ');
@@ -213,5 +232,7 @@ export function huskScope(): string[] {
       `${recordChoices.length} records, activation or reach by UID of it or of another`,
     `two pods, each genuine or with one field changed (${single} ways, shared addresses among them), ${recordChoices.length} records each, ` +
       'in either order, asked for any or for one of them',
+    'one pod, genuine or with one field changed, of which any part is replaced by null, a boolean, a number, text, a list or an object: ' +
+      'never a throw, never a pod that the ledger does not hold warm',
   ];
 }

@@ -3,7 +3,7 @@
  * field, some right and some wrong, and of a few ways to write the line.
  */
 import { hash } from 'node:crypto';
-import { modelProof } from '../../models/reseed-guest.ts';
+import { honestLine, malformationNames, malformations, modelProof } from '../../models/reseed-guest.ts';
 import type { GateCase, MadeResponse } from '../../oracles/reseed-oracle.ts';
 import { combinations } from './combinations.ts';
 
@@ -88,7 +88,7 @@ export function responseScope(): string {
   const names = ['ok', 'reseeded_rng', 'generation', 'sample', 'proof', 'the clock step'];
   const counts = choices({ snapshot: '', generation: 1, nonce: '' }).map((list) => list.length);
   const values = names.map((name, index) => `${counts[index]} values of ${name}`).join(', ');
-  return `responses: ${values}, ${counts.at(-1)} ways to write the line, and none at all`;
+  return `responses: ${values}, ${counts.at(-1)} ways to write the line; ${malformationNames.length} lines that are malformed in other ways, and none at all`;
 }
 
 function lineOf(fields: readonly Field[]): string {
@@ -106,11 +106,15 @@ function madeOf(chosen: readonly Choice[]): { readonly text: string; readonly ma
 }
 
 /**
- * Every response of the scope, the missing one last.
+ * Every response of the scope, then malformed ones, the missing one last.
  * @param maxFaults how many fields may be other than the first of their list
  */
 export function* responses(asked: GateCase['request'], maxFaults: number): Generator<ScopedResponse> {
   for (const { chosen, faults } of combinations(choices(asked), maxFaults))
     yield { ...madeOf(chosen), faults };
+  const honest = honestLine(sample, asked);
+  for (const how of malformationNames) {
+    yield { text: malformations[how](honest), made: { fields: [], line: 'broken' }, faults: [how] };
+  }
   yield { text: null, made: null, faults: ['none came'] };
 }
