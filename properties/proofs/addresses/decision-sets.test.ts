@@ -27,9 +27,9 @@ function isIn(bdd: Bdd, set: Node, value: bigint): boolean {
 describe('a decision on an unknown address', () => {
   test('always has the sets of its code, whatever it does with the octets it reads', () => {
     const { bdd, sets } = setsOf((bytes, offset) =>
-      bytes[offset] === 10 || (bytes[offset + 3] as number) * 3 > 700 ? yes : no,
+      (bytes[offset] as number) < 150 || (bytes[offset + 3] as number) * 3 > 700 ? yes : no,
     );
-    const wanted = (a: number, d: number) => a === 10 || d * 3 > 700;
+    const wanted = (a: number, d: number) => a < 150 || d * 3 > 700;
     for (let a = 0; a < 256; a += 5) {
       for (let d = 0; d < 256; d++) {
         const address = (BigInt(a) << 24n) | BigInt(d);

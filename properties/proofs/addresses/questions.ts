@@ -10,17 +10,11 @@
 export class Question {
   /** The same question is asked in the same words. */
   readonly text: string;
-  /** Which octet, or null when it is about more than one. */
-  readonly octet: number | null;
 
-  constructor(text: string, octet: number | null = null) {
+  constructor(text: string) {
     this.text = text;
-    this.octet = octet;
   }
 }
-
-/** Answers given so far, by the question's text, in the order in which they were asked. */
-export type Answers = ReadonlyMap<string, number>;
 
 /**
  * Octets `offset` to `offset + length - 1` of a message, unknown. Reading one asks; reading anything else,

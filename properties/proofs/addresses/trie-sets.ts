@@ -32,7 +32,7 @@ export class TrieReader {
     const limit = this.runs + maxRuns;
     const bytes = unknownOctets(offset, length, (octet) => {
       const value = known.get(octet);
-      if (value === undefined) throw new Question(`octet ${octet}`, octet);
+      if (value === undefined) throw new Question(String(octet));
       return value;
     });
     const explore = (): LeafSets => {
@@ -40,7 +40,7 @@ export class TrieReader {
       if (this.runs > limit) throw tooLarge(maxRuns);
       const asked = attempt(() => lookup(trie, bytes));
       if (!(asked instanceof Question)) return new Map([[asked.result, this.#bdd.always]]);
-      const octet = asked.octet as number;
+      const octet = Number(asked.text);
       const children: LeafSets[] = [];
       for (let value = 0; value < octetValues; value++) {
         known.set(octet, value);
