@@ -32,13 +32,6 @@ const untyped: readonly ProofMutant[] = [
     find: "return typeof value === 'object' && value !== null && !Array.isArray(value);",
     replace: "return typeof value === 'object' && !Array.isArray(value);",
   },
-  {
-    id: 'address-of-any-type',
-    mistake: 'an address that is no text is parsed',
-    file: 'reference/decisions/select-husk/pod-address.ts',
-    find: "if (typeof text !== 'string') return null;",
-    replace: '',
-  },
 ];
 
 const anyWarm = { pool, operation: 'activate', holder, podUid: null } as const;
@@ -53,10 +46,34 @@ export const proof: Proof = {
     'Pods do not matter to each other but for their addresses, so that two are enough; more than one fault at once is tried on one pod.',
     'Which of several pods that may be reached is selected is free.',
   ],
-  mutants: mutantsNamed(
-    mutants,
-    mutants.map(({ id }) => id),
-  ).concat(untyped),
+  mutants: [
+    ...mutantsNamed(mutants, [
+      'unrecorded-pod-accepted',
+      'controller-reference-not-required',
+      'block-owner-deletion-not-required',
+      'first-controller-reference-counts',
+      'kind-without-group',
+      'group-by-prefix',
+      'owner-kind-not-compared',
+      'owner-name-not-compared',
+      'owner-uid-not-compared',
+      'spec-hash-not-compared',
+      'host-network-not-hashed',
+      'restarted-container-accepted',
+      'running-ephemeral-container-accepted',
+      'first-ready-condition-counts',
+      'loopback-dialled',
+      'link-local-dialled',
+      'mapped-address-dialled',
+      'multicast-dialled',
+      'shared-address-dialled',
+      'addresses-compared-as-text',
+      'second-address-unchecked',
+      'reaches-any-held-pod',
+      'holder-not-compared',
+    ]),
+    ...untyped,
+  ],
   async run({ scale, progress }) {
     const total = { scenes: 0, selections: 0, strange: 0 };
     const counts = () => ({
