@@ -6,6 +6,7 @@ import type { HuskBehaviour } from '../models/husk-host.ts';
 import {
   createsClaim,
   deletesClaim,
+  dies,
   losesAddress,
   relabels,
   stopsAt,
@@ -32,6 +33,9 @@ const ofProcesses = {
     stopsAt(a, 0, 'dial', 'never arrived'),
     worksOn(a, 0),
   ),
+  /** One of the husks has the secrets, nobody knows, and then it dies: whichever it was, one of two stories. */
+  deliveredThenFirstDies: story(two, stopsAt(a, 0, 'deliver', 'crash after'), dies(0), worksOn(a, 0)),
+  deliveredThenSecondDies: story(two, stopsAt(a, 0, 'deliver', 'crash after'), dies(1), worksOn(a, 0)),
   /** A gives its husk up for good reasons, and writes so after B has delivered to it. */
   givenUpThoughTakenOver: story(
     two,
