@@ -175,7 +175,7 @@ export const ambiguous: fc.Arbitrary<Disturbance> = fc
 
 export const failing: fc.Arbitrary<Disturbance> = fc.record({
   of: fc.constantFrom('impersonate', 'impersonate', 'account', 'get'),
-  how: fc.constantFrom('failed', 'timed-out', 'not-found'),
+  how: fc.constantFrom('failed', 'timed-out', 'not-found', 'lost'),
 });
 
 const group = 'mitos.run';

@@ -21,8 +21,8 @@ export const admissionConfig: ConfigOf<typeof authorizeClaim> = {
 /** What becomes of questions of one kind; of the others the API server says what is so. */
 export interface Disturbance {
   readonly of: 'impersonate' | 'account' | 'get';
-  /** `hangs`: no answer, ever. */
-  readonly how: 'failed' | 'timed-out' | 'not-found' | 'hangs' | 'answered';
+  /** `hangs`: no answer, ever; `lost`: nothing stands in the list of answers. */
+  readonly how: 'failed' | 'timed-out' | 'not-found' | 'hangs' | 'lost' | 'answered';
   /** With `answered`: what comes instead. */
   readonly body?: unknown;
 }
@@ -46,6 +46,7 @@ export function runAdmission(
   if (first.verdict !== 'review') return ended(first, [], []);
   const answers: Answer[] = [];
   for (const question of first.questions) {
+    if (disturbance?.how === 'lost' && disturbance.of === aboutOf(question)) continue;
     const answer = disturbed(world, question, disturbance);
     if (answer !== null) answers.push(answer);
     else if (first.deadlineMs === null)
@@ -61,11 +62,14 @@ function ended(last: Verdict, asked: readonly Question[], answers: readonly Answ
 }
 
 function disturbed(world: AccessWorld, question: Question, disturbance: Disturbance | null): Answer | null {
-  const of = question.kind === 'ServiceAccount' ? 'account' : question.spec.resourceAttributes.verb;
-  if (disturbance === null || disturbance.of !== of) return answerTo(world, question);
+  if (disturbance === null || disturbance.of !== aboutOf(question)) return answerTo(world, question);
   const { how, body } = disturbance;
-  if (how === 'hangs') return null;
+  if (how === 'hangs' || how === 'lost') return null;
   return how === 'answered' ? { id: question.id, result: how, body } : { id: question.id, result: how };
+}
+
+function aboutOf(question: Question): string {
+  return question.kind === 'ServiceAccount' ? 'account' : question.spec.resourceAttributes.verb;
 }
 
 /** Several lines: the outcome, then each review with its answer. */
@@ -75,7 +79,7 @@ export function describeRun({ outcome, asked, answers, last }: AdmissionRun): st
     const answer = answers.find(({ id }) => id === question.id);
     const body = answer?.body === undefined ? '' : ` ${JSON.stringify(answer.body)}`;
     lines.push(`asked ${describeQuestion(question)}`);
-    lines.push(`  → ${answer === undefined ? 'no answer, no deadline' : `${answer.result}${body}`}`);
+    lines.push(`  → ${answer === undefined ? 'no answer' : `${answer.result}${body}`}`);
   }
   if (asked.length === 0) lines.push('nobody was asked');
   const { response, stamp } = last;
