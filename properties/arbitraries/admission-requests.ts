@@ -148,7 +148,7 @@ export function changedSpec(base: Spec): fc.Arbitrary<{ readonly before: Spec; r
     });
 }
 
-const ambiguousStatuses: readonly unknown[] = [
+export const ambiguousStatuses: readonly unknown[] = [
   { allowed: true, denied: true },
   { allowed: true, evaluationError: 'webhook authorizer: connection refused' },
   { allowed: true, denied: false, evaluationError: 'x' },
@@ -178,11 +178,55 @@ export const failing: fc.Arbitrary<Disturbance> = fc.record({
   how: fc.constantFrom('failed', 'timed-out', 'not-found', 'lost'),
 });
 
+/** What no service account is called. */
+export const noNames: readonly unknown[] = [
+  'system:serviceaccount:other:admin',
+  '../*',
+  'default\n',
+  '*',
+  'Builder',
+  'builder ',
+  ' builder',
+  'builder/token',
+  'builder.',
+  '.builder',
+  '-builder',
+  'builder-',
+  'build..er',
+  'bücher',
+  'ｂuilder',
+  'builder\u0000',
+  'builder\u200b',
+  '%62uilder',
+  'a'.repeat(254),
+  7,
+  true,
+  ['builder'],
+  { name: 'builder' },
+  { toString: 'builder' },
+];
+
+/** Answers to the look-up that name no account of this name here. */
+export const noAccounts: readonly Disturbance[] = [
+  { of: 'account', how: 'not-found' },
+  { of: 'account', how: 'failed' },
+  ...[
+    null,
+    {},
+    { metadata: { namespace, name: 'builder' } },
+    { metadata: { namespace, name: 'builder', uid: '' } },
+    { metadata: { namespace, name: 'builder', uid: 7 } },
+    { metadata: { namespace: 'team-b', name: 'builder', uid: 'uid-x' } },
+    { metadata: { namespace, name: 'deployer', uid: 'uid-x' } },
+    { metadata: { namespace, name: 'builder', uid: 'uid-x', deletionTimestamp: '2026-11-24T00:00:00Z' } },
+  ].map((body): Disturbance => ({ of: 'account', how: 'answered', body })),
+];
+
 const group = 'mitos.run';
 const version = 'v1alpha1';
 
 /** Reviews that no API server should send here, each with what is wrong. */
-const foreign: readonly Envelope[] = [
+export const foreignEnvelopes: readonly Envelope[] = [
   { says: 'of admission.k8s.io/v1beta1', review: { apiVersion: 'admission.k8s.io/v1beta1' } },
   { says: 'without apiVersion', review: { apiVersion: undefined } },
   { says: 'of another kind of review', review: { kind: 'ConversionReview' } },
@@ -201,4 +245,4 @@ const foreign: readonly Envelope[] = [
   { says: 'without a request', review: { request: undefined } },
 ];
 
-export const foreignEnvelope = fc.constantFrom(...foreign);
+export const foreignEnvelope = fc.constantFrom(...foreignEnvelopes);

@@ -4,57 +4,15 @@ import {
   accounts,
   entitled,
   mallory,
+  noAccounts,
+  noNames,
   principals,
   specOf,
   tenant,
 } from '../../arbitraries/admission-requests.ts';
 import { namespace } from '../../models/admission-review.ts';
-import type { Disturbance } from '../../models/admission-run.ts';
 import { admissionClaim, violationOf } from '../admission-claim.ts';
 import { defineClaim } from '../claim.ts';
-
-const noNames: readonly unknown[] = [
-  'system:serviceaccount:other:admin',
-  '../*',
-  'default\n',
-  '*',
-  'Builder',
-  'builder ',
-  ' builder',
-  'builder/token',
-  'builder.',
-  '.builder',
-  '-builder',
-  'builder-',
-  'build..er',
-  'bücher',
-  'ｂuilder',
-  'builder\u0000',
-  'builder\u200b',
-  '%62uilder',
-  'a'.repeat(254),
-  7,
-  true,
-  ['builder'],
-  { name: 'builder' },
-  { toString: 'builder' },
-];
-
-/** Answers to the look-up that name no account of this name here. */
-const noAccounts: readonly Disturbance[] = [
-  { of: 'account', how: 'not-found' },
-  { of: 'account', how: 'failed' },
-  ...[
-    null,
-    {},
-    { metadata: { namespace, name: 'builder' } },
-    { metadata: { namespace, name: 'builder', uid: '' } },
-    { metadata: { namespace, name: 'builder', uid: 7 } },
-    { metadata: { namespace: 'team-b', name: 'builder', uid: 'uid-x' } },
-    { metadata: { namespace, name: 'deployer', uid: 'uid-x' } },
-    { metadata: { namespace, name: 'builder', uid: 'uid-x', deletionTimestamp: '2026-11-24T00:00:00Z' } },
-  ].map((body): Disturbance => ({ of: 'account', how: 'answered', body })),
-];
 
 const dnsName = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 
