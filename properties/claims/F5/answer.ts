@@ -1,6 +1,7 @@
 /** F5.answer: nothing but a plain yes, in time, to a request that is one. */
 import * as fc from 'fast-check';
 import {
+  alice,
   ambiguous,
   entitled,
   foreignEnvelope,
@@ -54,5 +55,12 @@ export const claim = defineClaim(
       const rule = 'findings.md F5: unambiguous, within a deadline of its own, of a known version and kind';
       return violationOf(ran, 'deny', rule);
     },
+    [
+      {
+        request: { operation: 'CREATE', author: alice, object: { spec: specOf('builder') }, before: null },
+        world: entitled(alice),
+        disturbance: { of: 'impersonate', how: 'answered', body: { allowed: true, denied: true } },
+      },
+    ],
   ),
 );

@@ -1,6 +1,6 @@
 /** F5.attributes: the review is about exactly the user who sent the request. */
 import * as fc from 'fast-check';
-import { accounts, grant, specOf } from '../../arbitraries/admission-requests.ts';
+import { accounts, alice, entitled, grant, specOf } from '../../arbitraries/admission-requests.ts';
 import { type Identity, scopesKey } from '../../models/access-world.ts';
 import { mayActAs } from '../../oracles/admission-oracle.ts';
 import { admissionClaim, violationOf } from '../admission-claim.ts';
@@ -69,5 +69,18 @@ export const claim = defineClaim(
       if ((ran.outcome === 'allowed') === may) return null;
       return violationOf(ran, may ? 'allow: he may' : 'deny: he may not', rule);
     },
+    [
+      {
+        // Without extra the authorizer would answer for the whole of alice.
+        request: {
+          operation: 'CREATE',
+          author: { ...alice, extra: { [scopesKey]: ['user:info'] } },
+          object: { spec: specOf('builder') },
+          before: null,
+        },
+        world: entitled(alice),
+        disturbance: null,
+      },
+    ],
   ),
 );

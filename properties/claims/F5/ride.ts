@@ -1,7 +1,9 @@
 /** F5.ride: an unchanged principal protects everything else of the claim. */
 import * as fc from 'fast-check';
 import {
+  accounts,
   changedSpec,
+  mallory,
   principals,
   scopedTenant,
   someRights,
@@ -60,5 +62,17 @@ export const claim = defineClaim(
         'findings.md F5: re-authorize when the principal or anything it protects changes',
       );
     },
+    [
+      {
+        request: {
+          operation: 'UPDATE',
+          author: mallory,
+          object: { spec: specOf('builder', [], { workspaceRef: 'of-somebody-else' }) },
+          before: { spec: specOf('builder', [], { workspaceRef: 'own' }) },
+        },
+        world: { grants: [], accounts },
+        disturbance: null,
+      },
+    ],
   ),
 );
