@@ -66,6 +66,12 @@ export function askedBefore(spec: unknown, limits: SpecLimits): Asked {
   return { principal: isDnsSubdomain(principal) ? principal : null, secrets: granted };
 }
 
+/** Names of all Secrets that the spec has delivered; null when one is unreadable. */
+export function deliveredSecrets(spec: unknown): readonly string[] | null {
+  const names = secretsOf(spec);
+  return names instanceof Refusal ? null : [...new Set(names)];
+}
+
 export function isSystemSecret(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => {
     if (pattern.startsWith('*')) return name.endsWith(pattern.slice(1));
