@@ -1,6 +1,7 @@
 /** Every decision that a subject can implement, by its public name. */
 import { activationStep } from './activation-step.ts';
 import { agentStep } from './agent-step.ts';
+import { authorizeWorkspace } from './authorize-workspace.ts';
 import { claimStep } from './claim-step.ts';
 import type { Decision } from './decision.ts';
 import { dnsBuild } from './dns-build.ts';
@@ -11,6 +12,7 @@ import { pinAddress } from './pin-address.ts';
 import { pinLedger } from './pin-ledger.ts';
 import { reseedGate } from './reseed-gate.ts';
 import { reseedReport } from './reseed-report.ts';
+import { resumeGate } from './resume-gate.ts';
 import { selectHusk } from './select-husk.ts';
 
 export const decisions = {
@@ -26,6 +28,8 @@ export const decisions = {
   'activation-step': activationStep,
   'select-husk': selectHusk,
   'claim-step': claimStep,
+  'resume-gate': resumeGate,
+  'authorize-workspace': authorizeWorkspace,
 } as const satisfies Record<string, Decision>;
 
 export type Decisions = typeof decisions;
