@@ -3,7 +3,7 @@ import type { Json } from '../models/workspace-writes.ts';
 
 export interface Breakage {
   readonly says: string;
-  /** null: this review cannot be broken so. */
+  /** The review, broken; null when this one cannot be broken so. */
   readonly broken: (review: Json) => unknown;
 }
 

@@ -12,6 +12,10 @@ const same = (one: Named | null, other: Named | null) =>
 
 const text = (one: Named | null) => (one === null ? 'nobody' : `${one.namespace}/${one.name} (${one.uid})`);
 
+/** RFC 1123 label, as Kubernetes reads it. */
+const isLabel = (name: string) =>
+  name.length <= 63 && /^[a-z0-9-]+$/.test(name) && !name.startsWith('-') && !name.endsWith('-');
+
 /** Why the memory must not be served or kept as it was; null when it may. */
 export function whyWrong(world: MemoryWorld, { output, troubled }: Attempted): string | null {
   if (output.verdict !== 'resume' && output.verdict !== 'capture') return null;
@@ -28,7 +32,7 @@ function whyNotTheClaim(world: MemoryWorld): string | null {
   const { object, author, checked } = world.claim;
   const { namespace } = object.metadata;
   const { serviceAccount } = object.spec;
-  if (typeof serviceAccount !== 'string' || !/^[a-z0-9][-a-z0-9]*$/.test(serviceAccount)) {
+  if (typeof serviceAccount !== 'string' || !isLabel(serviceAccount)) {
     return 'the claim names no principal';
   }
   if (checked === null) return `the claim of ${author.username} was admitted without the check`;

@@ -29,6 +29,15 @@ const claimsAsNobody = nobody.map(([says, serviceAccount]) =>
   }),
 );
 
+/** As if the API server stored such an account: all that is read agrees, and it is no name of an account. */
+const claimsAsNoName = ['agent\n', 'Agent', '../agent', '-agent', 'agent.', 'a'.repeat(64), '*'].map((name) =>
+  move(`an account named ${JSON.stringify(name)} is there, and alice’s next claim is of it`, (world) => {
+    world.makeAccount('team-a', name);
+    world.rights.add(`user:alice impersonate team-a/${name}`);
+    world.makeClaim(people.alice, { serviceAccount: name });
+  }),
+);
+
 const anonymousMemory = [
   move('memory is captured without a principal', withoutPrincipal),
   move('memory is captured without a principal, and a record of it without one is there', (world) => {
@@ -53,7 +62,13 @@ const startedAsNobody = move('the sandbox was started before its claim named a p
   world.changeClaim(author, { serviceAccount: 'agent' });
 });
 
-const moves = [...nobodysMemoryForNobody, ...anonymousMemory, ...claimsAsNobody, startedAsNobody];
+const moves = [
+  ...nobodysMemoryForNobody,
+  ...anonymousMemory,
+  ...claimsAsNobody,
+  ...claimsAsNoName,
+  startedAsNobody,
+];
 
 export const claim = defineClaim(
   memoryClaim(

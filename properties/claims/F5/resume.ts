@@ -36,6 +36,22 @@ const unguarded = (then: (world: MemoryWorld) => void) => (world: MemoryWorld) =
   world.admission = true;
 };
 
+/** Stamp, account and running sandbox agree with each other, and not with what the claim names. */
+function allSay(part: Readonly<Record<string, string>>) {
+  return (world: MemoryWorld) => {
+    const { stamp, object } = world.claim;
+    const account = world.accounts.get(`${home}/${accountName}`);
+    if (stamp?.principal == null || account === undefined) return;
+    const principal = { ...stamp.principal, ...part };
+    stampSays(world, { principal });
+    world.started.set(object.metadata.uid, principal);
+    world.accounts.set(`${home}/${accountName}`, { ...account, metadata: principal });
+    for (const who of ['user:alice', 'group:operators']) {
+      world.rights.add(`${who} impersonate ${principal.namespace}/${principal.name}`);
+    }
+  };
+}
+
 const unchecked = [
   move(
     'mallory makes the claim while admission is off',
@@ -61,6 +77,8 @@ const unchecked = [
     const principal = world.claim.stamp?.principal ?? null;
     stampSays(world, { principal: principal && { ...principal, namespace: elsewhere } });
   }),
+  move('stamp, account and sandbox are of other, the claim names agent', allSay({ name: 'other' })),
+  move('stamp, account and sandbox are of another namespace', allSay({ namespace: elsewhere })),
   move('the stamp names the principal other', (world) => {
     const principal = world.accounts.get(`${home}/other`)?.metadata ?? null;
     stampSays(world, { principal });

@@ -94,10 +94,7 @@ export function principalOf(value: unknown): Principal | null {
   return id === null || labelOf(id.name) === null ? null : id;
 }
 
-export function samePrincipal(one: Principal, other: Principal): boolean {
-  return one.namespace === other.namespace && one.name === other.name && one.uid === other.uid;
-}
-
+/** A service account is an object like any other: made again under its name it is another one. */
 export function sameObject(one: ObjectId, other: ObjectId): boolean {
   return one.namespace === other.namespace && one.name === other.name && one.uid === other.uid;
 }

@@ -26,7 +26,6 @@ import {
   principalOf,
   revisionView,
   sameObject,
-  samePrincipal,
 } from './memory-objects.ts';
 
 export interface ResumeConfig {
@@ -126,7 +125,7 @@ function checkedPrincipal(
   if (principal.name !== claim.serviceAccount) return 'principal: not the one that was checked';
   const account = objectIdOf(serviceAccount);
   if (account === null) return 'principal: no such service account now';
-  if (!samePrincipal(account, principal)) return 'principal: another service account now';
+  if (!sameObject(account, principal)) return 'principal: another service account now';
   if (isTerminating(serviceAccount)) return 'principal: service account is terminating';
   return { author, principal };
 }
@@ -143,7 +142,7 @@ function workspaceOf(claim: ClaimView, workspace: unknown): ObjectId | string {
 function whyNotItsOwn({ startedAs }: ResumeCase, principal: Principal): string | null {
   const started = principalOf(startedAs);
   if (started === null) return 'principal: the sandbox was started without one';
-  return samePrincipal(started, principal) ? null : 'principal: the sandbox was started for another';
+  return sameObject(started, principal) ? null : 'principal: the sandbox was started for another';
 }
 
 /** The one record that the controller made when it wrote this very revision; what tenants wrote agrees with it. */
@@ -158,7 +157,7 @@ function boundMemory(input: ResumeCase, workspace: ObjectId, principal: Principa
   const binding = bindingView(records[0]);
   if (binding === null) return 'binding: unreadable, or without a principal';
   if (!sameObject(binding.workspace, workspace)) return 'binding: of another workspace';
-  if (!samePrincipal(binding.principal, principal)) return 'binding: of another principal';
+  if (!sameObject(binding.principal, principal)) return 'binding: of another principal';
   if (head.memory !== binding.memory) return 'head: names another memory than the binding';
   if (head.principal !== binding.principal.name) return 'head: names another principal than the binding';
   return binding;
