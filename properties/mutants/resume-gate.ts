@@ -95,8 +95,16 @@ export const mutants: readonly Mutant[] = [
     id: 'principal-ends-at-newline',
     mistake: 'the name is matched line by line',
     file: objects,
-    find: 'const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;',
-    replace: 'const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/m;',
+    find: '(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;',
+    replace: '(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/m;',
+    killedBy: 'F5.anonymous',
+  },
+  {
+    id: 'principal-of-any-length',
+    mistake: 'the length of the name is not bounded',
+    file: objects,
+    find: 'value.length <= maxNameLength && ',
+    replace: '',
     killedBy: 'F5.anonymous',
   },
   {

@@ -12,9 +12,9 @@ const same = (one: Named | null, other: Named | null) =>
 
 const text = (one: Named | null) => (one === null ? 'nobody' : `${one.namespace}/${one.name} (${one.uid})`);
 
-/** RFC 1123 label, as Kubernetes reads it. */
-const isLabel = (name: string) =>
-  name.length <= 63 && /^[a-z0-9-]+$/.test(name) && !name.startsWith('-') && !name.endsWith('-');
+/** DNS-1123 subdomain, as Kubernetes names service accounts. */
+const isAccountName = (name: string) =>
+  name.length <= 253 && name.split('.').every((part) => /^[a-z0-9-]+$/.test(part) && !/^-|-$/.test(part));
 
 /** Why the memory must not be served or kept as it was; null when it may. */
 export function whyWrong(world: MemoryWorld, { output, troubled }: Attempted): string | null {
@@ -32,7 +32,7 @@ function whyNotTheClaim(world: MemoryWorld): string | null {
   const { object, author, checked } = world.claim;
   const { namespace } = object.metadata;
   const { serviceAccount } = object.spec;
-  if (typeof serviceAccount !== 'string' || !isLabel(serviceAccount)) {
+  if (typeof serviceAccount !== 'string' || !isAccountName(serviceAccount)) {
     return 'the claim names no principal';
   }
   if (checked === null) return `the claim of ${author.username} was admitted without the check`;

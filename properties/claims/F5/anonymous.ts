@@ -30,12 +30,13 @@ const claimsAsNobody = nobody.map(([says, serviceAccount]) =>
 );
 
 /** As if the API server stored such an account: all that is read agrees, and it is no name of an account. */
-const claimsAsNoName = ['agent\n', 'Agent', '../agent', '-agent', 'agent.', 'a'.repeat(64), '*'].map((name) =>
-  move(`an account named ${JSON.stringify(name)} is there, and alice’s next claim is of it`, (world) => {
-    world.makeAccount('team-a', name);
-    world.rights.add(`user:alice impersonate team-a/${name}`);
-    world.makeClaim(people.alice, { serviceAccount: name });
-  }),
+const claimsAsNoName = ['agent\n', 'Agent', '../agent', '-agent', 'agent.', 'a'.repeat(254), '*'].map(
+  (name) =>
+    move(`an account named ${JSON.stringify(name)} is there, and alice’s next claim is of it`, (world) => {
+      world.makeAccount('team-a', name);
+      world.rights.add(`user:alice impersonate team-a/${name}`);
+      world.makeClaim(people.alice, { serviceAccount: name });
+    }),
 );
 
 const anonymousMemory = [

@@ -28,10 +28,21 @@ const moves = [
   move('mallory tries to change the claim, and is refused', (world) => {
     world.changeClaim(people.mallory, { serviceAccount: 'other' });
   }),
+  move('the account has dots in its name', (world) => {
+    world.makeAccount(home, 'build.bot-1.x');
+    for (const who of ['user:alice', 'group:operators']) {
+      world.rights.add(`${who} impersonate ${home}/build.bot-1.x`);
+    }
+    world.makeClaim(world.claim.author, { serviceAccount: 'build.bot-1.x' });
+    world.captured('sha256:d4d4', world.claim.checked?.principal ?? null);
+  }),
   move('the author changes the pool', (world) =>
     world.changeClaim(world.claim.author, { poolRef: 'pool-2' }),
   ),
-  move('the author makes the claim again', (world) => world.makeClaim(world.claim.author)),
+  move('the author makes the claim again', (world) => {
+    const { author, object } = world.claim;
+    world.makeClaim(author, object.spec);
+  }),
   move('later memory is captured', (world) =>
     world.captured('sha256:c3c3', world.claim.checked?.principal ?? null),
   ),

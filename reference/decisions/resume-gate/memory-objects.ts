@@ -14,7 +14,7 @@ export interface ObjectId {
 }
 
 export interface ClaimView extends ObjectId {
-  /** null: none, or no DNS-1123 label. */
+  /** null: none, or no DNS-1123 name. */
   readonly serviceAccount: string | null;
   readonly workspace: string | null;
   /** null: the spec is no object, or nested too deeply. */
@@ -33,11 +33,13 @@ export interface BindingView {
   readonly principal: Principal;
 }
 
-/** DNS-1123 label; `$` matches at the end alone. */
-const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+/** DNS-1123 subdomain, as service accounts are named; `$` matches at the end alone. */
+const accountName = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+const maxNameLength = 253;
 
-function labelOf(value: unknown): string | null {
-  return typeof value === 'string' && label.test(value) ? value : null;
+function accountNameOf(value: unknown): string | null {
+  const named = typeof value === 'string' && value.length <= maxNameLength && accountName.test(value);
+  return named ? value : null;
 }
 
 /** What stands in `metadata`; null when one of the three is missing. */
@@ -58,7 +60,7 @@ export function claimView(claim: unknown): ClaimView | null {
   const spec = fieldOf(claim, 'spec');
   return {
     ...id,
-    serviceAccount: labelOf(fieldOf(spec, 'serviceAccount')),
+    serviceAccount: accountNameOf(fieldOf(spec, 'serviceAccount')),
     workspace: textOf(fieldOf(spec, 'workspaceRef')),
     specHash: specHashOf(spec),
   };
@@ -88,10 +90,10 @@ export function isTerminating(object: unknown): boolean {
   return deletion !== undefined && deletion !== null;
 }
 
-/** null when a part is missing, or the name is no DNS-1123 label: such an account is nobody. */
+/** null when a part is missing, or the name is no DNS-1123 name: such an account is nobody. */
 export function principalOf(value: unknown): Principal | null {
   const id = idIn(value);
-  return id === null || labelOf(id.name) === null ? null : id;
+  return id === null || accountNameOf(id.name) === null ? null : id;
 }
 
 /** A service account is an object like any other: made again under its name it is another one. */
