@@ -35,8 +35,8 @@ export const observed: readonly Observed<typeof authorizeWorkspace>[] = [
     'the author may set the annotations that steer hydrate and dehydrate',
     updates('SandboxClaim', (one) => withEntry(one, 'annotations', 'workspace.mitos.run/hydrate', 'ws-r0')),
   ),
-  allows('the webhook is one on claims: no write of a workspace is admitted by anybody', {
-    ...updates('Workspace', (one) => withStatus(one, { head: { name: 'forged', uid: 'uid-forged' } })),
+  allows('sandboxclaims/status may be written by whoever has that right', {
+    ...updates('SandboxClaim', (one) => withStatus(one, { phase: 'Ready', endpoint: '10.0.9.9:9091' })),
     subresource: 'status',
   }),
 ];
