@@ -120,6 +120,10 @@ const guarded: readonly Write[] = [...revisionWrites, ...fieldWrites, ...steerin
 
 const referenceWrites: readonly Write[] = [
   updates('WorkspaceRevision', [
+    'takes the finalizer of the controller off',
+    (one) => withMetadata(one, { finalizers: ['foregroundDeletion'] }),
+  ]),
+  updates('WorkspaceRevision', [
     'adds a finalizer',
     (one) => withMetadata(one, { finalizers: ['x', 'y', 'z'] }),
   ]),
@@ -166,14 +170,16 @@ const authors: readonly Write[] = (['Workspace', 'SandboxClaim'] as const).flatM
   { ...deletes(kind, 'its author deletes a collection'), nameless: true as const },
 ]);
 
-const collecting: readonly Write[] = (['Workspace', 'WorkspaceRevision', 'SandboxClaim'] as const).flatMap(
+/** Finalizers of the garbage collector itself. */
+const collecting: readonly unknown[] = ['foregroundDeletion', 'orphan'];
+
+const collections: readonly Write[] = (['Workspace', 'WorkspaceRevision', 'SandboxClaim'] as const).flatMap(
   (kind) => [
     deletes(kind, 'collects it'),
     { ...deletes(kind, 'collects it with its namespace'), nameless: true as const },
     updates(kind, [
-      'takes a finalizer off',
-      (one) =>
-        withMetadata(one, { finalizers: ['mitos.run/memory'].filter((name) => listed(one).includes(name)) }),
+      'takes its own finalizers off',
+      (one) => withMetadata(one, { finalizers: listed(one).filter((name) => !collecting.includes(name)) }),
     ]),
     updates(kind, [
       'orphans it',
@@ -199,10 +205,10 @@ const unblocked = updates('WorkspaceRevision', [
 
 const permitted: readonly WriteCase[] = [
   ...written([{ username: 'alice' }, { username: 'kubernetes-admin', groups: ['system:masters'] }], authors),
-  ...written(collectors, [...collecting, unblocked]),
+  ...written(collectors, [...collections, unblocked]),
   ...written(
     [{ username: controller }],
-    [...guarded, ...authors, ...collecting, deletes('WorkspaceRevision', 'is pruned')],
+    [...guarded, ...authors, ...collections, deletes('WorkspaceRevision', 'is pruned')],
   ),
 ];
 

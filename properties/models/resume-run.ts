@@ -84,7 +84,7 @@ export function attempt(
   const gate = subject.decide('resume-gate', gateConfig);
   const first = world.input(operation);
   const output = gate(first);
-  const steps = [stepOf(operation, output)];
+  const steps = [...stepsOf(operation, output)];
   if (output.verdict !== 'review') return { output, input: first, troubled: false, steps };
   const plain = (output.reviews ?? []).map((review) => answerTo(world, review));
   const answers = troubledAnswers(plain, trouble);
@@ -93,7 +93,7 @@ export function attempt(
   between(world);
   const input = { ...world.input(operation), answers: [...answers], elapsedMs };
   const last = gate(input);
-  steps.push(...answers.map(answerText), stepOf(operation, last));
+  steps.push(...answers.map(answerText), ...stepsOf(operation, last));
   return { output: last, input, troubled: changed, steps };
 }
 
@@ -118,10 +118,9 @@ function answerTo(world: MemoryWorld, review: Review): Answer {
   return { review, status: { allowed, ...(allowed ? { reason: 'RBAC: allowed' } : {}) } };
 }
 
-function stepOf(operation: string, { verdict, rule, reviews = [] }: GateOutput): string {
-  return [`${operation}: ${verdict} [${rule}]`, ...reviews.map((one) => `  asks: ${reviewText(one)}`)].join(
-    '\n',
-  );
+/** One line for the verdict, one for each question. */
+function stepsOf(operation: string, { verdict, rule, reviews = [] }: GateOutput): readonly string[] {
+  return [`${operation}: ${verdict} [${rule}]`, ...reviews.map((one) => `  asks: ${reviewText(one)}`)];
 }
 
 export function reviewText({ user, groups, extra, resourceAttributes: what }: Review): string {

@@ -171,6 +171,23 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F5.stamp',
   },
   {
+    id: 'collector-takes-every-finalizer',
+    mistake: 'the garbage collector may let memory go before the controller erased it',
+    file: authorize,
+    find: "const ownFinalizers: readonly unknown[] = ['foregroundDeletion', 'orphan'];",
+    replace:
+      "const ownFinalizers: readonly unknown[] = ['foregroundDeletion', 'orphan', 'mitos.run/memory'];",
+    killedBy: 'F5.stamp',
+  },
+  {
+    id: 'collector-keeps-every-finalizer',
+    mistake: 'foreground deletion never ends',
+    file: authorize,
+    find: "const ownFinalizers: readonly unknown[] = ['foregroundDeletion', 'orphan'];",
+    replace: 'const ownFinalizers: readonly unknown[] = [];',
+    killedBy: 'F5.unhindered',
+  },
+  {
     id: 'collector-creates',
     mistake: 'the garbage collector is not held to updates',
     file: authorize,

@@ -86,14 +86,13 @@ const unchecked = [
 ];
 
 const moves = [
-  ...unchecked,
+  move('eve, who may impersonate and not resume, makes the claim', (world) => world.makeClaim(people.eve)),
   move('impersonate is revoked', revokes('impersonate')),
   move('resume is revoked', revokes('resume')),
   move('impersonate is granted for another account alone', movesRight('impersonate', `${home}/other`)),
   move('impersonate is granted elsewhere alone', movesRight('impersonate', `${elsewhere}/${accountName}`)),
   move('resume is granted for another workspace alone', movesRight('resume', `${home}/own`)),
   move('resume is granted elsewhere alone', movesRight('resume', `${elsewhere}/${workspaceName}`)),
-  move('eve, who may impersonate and not resume, makes the claim', (world) => world.makeClaim(people.eve)),
   move('eve, who may impersonate and not resume, changes the claim', (world) =>
     world.changeClaim(people.eve, { poolRef: 'pool-of-eve' }),
   ),
@@ -104,6 +103,7 @@ const moves = [
     world.claim = { ...world.claim, stamp: { ...stamp, author }, checked: { ...checked, author } };
     world.see();
   }),
+  ...unchecked,
 ];
 
 export const claim = defineClaim(

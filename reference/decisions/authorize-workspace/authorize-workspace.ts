@@ -49,7 +49,7 @@ function judgeAuthor({ kind, operation, object, oldObject }: WorkspaceRequest): 
     : deny(`only the controller writes ${changed}`);
 }
 
-/** Deletes, and takes finalizers and owner references off what is deleted or orphaned. */
+/** Deletes, and takes its finalizers and owner references off what is deleted or orphaned. */
 function judgeCollector({ operation, object, oldObject }: WorkspaceRequest): WorkspaceVerdict {
   if (operation === 'DELETE') return allow('the garbage collector deletes');
   if (operation !== 'UPDATE') return deny('the garbage collector creates nothing');
@@ -57,9 +57,20 @@ function judgeCollector({ operation, object, oldObject }: WorkspaceRequest): Wor
   if (rest === null || rest !== canonicalText(withoutReferences(oldObject))) {
     return deny('the garbage collector changes nothing but references');
   }
-  return ['finalizers', 'ownerReferences'].every((field) => onlyTakesAway(field, oldObject, object))
+  if (!['finalizers', 'ownerReferences'].every((field) => onlyTakesAway(field, oldObject, object))) {
+    return deny('the garbage collector adds no references');
+  }
+  return keepsFinalizers(oldObject, object)
     ? allow('the garbage collector takes references away')
-    : deny('the garbage collector adds no references');
+    : deny('the garbage collector takes no finalizers off but its own');
+}
+
+/** What the controller has to erase first keeps its finalizer. */
+const ownFinalizers: readonly unknown[] = ['foregroundDeletion', 'orphan'];
+
+function keepsFinalizers(before: unknown, after: unknown): boolean {
+  const [old, now] = [before, after].map((one) => listOf(fieldOf(fieldOf(one, 'metadata'), 'finalizers')));
+  return (old ?? []).every((one) => ownFinalizers.includes(one) || now?.includes(one) === true);
 }
 
 /** What the API server itself moves with every write is left out too. */
