@@ -9,7 +9,7 @@ const isController = 'if (policy.controllers.includes(request.username))';
 
 export const mutants: readonly Mutant[] = [
   {
-    id: 'controller-by-prefix',
+    id: 'workspace-controller-by-prefix',
     mistake: 'a user name that begins like the controller’s is the controller',
     file: authorize,
     find: isController,
@@ -17,7 +17,7 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F5.stamp',
   },
   {
-    id: 'controller-by-suffix',
+    id: 'workspace-controller-by-suffix',
     mistake: 'a user name that ends like the controller’s is the controller',
     file: authorize,
     find: isController,
@@ -25,7 +25,7 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F5.stamp',
   },
   {
-    id: 'controller-by-account-name',
+    id: 'workspace-controller-by-account-name',
     mistake: 'the namespace of the controller’s account is not compared',
     file: authorize,
     find: isController,
@@ -33,7 +33,7 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F5.stamp',
   },
   {
-    id: 'controller-by-case',
+    id: 'workspace-controller-by-case',
     mistake: 'user names are compared without case',
     file: authorize,
     find: isController,
@@ -41,7 +41,7 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F5.stamp',
   },
   {
-    id: 'controller-name-trimmed',
+    id: 'workspace-controller-name-trimmed',
     mistake: 'user names are trimmed before they are compared',
     file: authorize,
     find: isController,
@@ -49,7 +49,7 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F5.stamp',
   },
   {
-    id: 'controller-by-group',
+    id: 'workspace-controller-by-group',
     mistake: 'the groups of a user may hold the controller’s name',
     file: request,
     find: "const username = textOf(fieldOf(fieldOf(request, 'userInfo'), 'username'));",

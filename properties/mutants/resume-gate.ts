@@ -181,7 +181,7 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F5.resume',
   },
   {
-    id: 'review-without-extra',
+    id: 'resume-review-without-extra',
     mistake: 'the scopes of a token are not forwarded',
     file: review,
     find: 'return { user: username, uid, groups, extra, resourceAttributes };',
@@ -189,7 +189,7 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F5.resume',
   },
   {
-    id: 'review-without-uid',
+    id: 'resume-review-without-uid',
     mistake: 'the UID of the author is not forwarded',
     file: review,
     find: 'return { user: username, uid, groups, extra, resourceAttributes };',
@@ -205,7 +205,7 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F5.resume',
   },
   {
-    id: 'allowed-beside-denied',
+    id: 'resume-allowed-beside-denied',
     mistake: 'denied is not looked at where allowed is true',
     file: review,
     find: 'if (isGiven(denied) && denied !== false)',
@@ -213,7 +213,7 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F5.resume-answer',
   },
   {
-    id: 'evaluation-error-ignored',
+    id: 'resume-evaluation-error-ignored',
     mistake: 'an evaluation error beside allowed is taken for a remark',
     file: review,
     find: "return isGiven(doubt) && doubt !== '' ? 'allowed beside an evaluation error' : null;",
