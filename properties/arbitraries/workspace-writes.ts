@@ -103,7 +103,17 @@ const steeringWrites: readonly Write[] = (['Workspace', 'SandboxClaim'] as const
   ...[...steering, ...steered].map((change) => updates(kind, change)),
 ]);
 
+/** What is there already is nested too deeply to be compared. */
+const tooDeep: Write = {
+  says: 'changes a status that is nested too deeply',
+  kind: 'Workspace',
+  operation: 'UPDATE',
+  before: withStatus(objects.Workspace, { deep: nested(200) }),
+  after: withStatus(objects.Workspace, { deep: nested(201) }),
+};
+
 const fieldWrites: readonly Write[] = [
+  tooDeep,
   ...workspaceFields.flatMap((change) => [creates('Workspace', change), updates('Workspace', change)]),
   ...workspaceFields.map((change) => status('Workspace', change)),
   ...claimFields.flatMap((change) => [updates('SandboxClaim', change), status('SandboxClaim', change)]),

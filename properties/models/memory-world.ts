@@ -139,8 +139,8 @@ export class MemoryWorld {
   }
 
   /**
-   * A claim takes the place of the one before; the controller starts its sandbox. Without admission it comes as
-   * it is, with whatever stamp its author copied.
+   * A claim takes the place of the one before; the controller starts its sandbox. Without admission it comes
+   * as it is, with whatever stamp its author copied.
    */
   makeClaim(author: Author, changes: Spec = {}, namespace = home, copied: Stamp | null = null): void {
     const spec = { poolRef: 'pool', serviceAccount: accountName, workspaceRef: workspaceName, ...changes };

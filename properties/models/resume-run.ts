@@ -1,6 +1,6 @@
 /**
- * One resume or capture: asks the gate, lets the model's authorizer answer what it wants reviewed, asks again.
- * Between the two the world goes on.
+ * One resume or capture: asks the gate, lets the model's authorizer answer what it wants reviewed, asks
+ * again. Between the two the world goes on.
  */
 import type { OutputOf } from '../protocol/decision.ts';
 import type { resumeGate } from '../protocol/resume-gate.ts';

@@ -54,7 +54,7 @@ export const mutants: readonly Mutant[] = [
     file: request,
     find: "const username = textOf(fieldOf(fieldOf(request, 'userInfo'), 'username'));",
     replace:
-      "const username = textOf(listOf(fieldOf(fieldOf(request, 'userInfo'), 'groups')).find((one) => String(one).startsWith('system:serviceaccount:')) ?? fieldOf(fieldOf(request, 'userInfo'), 'username'));",
+      "const username = textOf([fieldOf(fieldOf(request, 'userInfo'), 'groups')].flat().find((one) => String(one).startsWith('system:serviceaccount:')) ?? fieldOf(fieldOf(request, 'userInfo'), 'username'));",
     killedBy: 'F5.stamp',
   },
   {
@@ -109,8 +109,8 @@ export const mutants: readonly Mutant[] = [
     id: 'claims-steer-workspaces',
     mistake: 'only the annotations of workspaces are looked at',
     file: authorize,
-    find: "case 'SandboxClaim':",
-    replace: "return judgeAuthor(request); case 'SandboxClaim': return allow('a claim');",
+    find: 'return judgeAuthor(request);',
+    replace: "return request.kind === 'SandboxClaim' ? allow('a claim') : judgeAuthor(request);",
     killedBy: 'F5.stamp',
   },
   {
@@ -128,6 +128,22 @@ export const mutants: readonly Mutant[] = [
     file: fields,
     find: 'if (text === null || text !==',
     replace: 'if (text !== null && text !==',
+    killedBy: 'F5.stamp',
+  },
+  {
+    id: 'two-too-deep-are-equal',
+    mistake: 'what is nested too deeply before and after counts as unchanged',
+    file: fields,
+    find: 'if (text === null || text !==',
+    replace: 'if (text !==',
+    killedBy: 'F5.stamp',
+  },
+  {
+    id: 'collector-changes-what-is-too-deep',
+    mistake: 'the garbage collector changes what is nested too deeply to be compared',
+    file: authorize,
+    find: 'if (rest === null || rest !== canonicalText(withoutReferences(oldObject))) {',
+    replace: 'if (rest !== canonicalText(withoutReferences(oldObject))) {',
     killedBy: 'F5.stamp',
   },
   {
@@ -166,8 +182,8 @@ export const mutants: readonly Mutant[] = [
     id: 'collector-adds-owners',
     mistake: 'the garbage collector may put references in',
     file: authorize,
-    find: 'return (now ?? []).every((one) => one !== null && (old ?? []).includes(one));',
-    replace: 'return (now ?? []).every((one) => one !== null || (old ?? []).includes(one));',
+    find: 'return now.every((one) => one !== null && old.includes(one));',
+    replace: 'return now.every((one) => one !== null || old.includes(one));',
     killedBy: 'F5.stamp',
   },
   {

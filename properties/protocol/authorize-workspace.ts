@@ -1,4 +1,6 @@
-/** authorize-workspace: who writes workspaces, revisions, their status and what steers hydrate and dehydrate. */
+/**
+ * authorize-workspace: who writes workspaces, revisions, their status and what steers hydrate and dehydrate.
+ */
 import Type from 'typebox';
 import { defineDecision } from './decision.ts';
 

@@ -1,6 +1,6 @@
 /**
- * The corpus of resume cases: enough of it, more negatives than positives, and the reference agrees with every
- * vector: with what it asks, and with what it says then.
+ * The corpus of resume cases: enough of it, more negatives than positives, and the reference agrees with
+ * every vector: with what it asks, and with what it says then.
  */
 import { describe, expect, test } from 'vitest';
 import { loadSubject } from '../subjects/load-subject.ts';

@@ -3,7 +3,7 @@
  * Invariant: only the controller writes what a resume rests on. Authors have their Workspaces, and nothing of
  * the head, the memory or the principal in them; the garbage collector takes away and never adds.
  */
-import { canonicalText, fieldOf, listOf, objectOf } from '../json-values.ts';
+import { canonicalText, fieldOf, isObject, listOf, objectOf } from '../json-values.ts';
 import { guardedChange } from './guarded-fields.ts';
 import { type WorkspaceRequest, workspaceRequest } from './workspace-request.ts';
 
@@ -29,15 +29,8 @@ export function authorizeWorkspace(policy: WorkspacePolicy, review: unknown): Wo
   if (policy.controllers.includes(request.username)) return allow('the controller');
   if (request.subresource === 'status') return deny('status: only the controller writes it');
   if (policy.collectors.includes(request.username)) return judgeCollector(request);
-  switch (request.kind) {
-    case 'WorkspaceRevision':
-      return deny('revision: only the controller writes it');
-    case 'Workspace':
-    case 'SandboxClaim':
-      return judgeAuthor(request);
-    default:
-      return deny('of an unknown kind');
-  }
+  if (request.kind === 'WorkspaceRevision') return deny('revision: only the controller writes it');
+  return judgeAuthor(request);
 }
 
 function judgeAuthor({ kind, operation, object, oldObject }: WorkspaceRequest): WorkspaceVerdict {
@@ -69,8 +62,12 @@ function judgeCollector({ operation, object, oldObject }: WorkspaceRequest): Wor
 const ownFinalizers: readonly unknown[] = ['foregroundDeletion', 'orphan'];
 
 function keepsFinalizers(before: unknown, after: unknown): boolean {
-  const [old, now] = [before, after].map((one) => listOf(fieldOf(fieldOf(one, 'metadata'), 'finalizers')));
-  return (old ?? []).every((one) => ownFinalizers.includes(one) || now?.includes(one) === true);
+  const now = entriesOf('finalizers', after);
+  return entriesOf('finalizers', before).every((one) => ownFinalizers.includes(one) || now.includes(one));
+}
+
+function entriesOf(field: string, object: unknown): readonly unknown[] {
+  return listOf(fieldOf(fieldOf(object, 'metadata'), field));
 }
 
 /** What the API server itself moves with every write is left out too. */
@@ -85,13 +82,11 @@ function withoutReferences(object: unknown): unknown {
 
 /** An owner reference may lose its `blockOwnerDeletion`, nothing else of it changes. */
 function onlyTakesAway(field: string, before: unknown, after: unknown): boolean {
-  const [old, now] = [before, after].map((object) =>
-    listOf(fieldOf(fieldOf(object, 'metadata'), field)).map((one) => canonicalText(unblocked(one))),
-  );
-  return (now ?? []).every((one) => one !== null && (old ?? []).includes(one));
+  const old = entriesOf(field, before).map(unblocked);
+  const now = entriesOf(field, after).map(unblocked);
+  return now.every((one) => one !== null && old.includes(one));
 }
 
-function unblocked(reference: unknown): unknown {
-  if (typeof reference === 'string') return reference;
-  return { ...objectOf(reference), blockOwnerDeletion: false };
+function unblocked(reference: unknown): string | null {
+  return canonicalText(isObject(reference) ? { ...reference, blockOwnerDeletion: false } : reference);
 }

@@ -3,7 +3,7 @@
  * Invariant: total; what is not exactly a request of a kind that is known here is refused by name.
  */
 import { apiGroup } from '#reference/contract/husk.ts';
-import { fieldOf, isObject, listOf, textOf } from '../json-values.ts';
+import { fieldOf, isObject, textOf } from '../json-values.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE';
 export type Kind = 'Workspace' | 'WorkspaceRevision' | 'SandboxClaim';
@@ -53,7 +53,7 @@ function isOperation(value: unknown): value is Operation {
   return operations.includes(value);
 }
 
-/** Whatever version was asked for, the API server converts to the one that is registered: there is no other. */
+/** Whatever version was asked for, the API server converts to the one that is registered. */
 function isKnown(request: unknown, kind: Kind): boolean {
   const [ofKind, ofResource] = [fieldOf(request, 'kind'), fieldOf(request, 'resource')];
   return (
@@ -101,5 +101,5 @@ function isTheObject(object: unknown, kind: Kind, namespace: string): boolean {
 
 function isAbsentOrTexts(value: unknown): boolean {
   if (value === undefined || value === null) return true;
-  return isObject(value) && listOf(Object.values(value)).every((one) => typeof one === 'string');
+  return isObject(value) && Object.values(value).every((one) => typeof one === 'string');
 }

@@ -81,8 +81,8 @@ export function revisionView(revision: unknown): RevisionView | null {
   const id = objectIdOf(revision);
   const spec = fieldOf(revision, 'spec');
   if (id === null) return null;
-  const [memory, principal] = [memoryField, memoryPrincipalField].map((name) => textOf(fieldOf(spec, name)));
-  return { ...id, memory: memory ?? null, principal: principal ?? null };
+  const memory = textOf(fieldOf(spec, memoryField));
+  return { ...id, memory, principal: textOf(fieldOf(spec, memoryPrincipalField)) };
 }
 
 export function isTerminating(object: unknown): boolean {

@@ -47,8 +47,8 @@ export interface ResumeCase {
   /** UID of the claim on which the controller saw this stamp first, from its durable record; null: none. */
   readonly stampSeenOn: string | null;
   /**
-   * The principal that the claim had when its sandbox was started, from the controller's durable record; null:
-   * none. A claim may have been changed since. Not looked at for a resume.
+   * The principal that the claim had when its sandbox was started, from the controller's durable record;
+   * null: none. A claim may have been changed since. Not looked at for a resume.
    */
   readonly startedAs: Principal | null;
   /** Durable records of the workspace; not looked at for a capture. */
@@ -145,7 +145,10 @@ function whyNotItsOwn({ startedAs }: ResumeCase, principal: Principal): string |
   return sameObject(started, principal) ? null : 'principal: the sandbox was started for another';
 }
 
-/** The one record that the controller made when it wrote this very revision; what tenants wrote agrees with it. */
+/**
+ * The one record that the controller made when it wrote this very revision; the head, which tenants may have
+ * written, agrees with it.
+ */
 function boundMemory(input: ResumeCase, workspace: ObjectId, principal: Principal): BindingView | string {
   const head = revisionView(input.head);
   if (head === null) return 'head: no namespace, name or uid';
