@@ -1,5 +1,6 @@
 /**
- * What nobody but the controller writes: heads, memory and its principal, status, and what steers a workspace.
+ * What nobody but the controller writes: heads, memory and its principal, status, and what steers a
+ * workspace.
  * Invariant: two objects with equal guarded text differ in nothing that a resume, hydrate or dehydrate
  * reads; what has no text is never equal.
  */
@@ -7,7 +8,7 @@ import { steeringAnnotationPrefix } from '#reference/contract/admission.ts';
 import { canonicalText, fieldOf, isObject, type JsonObject, objectOf } from '../json-values.ts';
 import type { Kind } from './workspace-request.ts';
 
-/** In the spec of a workspace what begins like this is the controller's, fields of later versions included. */
+/** In the spec of a workspace, what begins so is the controller's, fields of later versions included. */
 const guardedSpecPrefixes = ['memory', 'head', 'revision'];
 
 type Guarded = (kind: Kind, object: unknown) => unknown;
