@@ -41,7 +41,7 @@ export interface SelectionCase {
   readonly operation: Operation;
   /** UID of the claim, or `<UID of the fork>.<index>`. */
   readonly holder: string;
-  /** UID of the pod to reach; null for `activate`: any warm one. */
+  /** UID of the pod to reach; null for `activate`, which takes any warm one.*/
   readonly podUid: string | null;
 }
 
