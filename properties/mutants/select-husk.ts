@@ -169,6 +169,22 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F3.address',
   },
   {
+    id: 'address-of-the-node-dialled',
+    mistake: 'the address of the node passes for one of the pod',
+    file: selection,
+    find: 'if (ofNode.includes(addressKey(address)))',
+    replace: 'if (ofNode.includes(address))',
+    killedBy: 'F3.address',
+  },
+  {
+    id: 'unreported-container-accepted',
+    mistake: 'a container that nobody reports counts as one that was never restarted',
+    file: view,
+    find: 'containers.every((one) => reported.has',
+    replace: 'containers.every((one) => reported.size === 0 || reported.has',
+    killedBy: 'F3.drift',
+  },
+  {
     id: 'second-address-unchecked',
     mistake: 'only the first address of a pod is checked',
     file: selection,

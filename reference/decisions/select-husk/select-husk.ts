@@ -16,8 +16,16 @@ import { fieldOf, isObject, listOf } from '../json-values.ts';
 import { formatAddress } from '../pin-address/ip-address.ts';
 import { AddressOwners } from './address-owners.ts';
 import { specHashOf } from './kept-pod.ts';
-import { addressOctets, whyNoPodAddress } from './pod-address.ts';
-import { addressesOf, labelOf, type PodName, podNameOf, whyNotRunning } from './pod-view.ts';
+import { addressKey, addressOctets, whyNoPodAddress } from './pod-address.ts';
+import {
+  addressesOf,
+  labelOf,
+  nodeAddressesOf,
+  type PodName,
+  podNameOf,
+  whyNotReported,
+  whyNotRunning,
+} from './pod-view.ts';
 
 /** Anything but `activate` reaches one pod that a holder has already. */
 export type Operation =
@@ -115,7 +123,7 @@ function judgePod(
   const address = ownAddress(pod, owners);
   if (typeof address !== 'string') return address.refused;
   if (specHashOf(fieldOf(pod, 'spec')) !== record.specHash) return 'drift: spec';
-  return { ...name, address };
+  return whyNotReported(pod) ?? { ...name, address };
 }
 
 function whyNotTheRecord(input: SelectionCase, name: PodName, record: HuskRecord): string | null {
@@ -162,6 +170,7 @@ function ownAddress(pod: unknown, owners: AddressOwners): string | { refused: st
   const addresses = addressesOf(pod);
   const dialled = addressOctets(addresses[0]);
   if (dialled === null) return { refused: 'address: none' };
+  const ofNode = nodeAddressesOf(pod).map(addressKey);
   for (const [index, address] of addresses.entries()) {
     // The first of podIPs is podIP again.
     if (index > 0 && address === addresses[0]) continue;
@@ -169,6 +178,8 @@ function ownAddress(pod: unknown, owners: AddressOwners): string | { refused: st
     if (octets === null) return { refused: 'address: none' };
     const why = whyNoPodAddress(octets);
     if (why !== null) return { refused: why };
+    // No husk is on the network of its node: what answers there is not the pod.
+    if (ofNode.includes(addressKey(address))) return { refused: 'address: of its node' };
     if (owners.isShared(address)) return { refused: 'address: of another pod too' };
   }
   return formatAddress(dialled);
