@@ -60,5 +60,6 @@ export const claim = defineClaim(
     },
     sceneCase(attacks, fc.constant(true), inhabited),
     'findings.md F3: an address that can be a pod’s, shared by no other pod',
+    ['address/'],
   ),
 );

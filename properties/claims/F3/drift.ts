@@ -46,5 +46,6 @@ export const claim = defineClaim(
     },
     sceneCase(attacks, fc.constant(true)),
     'findings.md F3: UID and spec hash noted at the controller’s own create',
+    ['spec/', 'container/', 'ready/'],
   ),
 );
