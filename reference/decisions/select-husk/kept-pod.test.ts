@@ -1,4 +1,4 @@
-/** A kept pod is frozen and answers as any other. */
+/** A kept pod is frozen and answers like every other. */
 import { describe, expect, test } from 'vitest';
 import { keepPod, specHashOf } from './kept-pod.ts';
 import { podSpecHash } from './pod-view.ts';

@@ -44,7 +44,7 @@ export interface SelectionCase {
   readonly operation: Operation;
   /** UID of the claim, or `<UID of the fork>.<index>`. */
   readonly holder: string;
-  /** UID of the pod to reach; null for `activate`: any warm one. */
+  /** UID of the pod to reach; null for `activate`, which takes a warm one. */
   readonly podUid: string | null;
 }
 

@@ -28,9 +28,9 @@ export interface HuskVector {
 
 export const sources = {
   ledger:
-    'findings.md F3 Reference (2): records the UID and spec hash of each pod it created and refuses any other',
+    'findings.md F3 Reference (2): records the UID and spec hash of each pod it created and refuses every other one',
   drift:
-    'findings.md F3 Reference (2): any that drifted (image, hostNetwork, ephemeral container, restarted container)',
+    'findings.md F3 Reference (2): refuses what drifted (image, hostNetwork, ephemeral container, restarted container)',
   claimed:
     'findings.md F3 Reference (2): the claimed state lives there too, not in a label a tenant may remove',
   owner:

@@ -161,7 +161,7 @@ function plantedPods(): HuskVector[] {
       'labels-alone',
       'husk labels and no owner',
       of([]),
-      'findings.md F3 Vulnerable: any Running, Ready pod with the husk labels',
+      'findings.md F3 Vulnerable: whatever is Running, Ready and has the husk labels',
     ),
     is(
       'perfect',
