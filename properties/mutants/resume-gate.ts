@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts';
 
 const gate = 'reference/decisions/resume-gate/resume-gate.ts';
 const objects = 'reference/decisions/resume-gate/memory-objects.ts';
+const names = 'reference/decisions/dns-1123.ts';
 const status = 'reference/decisions/access-status.ts';
 const review = 'reference/decisions/resume-gate/access-review.ts';
 
@@ -95,16 +96,16 @@ export const mutants: readonly Mutant[] = [
   {
     id: 'principal-ends-at-newline',
     mistake: 'the name is matched line by line',
-    file: objects,
-    find: '(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;',
-    replace: '(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/m;',
+    file: names,
+    find: 'const label = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;',
+    replace: 'const label = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/m;',
     killedBy: 'F5.anonymous',
   },
   {
     id: 'principal-of-any-length',
     mistake: 'the length of the name is not bounded',
-    file: objects,
-    find: 'value.length <= maxNameLength && ',
+    file: names,
+    find: 'value.length <= maxSubdomainLength &&',
     replace: '',
     killedBy: 'F5.anonymous',
   },
