@@ -49,20 +49,23 @@ export async function* readLines(input: AsyncIterable<Buffer | string>): AsyncGe
     rest += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
     let from = 0;
     for (let end = rest.indexOf('\n'); end !== -1; end = rest.indexOf('\n', from)) {
+      if (end - from > maxLineBytes) throw tooLong();
       yield rest.slice(from, end);
       from = end + 1;
     }
     rest = rest.slice(from);
-    if (rest.length > maxLineBytes) {
-      throw new CodedError(
-        'line-too-long',
-        `a line exceeds ${maxLineBytes} octets`,
-        'send one case a line, as JSON',
-      );
-    }
+    if (rest.length > maxLineBytes) throw tooLong();
   }
   rest += decoder.decode();
   if (rest !== '') yield rest;
+}
+
+function tooLong(): CodedError {
+  return new CodedError(
+    'line-too-long',
+    `a line exceeds ${maxLineBytes} octets`,
+    'send one case a line, as JSON',
+  );
 }
 
 export interface AnswerSummary {
@@ -105,11 +108,13 @@ export async function answerCases(
     const answer = answerOne(text, bound, (value) =>
       acceptsInput(value) ? null : ajv.errorsText(acceptsInput.errors, { dataVar: 'input' }),
     );
-    if ('error' in answer) {
+    const { text: written, error } = lineOf(answer);
+    if (error === null) answered += 1;
+    else {
       refused += 1;
-      complain(line, answer.error.message);
-    } else answered += 1;
-    buffer += `${JSON.stringify(answer)}\n`;
+      complain(line, error);
+    }
+    buffer += `${written}\n`;
     if (buffer.length > flushBytes) await flush();
   }
   if (bound === null) throw badHeader(decision, 'there is no first line');
@@ -165,8 +170,26 @@ function answerOne(
   const caseId = id as string | number;
   const wrong = objection(input);
   if (wrong !== null) return { id: caseId, error: { code: 'bad-case', message: wrong } };
-  const output = bound(input as never) as { rule?: string };
+  let output: { rule?: string };
+  try {
+    output = bound(input as never) as { rule?: string };
+  } catch (error) {
+    // One case that a subject dies of costs nobody the answers to the others.
+    return { id: caseId, error: { code: 'case-failed', message: `the subject threw: ${String(error)}` } };
+  }
   return { id: caseId, output, ...(output.rule === undefined ? {} : { rule: output.rule }) };
+}
+
+/** The line, and its error if it is one: a value that JSON.parse reads may be too deep for JSON.stringify. */
+function lineOf(answer: Answer): { text: string; error: string | null } {
+  try {
+    return { text: JSON.stringify(answer), error: 'error' in answer ? answer.error.message : null };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const message = 'the answer is nested too deeply to be written';
+    const failed: Answer = { id: answer.id, error: { code: 'case-failed', message } };
+    return { text: JSON.stringify(failed), error: message };
+  }
 }
 
 function parseJson(text: string): unknown {
