@@ -40,7 +40,6 @@ export const proof: Proof = {
     'capture-without-principal',
     'captured-though-started-by-nobody',
     'stamp-not-required',
-    'uid-alice',
     'stamp-namespace-not-compared',
     'stamp-name-not-compared',
     'spec-hash-of-stamp-not-compared',
