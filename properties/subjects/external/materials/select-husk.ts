@@ -1,0 +1,25 @@
+/**
+ * select-husk: pools with decoys, forgeries and drift, as the claims of F3 plant them. Which of several good
+ * pods is taken is the program's own affair.
+ */
+import { generateFromClaims } from '../compared-with-reference.ts';
+import type { Fields } from '../expectation.ts';
+import type { Material } from '../material.ts';
+
+type Bound = (input: unknown) => Fields;
+
+/** What the reference selects when it looks at the pods from each place in turn. */
+function otherPods(reference: Bound, input: unknown): Fields[] {
+  const { pods, ...scene } = input as { readonly pods: readonly unknown[] };
+  return pods.map((_, place) =>
+    reference({ ...scene, pods: [...pods.slice(place), ...pods.slice(0, place)] }),
+  );
+}
+
+export const material: Material = {
+  continues: false,
+  compares:
+    'verdict and pod; any pod is right that the reference selects when the pods come in another order',
+  vectors: () => [],
+  generate: generateFromClaims('select-husk', { alsoRight: otherPods }),
+};
