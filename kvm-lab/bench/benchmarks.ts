@@ -5,9 +5,11 @@ import type { Benchmark } from './benchmark.ts';
 import { dnsMessages } from './dns-messages.ts';
 import { pinAddressBenchmark } from './pin-address.ts';
 import { propertiesBenchmark } from './properties.ts';
+import { protocolBenchmark } from './protocol.ts';
 
 export const benchmarks = {
   'pin-address': pinAddressBenchmark,
   'dns-messages': dnsMessages,
+  protocol: protocolBenchmark,
   properties: propertiesBenchmark,
 } as const satisfies Record<string, Benchmark>;

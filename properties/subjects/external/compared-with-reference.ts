@@ -27,7 +27,7 @@ export interface Comparison {
 }
 
 /** The reference, bound once for each configuration. */
-async function referenceOf(name: DecisionName): Promise<(config: unknown) => Bound> {
+async function referenceOf(name: DecisionName): Promise<(config: object) => Bound> {
   const bind = (await importBinds('reference', [name])).get(name) as ErasedBind;
   const bound = new Map<string, Bound>();
   return (config) => {
@@ -45,17 +45,17 @@ export async function inputsLikeReference(
   { seen = comparedBy(name), alsoRight = () => [] }: Comparison = {},
 ): Promise<Question[]> {
   const reference = await referenceOf(name);
-  return asked.flatMap(({ config, inputs }) =>
-    inputs.map((input) => {
+  return asked.flatMap(({ config, inputs }) => {
+    const bound = reference(config);
+    return inputs.map((input) => {
       const expected = (): Expected => {
-        const bound = reference(config);
-        const output = asJson(bound(input));
-        const others = alsoRight(bound, input).map((other) => seen(asJson(other)));
+        const output = bound(input);
+        const others = alsoRight(bound, input).map(seen);
         return { oneOf: [seen(output), ...others], rule: String(output.rule) };
       };
       return single(name, { source: 'generated', config, input, seen, expected });
-    }),
-  );
+    });
+  });
 }
 
 /** Names that a subject gives in its outputs and hears again in later events. */
