@@ -33,6 +33,9 @@ export function addCheckOptions(command: Command): Command {
       defaultTimeoutMs,
     )
     .option('--json', 'the result as JSON on stdout')
+    .showHelpAfterError(
+      'The program and its options come after --: pnpm check decision pin-address -- ./their-program',
+    )
     .addHelpText(
       'after',
       `
@@ -128,7 +131,7 @@ function checkText(
       ? paint('green', 'As it must')
       : paint('red', 'NOT as it must');
   lines.push(
-    `${verdict}: ${decision}, ${counted(vectors, 'vector')} (${inVectors.size} decided otherwise), ` +
+    `${verdict}: ${decision}, ${vectors === 0 ? 'no vectors of its shape' : `${counted(vectors, 'vector')} (${inVectors.size} decided otherwise)`}, ` +
       `${counted(generated, 'generated input')} (${inGenerated} otherwise), ` +
       `${counted(answered, 'answer')} in ${counted(processes, 'run')} and ${seconds.toFixed(1)} s, seed ${seed}.`,
   );

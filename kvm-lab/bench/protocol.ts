@@ -1,7 +1,8 @@
 /**
- * The subject protocol through another process: cases asked and answers heard, with a subject that answers at
- * once. Two peers bound it from above: `cat` gives the same octets back, of which only the newlines are counted
- * (what the pipes alone allow), and the same JSON is written and read in this process (what JSON alone costs).
+ * The subject protocol through another process: cases asked and answers heard, with a subject that answers
+ * at once. Two peers bound it from above: `cat` gives the same octets back, of which only the newlines are
+ * counted (what the pipes alone allow), and the same JSON is written and read in this process (what JSON
+ * alone costs).
  */
 import { spawn } from 'node:child_process';
 import * as fc from 'fast-check';

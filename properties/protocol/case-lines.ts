@@ -70,7 +70,8 @@ export interface AnswerSummary {
 }
 
 /**
- * Answers every case of `input` on `output`, in order; whoever waits for an answer before the next case gets it.
+ * Answers every case of `input` on `output`, in order; whoever waits for an answer before the next case gets
+ * it.
  * @param complain hears of each malformed line: its number and what was wrong
  * @throws CodedError `bad-header` when the first line is not the protocol's, or names another decision
  */

@@ -1,4 +1,7 @@
-/** Somebody's program over the subject protocol: each way to fail is told from the others, and no process is left. */
+/**
+ * Somebody's program over the subject protocol: each way to fail is told from the others, and no process is
+ * left.
+ */
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,7 +43,18 @@ interface Talked extends Conversation {
   readonly answers: ReadonlyMap<number, Answer>;
 }
 
-async function talk(command: readonly string[], change: Partial<Script> = {}): Promise<Talked> {
+/** Ample, so that a busy machine fails nobody. */
+const ampleMs = 30_000;
+/** For programs that hang: soon. */
+const soonMs = 1_000;
+/** … and starts somebody else before. */
+const spawnMs = 3_000;
+
+async function talk(
+  command: readonly string[],
+  change: Partial<Script> = {},
+  answerTimeoutMs = ampleMs,
+): Promise<Talked> {
   const answers = new Map<number, Answer>();
   const script: Script = {
     inputs: Array.from({ length: 50 }, () => ({ address: '::1' })),
@@ -53,7 +67,7 @@ async function talk(command: readonly string[], change: Partial<Script> = {}): P
   const conversation = await converse(command, script, {
     decision: 'pin-address',
     config: {},
-    answerTimeoutMs: 1_000,
+    answerTimeoutMs,
     signal: new AbortController().signal,
   });
   return { ...conversation, answers };
@@ -201,7 +215,7 @@ const failures: readonly [string, string, string[], RegExp][] = [
 
 describe('a program that fails', () => {
   test.each(failures)('%s always ends as %s', async (_, outcome, command, reason) => {
-    const conversation = await talk(command);
+    const conversation = await talk(command, {}, outcome === 'hung' ? soonMs : ampleMs);
     expect(conversation).toMatchObject({ outcome });
     expect(conversation.reason).toMatch(reason);
   });
@@ -216,7 +230,7 @@ describe('a program that fails', () => {
   });
 
   test('to read always ends as hung, and is told from one that reads', async () => {
-    const { outcome, reason } = await talk(deaf('setInterval(() => {}, 1000);'), large);
+    const { outcome, reason } = await talk(deaf('setInterval(() => {}, 1000);'), large, soonMs);
     expect(outcome).toBe('hung');
     expect(reason).toMatch(/does not read its stdin/);
   });
@@ -244,7 +258,7 @@ describe('a program that fails', () => {
         `const child = require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
          require('node:fs').writeFileSync(${JSON.stringify(file)}, String(child.pid));`,
       );
-      expect(await talk(spawning)).toMatchObject({ outcome });
+      expect(await talk(spawning, {}, outcome === 'hung' ? spawnMs : ampleMs)).toMatchObject({ outcome });
       const pid = Number(readFileSync(file, 'utf8'));
       await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
     }
@@ -292,7 +306,7 @@ describe('a conversation that goes on', () => {
 
   test('always ends as hung with a program that keeps its answers to itself', async () => {
     const keeping = program("lines.once('close', () => process.exit(0));");
-    expect(await talk(keeping, talks([]))).toMatchObject({ outcome: 'hung' });
+    expect(await talk(keeping, talks([]), soonMs)).toMatchObject({ outcome: 'hung' });
   });
 
   test('always ends as crashed when the program goes half-way', async () => {

@@ -40,7 +40,9 @@ export interface Material {
   readonly continues: boolean;
   /** What is compared, in words for --help and docs, where it is not just the equality rule. */
   readonly compares?: string;
-  /** From the published corpora, whose verdicts no code of ours made. */
+  /** The published corpus that has its shape; null: none. */
+  readonly corpus: string | null;
+  /** The vectors of the corpus, whose verdicts no code of ours made. */
   readonly vectors: () => readonly Question[];
   /** Generated, and compared with the reference. */
   readonly generate: (budget: Budget) => Promise<readonly Question[]>;

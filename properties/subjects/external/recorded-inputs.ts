@@ -1,6 +1,6 @@
 /**
- * Inputs at the edges that the claims look for: the claims of a decision are judged on the reference, and what
- * they ask of it is kept. What stands here is therefore met by every claim's own generator and stories.
+ * Inputs at the edges that the claims look for: the claims of a decision are judged on the reference, and
+ * what they ask of it is kept. So every claim's own generator and stories reach a program.
  */
 import { Ajv } from 'ajv';
 import * as fc from 'fast-check';
@@ -11,7 +11,7 @@ import { loadSubject } from '../load-subject.ts';
 import type { Subject } from '../subject.ts';
 import type { Budget } from './material.ts';
 
-/** What was asked under one configuration: one input, or the events of one life of a state machine in order. */
+/** Asked under one configuration: one input, or the events of one life of a state machine in order. */
 export interface Recorded {
   readonly config: object;
   readonly inputs: readonly unknown[];

@@ -17,6 +17,7 @@ function withoutOwnKeys({ actions }: Fields): Fields {
 export const material: Material = {
   continues: true,
   compares: 'actions in their order, without the keys of a reservation',
+  corpus: null,
   vectors: () => [],
   generate: generateFromClaims('activation-step', { seen: withoutOwnKeys }),
 };

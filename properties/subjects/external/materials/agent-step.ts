@@ -17,6 +17,7 @@ function withoutWords({ actions }: Fields): Fields {
 export const material: Material = {
   continues: true,
   compares: 'actions in their order, without the text of an error',
+  corpus: null,
   vectors: () => [],
   generate: generateFromClaims('agent-step', { seen: withoutWords }),
 };

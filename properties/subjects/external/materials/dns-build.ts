@@ -53,6 +53,7 @@ function asked({ input, rcode, pins = [], answer = [] }: DnsVector) {
 
 export const material: Material = {
   continues: false,
+  corpus: 'dns-messages',
   vectors: () => dnsVectorQuestions('dns-build', asked),
   generate: generateFromClaims('dns-build'),
 };

@@ -6,6 +6,7 @@ import type { Material } from '../material.ts';
 
 export const material: Material = {
   continues: false,
+  corpus: 'dns-messages',
   vectors: () =>
     dnsVectorQuestions('dns-query', ({ input, verdict, rcode }) => [
       {

@@ -33,6 +33,7 @@ function question({ id, input, verdict, boots, rule }: StagedVector): Question {
 export const material: Material = {
   continues: true,
   compares: 'vectors: how each phase ends and what boots; generated: each action',
+  corpus: 'staged-files',
   vectors: () => loadCorpus<StagedVector>('staged-files').vectors.map(question),
   generate: generateFromClaims(name),
 };

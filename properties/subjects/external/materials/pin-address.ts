@@ -1,4 +1,7 @@
-/** pin-address: the corpus of addresses, then addresses on the edges of every block and inside every embedding. */
+/**
+ * pin-address: the corpus of addresses, then addresses on the edges of every block and inside every
+ * embedding.
+ */
 import * as fc from 'fast-check';
 import { addressArbitrary, emptyPolicy, policies } from '../../../arbitraries/addresses.ts';
 import type { AddressVector } from '../../../vectors/generate/addresses.ts';
@@ -15,6 +18,7 @@ const configs = [emptyPolicy, crowded ?? emptyPolicy];
 
 export const material: Material = {
   continues: false,
+  corpus: 'addresses',
   vectors: () =>
     loadCorpus<AddressVector>('addresses').vectors.map(({ id, config, input, verdict, pinnedAs, rule }) => {
       const fields = verdict === 'pin' ? { verdict, pinnedAs } : { verdict };

@@ -16,6 +16,7 @@ function withoutIds(output: Fields): Fields {
 export const material: Material = {
   continues: true,
   compares: 'actions and outcomes in their order, without ids of actions and rules of outcomes',
+  corpus: null,
   vectors: () => [],
   generate: generateFromClaims('pin-ledger', {
     seen: withoutIds,

@@ -18,6 +18,7 @@ function askedFirst({ verdict, store }: ReseedVector): 'insert' | 'refuse' {
 
 export const material: Material = {
   continues: false,
+  corpus: 'reseed-responses',
   vectors: () =>
     loadCorpus<ReseedVector>('reseed-responses').vectors.flatMap((vector) => {
       const { id, config, input, store, verdict, rule } = vector;

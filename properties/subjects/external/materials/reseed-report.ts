@@ -1,4 +1,4 @@
-/** reseed-report: what the claims of F6 let a kernel answer to the agent's calls; no corpus has this shape. */
+/** reseed-report: what the claims of F6 let a kernel answer to the agent; no corpus has this shape. */
 import { generateFromClaims } from '../compared-with-reference.ts';
 import { comparedBy, type Fields } from '../expectation.ts';
 import type { Material } from '../material.ts';
@@ -16,6 +16,7 @@ function withoutWords(output: Fields): Fields {
 export const material: Material = {
   continues: false,
   compares: 'next and reply, without the text of reply.error',
+  corpus: null,
   vectors: () => [],
   generate: generateFromClaims('reseed-report', { seen: withoutWords }),
 };

@@ -20,6 +20,7 @@ export const material: Material = {
   continues: false,
   compares:
     'verdict and pod; any pod is right that the reference selects when the pods come in another order',
+  corpus: null,
   vectors: () => [],
   generate: generateFromClaims('select-husk', { alsoRight: otherPods }),
 };
