@@ -106,7 +106,7 @@ function checkText(
   seed: number,
   paint: ReturnType<typeof painter>,
 ): string {
-  const { conversation, processes, vectors, generated, differences } = check;
+  const { conversation, processes, vectors, generated, otherwise, differences } = check;
   const { outcome, reason, answered, stderr, seconds } = conversation;
   const lines: string[] = [];
   for (const { source, input, expected, got, rule } of differences.slice(0, shownDifferences)) {
@@ -119,20 +119,16 @@ function checkText(
     );
   }
   const more = differences.length - shownDifferences;
-  if (more > 0) lines.push(`… and ${counted(more, 'more difference')}; all of them with --json.`, '');
+  if (more > 0) lines.push(`… and ${counted(more, 'more difference')}; with --json.`, '');
   if (stderr.length > 0) lines.push(`its stderr: ${stderr[0]}${stderr.length > 1 ? ' …' : ''}`, '');
   if (outcome !== 'answered') lines.push(paint('red', `${outcome}: ${reason}`), '');
-  const inGenerated = differences.filter(({ source }) => source === 'generated').length;
-  const inVectors = new Set(
-    differences.map(({ source }) => source).filter((source) => source !== 'generated'),
-  );
   const verdict =
     outcome === 'answered' && differences.length === 0
       ? paint('green', 'As it must')
       : paint('red', 'NOT as it must');
   lines.push(
-    `${verdict}: ${decision}, ${vectors === 0 ? 'no vectors of its shape' : `${counted(vectors, 'vector')} (${inVectors.size} decided otherwise)`}, ` +
-      `${counted(generated, 'generated input')} (${inGenerated} otherwise), ` +
+    `${verdict}: ${decision}, ${vectors === 0 ? 'no vectors of its shape' : `${counted(vectors, 'vector')} (${otherwise.vectors} decided otherwise)`}, ` +
+      `${counted(generated, 'generated input')} (${otherwise.generated} otherwise), ` +
       `${counted(answered, 'answer')} in ${counted(processes, 'run')} and ${seconds.toFixed(1)} s, seed ${seed}.`,
   );
   return lines.join('\n');

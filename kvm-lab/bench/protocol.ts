@@ -22,6 +22,7 @@ async function throughTheProtocol(inputs: readonly unknown[]): Promise<number> {
   let heard = 0;
   const script = {
     inputs,
+    count: inputs.length,
     continues: false,
     hear: () => {
       heard += 1;

@@ -2,7 +2,7 @@
  * Holds somebody's program to a decision: first the published vectors, whose verdicts no code of ours made,
  * then generated inputs, on which it is compared with the reference.
  */
-import { type Answer, type Ask, type Conversation, converse } from './conversation.ts';
+import { type Answer, type Ask, type Conversation, converse, type Script } from './conversation.ts';
 import { type Finding, loadMaterial, type Question, type Talk } from './material.ts';
 
 export interface Difference extends Finding {
@@ -18,8 +18,14 @@ export interface DecisionCheck {
   readonly vectors: number;
   /** Generated inputs; of a step decision, generated lives. */
   readonly generated: number;
+  /** How many of each were decided otherwise. */
+  readonly otherwise: { readonly vectors: number; readonly generated: number };
+  /** What was decided otherwise, vectors first; no more than `keptDifferences`. */
   readonly differences: readonly Difference[];
 }
+
+/** A program that is wrong a million times is told so once, and shown these. */
+export const keptDifferences = 10_000;
 
 export interface CheckOptions {
   readonly decision: string;
@@ -40,11 +46,11 @@ export async function checkDecision(options: CheckOptions): Promise<DecisionChec
   const vectors = material.vectors();
   const generated = await material.generate({ inputs: runs, seed });
   const sittings = Map.groupBy([...vectors, ...generated], ({ config }) => JSON.stringify(config));
-  const differences: Difference[] = [];
+  const found = new Differences();
   let conversation: Conversation | null = null;
   let processes = 0;
   for (const questions of sittings.values()) {
-    const sitting = new Sitting(questions, material.continues, differences);
+    const sitting = new Sitting(questions, material.continues, found);
     const held = await converse(options.command, sitting.script(), {
       ...options,
       config: questions[0]?.config,
@@ -54,15 +60,33 @@ export async function checkDecision(options: CheckOptions): Promise<DecisionChec
     if (held.outcome !== 'answered') break;
   }
   if (conversation === null) throw new Error(`the material of ${decision} asks nothing`);
-  const order = new Map(vectors.map(({ source }, index) => [source, index]));
-  const place = ({ source }: Difference) => order.get(source) ?? vectors.length;
   return {
     conversation,
     processes,
     vectors: new Set(vectors.map(({ source }) => source)).size,
     generated: generated.length,
-    differences: differences.sort((a, b) => place(a) - place(b)),
+    otherwise: { vectors: found.vectors.size, generated: found.generated },
+    differences: found.inOrder(vectors),
   };
+}
+
+class Differences {
+  readonly vectors = new Set<string>();
+  generated = 0;
+  readonly #kept: Difference[] = [];
+
+  add(difference: Difference): void {
+    if (difference.source === 'generated') this.generated += 1;
+    else this.vectors.add(difference.source);
+    if (this.#kept.length < keptDifferences) this.#kept.push(difference);
+  }
+
+  /** Vectors as the corpus has them, what was generated after them. */
+  inOrder(vectors: readonly Question[]): readonly Difference[] {
+    const order = new Map(vectors.map(({ source }, index) => [source, index]));
+    const place = ({ source }: Difference) => order.get(source) ?? vectors.length;
+    return this.#kept.toSorted((a, b) => place(a) - place(b));
+  }
 }
 
 function joined(before: Conversation, last: Conversation): Conversation {
@@ -79,27 +103,42 @@ function joined(before: Conversation, last: Conversation): Conversation {
 class Sitting {
   readonly #questions: readonly Question[];
   readonly #continues: boolean;
-  readonly #differences: Difference[];
+  readonly #differences: Differences;
   /** By id of the case that was asked last. */
   readonly #waiting = new Map<number, { readonly source: string; readonly talk: Talk }>();
   #next = 0;
 
-  constructor(questions: readonly Question[], continues: boolean, differences: Difference[]) {
+  constructor(questions: readonly Question[], continues: boolean, differences: Differences) {
     this.#questions = questions;
     this.#continues = continues;
     this.#differences = differences;
   }
 
-  script() {
-    const inputs: unknown[] = [];
-    const ask: Ask = (input) => inputs.push(input) - 1;
-    const first = this.#continues ? talksAtOnce : this.#questions.length;
-    while (this.#next < this.#questions.length && inputs.length < first) this.#begin(ask);
+  script(): Script {
+    const all = this.#questions.length;
+    const count = this.#continues ? Math.min(all, talksAtOnce) : all;
     return {
-      inputs,
+      inputs: this.#firstInputs(count),
+      count,
       continues: this.#continues,
-      hear: (id: number, answer: Answer, askMore: Ask) => this.#hear(id, answer, askMore),
+      hear: (id, answer, ask) => this.#hear(id, answer, ask),
     };
+  }
+
+  /** The first question of each of the first talks, begun when its turn comes. */
+  *#firstInputs(count: number): Generator<unknown> {
+    let id = 0;
+    while (id < count && this.#next < this.#questions.length) {
+      const asked: unknown[] = [];
+      this.#begin((input) => {
+        asked.push(input);
+        return id;
+      });
+      // A talk that knows without asking has nothing to send.
+      if (asked.length === 0) continue;
+      id += 1;
+      yield asked[0];
+    }
   }
 
   #begin(ask: Ask): void {
@@ -124,7 +163,7 @@ class Sitting {
       this.#waiting.set(ask(step.value), { source, talk });
       return;
     }
-    if (step.value !== null) this.#differences.push({ source, ...step.value });
+    if (step.value !== null) this.#differences.add({ source, ...step.value });
     if (this.#continues) this.#begin(ask);
   }
 }

@@ -58,6 +58,7 @@ async function talk(
   const answers = new Map<number, Answer>();
   const script: Script = {
     inputs: Array.from({ length: 50 }, () => ({ address: '::1' })),
+    count: 50,
     continues: false,
     hear: (id, given) => {
       answers.set(id, given);
@@ -74,7 +75,7 @@ async function talk(
 }
 
 /** More than any pipe holds. */
-const large = { inputs: Array.from({ length: 2_000 }, () => ({ address: 'x'.repeat(1_000) })) };
+const large = { inputs: Array.from({ length: 2_000 }, () => ({ address: 'x'.repeat(1_000) })), count: 2_000 };
 
 describe('a program that answers everything', () => {
   test('always ends as answered', async () => {
@@ -284,6 +285,7 @@ describe('a conversation that goes on', () => {
   function talks(seen: unknown[]): Script {
     return {
       inputs: Array.from({ length: 10 }, () => ({ state: null })),
+      count: 10,
       continues: true,
       hear(_id, given, ask) {
         const { state } = ('output' in given ? given.output : {}) as { state: number };
@@ -321,7 +323,7 @@ describe('a conversation that goes on', () => {
 test('an interrupted conversation is told from a program that hangs', async () => {
   const interrupt = new AbortController();
   setTimeout(() => interrupt.abort(), 200);
-  const script: Script = { inputs: [{}], continues: false, hear: () => undefined };
+  const script: Script = { inputs: [{}], count: 1, continues: false, hear: () => undefined };
   const { outcome } = await converse(program('for (;;) {}'), script, {
     decision: 'pin-address',
     config: {},

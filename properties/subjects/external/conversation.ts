@@ -33,8 +33,10 @@ export type Answer = { readonly output: unknown } | { readonly refusal: string }
 export type Ask = (input: unknown) => number;
 
 export interface Script {
-  /** Cases that depend on no answer: their ids are 0, 1, 2 … */
-  readonly inputs: readonly unknown[];
+  /** Cases that depend on no answer: their ids are 0, 1, 2 … Taken as the program reads on. */
+  readonly inputs: Iterable<unknown>;
+  /** How many these are. */
+  readonly count: number;
   /** Hears the one answer to each case; what it asks then has the next free id. */
   readonly hear: (id: number, answer: Answer, ask: Ask) => void;
   /** Whether answers lead to further cases: stdin stays open until nothing is owed. */
@@ -161,7 +163,7 @@ class Talk {
   }
 
   #unanswered(): number {
-    const notAsked = this.#firstWaveOver ? 0 : Math.max(0, this.#script.inputs.length - this.#asked);
+    const notAsked = this.#firstWaveOver ? 0 : Math.max(0, this.#script.count - this.#asked);
     return this.#owed.size + notAsked;
   }
 

@@ -22,6 +22,9 @@ const maxConfigs = 8;
 const casesAtOnce = 20;
 /** Cases in a row without a new input, after which a claim has nothing to add. */
 const patience = 200;
+/** What one claim cannot give, another may. */
+const maxPasses = 3;
+const seedsAPass = 1_000_003;
 
 interface Life {
   readonly config: object;
@@ -102,9 +105,12 @@ export async function recordedInputs(name: DecisionName, { inputs, seed }: Budge
   if (claims.length === 0)
     throw new Error(`no claim asks ${name}: its material has to generate inputs itself`);
   const recorder = new Recorder(name);
-  for (const [index, claim] of claims.entries()) {
-    const share = Math.ceil((inputs * (index + 1)) / claims.length);
-    await recordClaim(claim, recorder, share, seed);
+  for (let pass = 0; pass < maxPasses && recorder.inputs < inputs; pass++) {
+    const [before, missing] = [recorder.inputs, inputs - recorder.inputs];
+    for (const [index, claim] of claims.entries()) {
+      const until = before + Math.ceil((missing * (index + 1)) / claims.length);
+      await recordClaim(claim, recorder, until, seed + pass * seedsAPass, pass === 0);
+    }
   }
   const acceptsInput = new Ajv({ strict: false }).compile(decisions[name].input);
   const accepted = (value: unknown) =>
@@ -120,11 +126,17 @@ function isStep(name: DecisionName): boolean {
 }
 
 /** Judges the claim on the reference until so many inputs are recorded, or nothing new comes. */
-async function recordClaim(claim: Claim, recorder: Recorder, until: number, seed: number): Promise<void> {
+async function recordClaim(
+  claim: Claim,
+  recorder: Recorder,
+  until: number,
+  seed: number,
+  withExamples: boolean,
+): Promise<void> {
   const subject = recorder.around(await loadSubject('reference', claim.decisions));
   let idle = 0;
   let round = 0;
-  let cases: readonly unknown[] = claim.examples?.() ?? [];
+  let cases: readonly unknown[] = withExamples ? (claim.examples?.() ?? []) : [];
   while (recorder.inputs < until && idle < patience) {
     for (const one of cases) {
       if (recorder.inputs >= until) return;

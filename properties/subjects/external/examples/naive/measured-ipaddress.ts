@@ -59,6 +59,7 @@ export async function measureIpaddress(python: string): Promise<readonly string[
   const pinned: string[] = [];
   const script = {
     inputs: addresses.map((address) => ({ address })),
+    count: addresses.length,
     continues: false,
     hear(id: number, answer: object) {
       const { output } = answer as { output?: { verdict?: string } };
