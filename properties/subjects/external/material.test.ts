@@ -70,6 +70,18 @@ describe.each(checkableDecisions)('%s', async (name) => {
   });
 });
 
+const steps = checkableDecisions.filter((name) => 'event' in decisions[name].example.input);
+
+test.each(steps)('%s always finds out a program that forgets its state', async (name) => {
+  const { continues, generate } = await loadMaterial(name);
+  const bind = await subjectOf('reference', name);
+  const forgetful = (config: unknown) => (input: unknown) =>
+    bind(config)({ ...(input as object), state: null });
+  expect(continues).toBe(true);
+  const questions = await generate(budget);
+  expect(questions.filter((question) => hold(question, forgetful) !== null).length).toBeGreaterThan(0);
+});
+
 describe('select-husk', () => {
   test('never minds which of several good pods a program takes', async () => {
     const { generate } = await loadMaterial('select-husk');
