@@ -6,6 +6,7 @@ import { claimStepBenchmark } from './claim-step.ts';
 import { dnsMessages } from './dns-messages.ts';
 import { pinAddressBenchmark } from './pin-address.ts';
 import { propertiesBenchmark } from './properties.ts';
+import { protocolBenchmark } from './protocol.ts';
 import { selectHuskBenchmark } from './select-husk.ts';
 
 export const benchmarks = {
@@ -13,5 +14,6 @@ export const benchmarks = {
   'dns-messages': dnsMessages,
   'select-husk': selectHuskBenchmark,
   'claim-step': claimStepBenchmark,
+  protocol: protocolBenchmark,
   properties: propertiesBenchmark,
 } as const satisfies Record<string, Benchmark>;

@@ -40,24 +40,21 @@ export const answerSchema = Type.Union(
 );
 
 /**
- * Lines of a byte stream without their newline; a last line may lack it. Throws CodedError `line-too-long`.
+ * Lines of a byte stream without their newline, all that have come in at a time: nothing more is there until
+ * the next batch. A last line may lack its newline. Throws CodedError `line-too-long`.
  */
-export async function* readLines(input: AsyncIterable<Buffer | string>): AsyncGenerator<string> {
+export async function* readLineBatches(input: AsyncIterable<Buffer | string>): AsyncGenerator<string[]> {
   const decoder = new TextDecoder();
   let rest = '';
   for await (const chunk of input) {
     rest += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-    let from = 0;
-    for (let end = rest.indexOf('\n'); end !== -1; end = rest.indexOf('\n', from)) {
-      if (end - from > maxLineBytes) throw tooLong();
-      yield rest.slice(from, end);
-      from = end + 1;
-    }
-    rest = rest.slice(from);
-    if (rest.length > maxLineBytes) throw tooLong();
+    const lines = rest.split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > maxLineBytes || lines.some((line) => line.length > maxLineBytes)) throw tooLong();
+    yield lines;
   }
   rest += decoder.decode();
-  if (rest !== '') yield rest;
+  if (rest !== '') yield [rest];
 }
 
 function tooLong(): CodedError {
@@ -75,7 +72,8 @@ export interface AnswerSummary {
 }
 
 /**
- * Answers every case of `input` on `output`, in order.
+ * Answers every case of `input` on `output`, in order; whoever waits for an answer before the next case gets
+ * it.
  * @param complain hears of each malformed line: its number and what was wrong
  * @throws CodedError `bad-header` when the first line is not the protocol's, or names another decision
  */
@@ -98,27 +96,29 @@ export async function answerCases(
     buffer = '';
     if (full) await once(output, 'drain');
   };
-  for await (const text of readLines(input)) {
-    line += 1;
-    if (text.trim() === '') continue;
-    if (bound === null) {
-      bound = bind(readHeader(ajv, decision, text) as never);
-      continue;
+  for await (const lines of readLineBatches(input)) {
+    for (const text of lines) {
+      line += 1;
+      if (text.trim() === '') continue;
+      if (bound === null) {
+        bound = bind(readHeader(ajv, decision, text) as never);
+        continue;
+      }
+      const answer = answerOne(text, bound, (value) =>
+        acceptsInput(value) ? null : ajv.errorsText(acceptsInput.errors, { dataVar: 'input' }),
+      );
+      const { text: written, error } = lineOf(answer);
+      if (error === null) answered += 1;
+      else {
+        refused += 1;
+        complain(line, error);
+      }
+      buffer += `${written}\n`;
+      if (buffer.length > flushBytes) await flush();
     }
-    const answer = answerOne(text, bound, (value) =>
-      acceptsInput(value) ? null : ajv.errorsText(acceptsInput.errors, { dataVar: 'input' }),
-    );
-    const { text: written, error } = lineOf(answer);
-    if (error === null) answered += 1;
-    else {
-      refused += 1;
-      complain(line, error);
-    }
-    buffer += `${written}\n`;
-    if (buffer.length > flushBytes) await flush();
+    if (buffer !== '') await flush();
   }
   if (bound === null) throw badHeader(decision, 'there is no first line');
-  await flush();
   return { answered, refused };
 }
 
