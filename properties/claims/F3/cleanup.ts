@@ -59,7 +59,10 @@ const nobodyElseIsBroken: WorldInvariant = (world) => {
       continue;
     }
     return {
-      observed: `${owner.name} ends ${String(phase)}: ${String(reason)}`,
+      observed:
+        phase === undefined
+          ? `${owner.name} never gets a phase`
+          : `${owner.name} ends ${String(phase)}: ${String(reason)}`,
       required: 'a tenant’s object of a predictable name breaks nobody’s claim',
       requiredRule:
         'findings.md F3: "a tenant’s immutable <claim>-sandbox-token fails the victim’s claim for good"',
