@@ -84,6 +84,8 @@ export class ClaimWorld {
   afloat: { readonly owner: Owner; readonly action: Action }[] = [];
   /** Holders of the ledger's records, by pod, for as long as the world stands. */
   readonly heldBy = new Map<string, string>();
+  /** Pods by the owner that they were marked for last, where marks are labels. */
+  readonly labelledFor = new Map<string, string>();
   /** Records that went from one holder to another. */
   readonly reassigned: { readonly podUid: string; readonly before: string; readonly holder: string }[] = [];
   readonly #decide: (config: Config) => (input: Input) => OutputOf<typeof claimStep>;
@@ -282,6 +284,9 @@ export class ClaimWorld {
         const options = { ...precondition, ...(subresource === null ? {} : { subresource }) };
         const result = this.api.patch(target, patch, options);
         this.#noteHolder(result);
+        if (purpose === 'mark' && result.ok && result.object.kind === 'Pod') {
+          this.labelledFor.set(result.object.metadata.uid, owner.uid);
+        }
         return written(purpose, precondition.uid ?? null, result);
       }
       case 'create': {
