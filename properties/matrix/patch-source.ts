@@ -6,11 +6,13 @@ import type { Mutant } from '../mutants/mutant.ts';
 
 const root = new URL('../../', import.meta.url);
 
+type Patch = Pick<Mutant, 'id' | 'file' | 'find' | 'replace'>;
+
 /**
  * The file's text with the mutant's line in place.
  * @throws CodedError `stale-mutant` when the text does not occur exactly once
  */
-export function patchedSource(mutant: Mutant): string {
+export function patchedSource(mutant: Patch): string {
   const source = readFileSync(new URL(mutant.file, root), 'utf8');
   const occurrences = source.split(mutant.find).length - 1;
   if (occurrences !== 1 || mutant.find.includes('\n') || mutant.find === mutant.replace) {
@@ -24,7 +26,7 @@ export function patchedSource(mutant: Mutant): string {
 }
 
 /** Call before the reference is imported for the first time in this thread. */
-export function plant(mutant: Mutant): void {
+export function plant(mutant: Patch): void {
   const source = patchedSource(mutant);
   const target = new URL(mutant.file, root).href;
   registerHooks({
