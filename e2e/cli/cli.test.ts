@@ -19,6 +19,7 @@ describe('help', () => {
     [['repro', '--help']],
     [['subject', '--help']],
     [['bench', '--help']],
+    [['prove', '--help']],
     [['check', '--help']],
     [['check', 'decision', '--help']],
     [['lab', '--help']],
@@ -51,6 +52,7 @@ describe('bad input', () => {
     [['subject', 'reference', 'pin-address'], /begin with \{"v":1/, 'bad-header'],
     [['check', 'decision', 'nothing', '--', 'true'], /valid: pin-address/, 'unknown-decision'],
     [['bench', 'nothing'], /valid:/, 'unknown-benchmark'],
+    [['prove', 'pin-adress'], /did you mean 'pin-address'/, 'unknown-proof'],
   ])('%s is refused with what is valid, and no stack trace', async (words, hint, errorCode) => {
     const { code, stderr } = await runCli(words);
     expect(code).toBe(exitCodes.usage);

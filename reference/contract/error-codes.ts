@@ -37,6 +37,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'no cell of the matrix is selected',
     remedy: 'name a claim and a subject that has input for it',
   },
+  'proof-too-large': {
+    means: 'a proof needs more BDD nodes, or more runs of a decision, than it may',
+    remedy: 'prove it in a smaller scope; a decision that reads octets by itself lets a trie answer instead',
+  },
   'report-not-written': {
     means: 'a report could not be written whole; nothing half-written was left',
     remedy: 'name a file in a folder that exists, is writable and has space',
@@ -48,6 +52,7 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'unknown-benchmark': { means: 'there is no such benchmark', remedy: 'see pnpm bench --help' },
   'unknown-claim': { means: 'there is no such claim or finding', remedy: 'choose one of docs/claims.md' },
   'unknown-decision': { means: 'there is no such decision', remedy: 'choose one of docs/decisions.md' },
+  'unknown-proof': { means: 'there is no such proof', remedy: 'choose one of docs/proofs.md' },
   'unknown-subject': {
     means: 'there is no such subject',
     remedy: 'vulnerable, published, reference, mutants or mutant:<id>',

@@ -405,6 +405,10 @@ describe('a fork', () => {
   test('refuses a source that holds secrets unless inheritance was allowed', () => {
     const holder = source({ secrets: [{ name: 'db', secretRef: 'db' }] });
     expect(step({ ...fork({}), source: holder }).actions).toMatchObject([{ purpose: 'fail' }]);
+    const inEnvironment = source({
+      env: [{ name: 'X', valueFrom: { secretKeyRef: { name: 'db', key: 'x' } } }],
+    });
+    expect(step({ ...fork({}), source: inEnvironment }).actions).toMatchObject([{ purpose: 'fail' }]);
     const allowed = fork({}, { allowSecretInheritance: true });
     expect(step({ ...allowed, source: holder }).actions).toMatchObject([{ purpose: 'bind-source' }]);
   });
