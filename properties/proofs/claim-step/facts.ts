@@ -1,7 +1,7 @@
 /** What the checker must know of a value, read once from its content and looked up by its number. */
 import type { Action } from '../../models/claim-world.ts';
 import type { HuskBehaviour } from '../../models/husk-host.ts';
-import type { Answer, Deed } from './deeds.ts';
+import type { Deed } from './deeds.ts';
 import { absent, type Layout, unborn } from './layout.ts';
 import type { Lexicon } from './lexicon.ts';
 import { claimUid, podUid, processName, recordVersion, versionOf } from './names.ts';
@@ -57,8 +57,8 @@ export interface ClaimFacts {
 }
 
 export interface PendingFacts {
-  /** `write`, `dial`, `deliver` …; of an action and of an answer alike. */
-  readonly of: string;
+  /** `patch`, `dial`, `deliver` …; empty: nothing. */
+  readonly kind: string;
   /** Empty: a call. */
   readonly purpose: string;
 }
@@ -106,15 +106,14 @@ export class Facts {
     return number === absent || number === unborn ? null : this.claim(number);
   }
 
-  /** What a worker waits for or has to think about. */
+  /** What a worker waits for. */
   pending(number: number): PendingFacts {
     const known = this.#pending[number];
     if (known !== undefined) return known;
     const value = this.#lexicon.valueOf(number);
-    const about = isDeed(value) ? value.action : ((value as Partial<Answer> | null)?.last ?? null);
-    const of = about === null || typeof about !== 'object' ? '' : 'of' in about ? about.of : about.kind;
-    const purpose = about !== null && typeof about === 'object' && 'purpose' in about ? about.purpose : '';
-    const found = { of, purpose };
+    const action = isDeed(value) ? value.action : null;
+    const purpose = action !== null && 'purpose' in action ? action.purpose : '';
+    const found = { kind: action?.kind ?? '', purpose };
     this.#pending[number] = found;
     return found;
   }

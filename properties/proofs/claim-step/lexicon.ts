@@ -20,6 +20,11 @@ function canonical(value: unknown, name = ''): unknown {
   );
 }
 
+/** Equal texts are equal values, sets being compared as sets. */
+export function canonicalText(value: unknown): string {
+  return JSON.stringify(canonical(value));
+}
+
 /** Numbers are kept in 16 bits. */
 const capacity = 0xffff;
 const unknown = capacity;

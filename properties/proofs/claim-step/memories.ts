@@ -8,6 +8,7 @@ import type { Facts, PastContent } from './facts.ts';
 import { absent, fresh, type Layout } from './layout.ts';
 import type { Lexicon } from './lexicon.ts';
 import { podUid } from './names.ts';
+import type { Sight, Thinking } from './thinking.ts';
 
 /** As the reference keeps it; `claim-events.ts` says what each means. */
 interface Memory {
@@ -41,10 +42,20 @@ export class Memories {
   readonly #lexicon: Lexicon;
   readonly #layout: Layout;
   readonly #facts: Facts;
+  readonly #thinking: Thinking;
+  readonly #sightOf: (state: Uint16Array, controller: number, claim: number) => Sight;
   readonly #memories: MemoryFacts[] = [];
   readonly #neverSent: number;
 
-  constructor(lexicon: Lexicon, layout: Layout, facts: Facts) {
+  constructor(
+    lexicon: Lexicon,
+    layout: Layout,
+    facts: Facts,
+    thinking: Thinking,
+    sightOf: (state: Uint16Array, controller: number, claim: number) => Sight,
+  ) {
+    this.#thinking = thinking;
+    this.#sightOf = sightOf;
     this.#lexicon = lexicon;
     this.#layout = layout;
     this.#facts = facts;
@@ -54,25 +65,45 @@ export class Memories {
   /** Takes out of every memory in the state what is of no use any more. */
   tidy(state: Uint16Array): void {
     const layout = this.#layout;
-    const { claims, controllers } = layout;
-    for (let slot = layout.afloat; slot < layout.afloat + layout.afloatSlots; slot++) {
+    const { claims, controllers, afloat, afloatSlots } = layout;
+    for (let slot = afloat; slot < afloat + afloatSlots; slot++) {
       if (state[slot] !== absent && this.#comesTooLate(state, state[slot] as number)) state[slot] = absent;
     }
     for (let controller = 0; controller < controllers; controller++) {
-      for (let claim = 0; claim < claims; claim++) {
-        const at = layout.memory(controller, claim);
-        const facts = this.#factsOf(state[at] as number);
-        if (!facts.rich) continue;
-        const uses = this.#uses(state, controller, claim, facts);
-        state[at] = this.#remains(state[at] as number, facts, uses);
-        // Who answers a dial is of interest for that attempt alone, and a dial does nothing to a husk.
-        const pending = layout.pending(controller, claim);
-        if ((uses & keepsAttempt) === 0 && this.#facts.pending(state[pending] as number).of === 'dial') {
-          state[pending] = absent;
-        }
-      }
+      for (let claim = 0; claim < claims; claim++) this.#tidyMemory(state, controller, claim);
     }
     for (let claim = 0; claim < claims; claim++) this.#tidySent(state, claim);
+  }
+
+  #tidyMemory(state: Uint16Array, controller: number, claim: number): void {
+    const at = this.#layout.memory(controller, claim);
+    const before = state[at] as number;
+    const facts = this.#factsOf(before);
+    if (!facts.rich) return;
+    const uses = this.#uses(state, controller, claim, facts);
+    const after = this.#remains(before, facts, uses);
+    if (after !== before) {
+      state[at] = after;
+      if (this.#makesADifference(state, controller, claim, before)) {
+        state[at] = before;
+        return;
+      }
+    }
+    // Who answers a dial is of interest for that attempt alone, and a dial does nothing to a husk.
+    const pending = this.#layout.pending(controller, claim);
+    if ((uses & keepsAttempt) === 0 && this.#facts.pending(state[pending] as number).kind === 'dial') {
+      state[pending] = absent;
+    }
+  }
+
+  /** What would be decided here and now: with a mistake in claim-step, what is taken out may matter. */
+  #makesADifference(state: Uint16Array, controller: number, claim: number, memory: number): boolean {
+    const thinking = this.#thinking;
+    const sight = { ...this.#sightOf(state, controller, claim), pending: absent };
+    const [without, having] = [thinking.decide(sight), thinking.decide({ ...sight, memory })];
+    return thinking.orders.some(
+      (_, order) => thinking.pendingAfter(without, order) !== thinking.pendingAfter(having, order),
+    );
   }
 
   /** How often its secrets were sent is of no interest once they can be sent no more. */
@@ -109,6 +140,11 @@ export class Memories {
       if (gone && isFor) return true;
     }
     return false;
+  }
+
+  /** What was made of a memory, itself included. */
+  remainsOf(number: number): ReadonlySet<number> {
+    return new Set([number, ...this.#factsOf(number).kept].filter((one) => one >= 0));
   }
 
   #factsOf(number: number): MemoryFacts {

@@ -5,8 +5,12 @@
  * Terminated or gone, and nothing be left over.
  */
 import type { Violation } from '../../oracles/violation.ts';
-import { absent, budgetShift, fresh, unborn } from './layout.ts';
+import { resultOf } from '../../models/claim-trace.ts';
+import type { Step } from '../../models/claim-world.ts';
+import { absent, budgetShift, fresh, reads, unborn } from './layout.ts';
+import { controllerName } from './names.ts';
 import { StateSet } from './state-set.ts';
+import { arrivalRow } from './trace.ts';
 import type { CheckedWorld } from './world.ts';
 
 /** Rounds in which each worker has one turn. */
@@ -26,9 +30,12 @@ export class Settling {
   readonly #rounds: number[] = [];
   #run = 0;
   longest = 0;
+  /** What the last run did, when somebody wants to read it. */
+  readonly steps: Step[] | null;
 
-  constructor(world: CheckedWorld) {
+  constructor(world: CheckedWorld, steps: Step[] | null = null) {
     this.#world = world;
+    this.steps = steps;
     const { width } = world.layout;
     this.#seen = new StateSet(width / 2);
     this.#state = new Uint16Array(width);
@@ -72,6 +79,7 @@ export class Settling {
     }
     this.#world.memories.tidy(state);
     this.#run += 1;
+    if (this.steps !== null) this.steps.length = 0;
     return this.#walk(Math.max(survivor, 0), order, []);
   }
 
@@ -91,6 +99,7 @@ export class Settling {
       if (!state.every((word, index) => word === this.#before[index])) continue;
       if (!this.#world.isLate(state)) {
         state[0] = 2 << budgetShift.time;
+        this.steps?.push({ who: 'time', what: 'every deadline passes', precondition: '', result: '' });
         continue;
       }
       return this.#leftOver(state) ?? this.#end(chain, 0);
@@ -124,12 +133,17 @@ export class Settling {
     const pending = state[pendingAt] as number;
     arrivals.missing = 0;
     if (facts.deed(pending) === null) {
-      const input = thinking.decide(this.#world.sightOf(state, controller, claim));
-      state[memoryAt] = thinking.memoryAfter(input, order);
-      state[pendingAt] = thinking.pendingAfter(input, order);
+      // To read and to think again is one turn: it does nothing to the world.
+      for (let thoughts = 0; thoughts < 2; thoughts++) {
+        const input = thinking.decide(this.#world.sightOf(state, controller, claim));
+        state[memoryAt] = thinking.memoryAfter(input, order);
+        state[pendingAt] = thinking.pendingAfter(input, order);
+        if (state[pendingAt] !== reads) break;
+      }
     } else {
       state[pendingAt] = absent;
       const answer = arrivals.arrive(state, pending, controller, 'answered');
+      this.steps?.push(arrivalRow(this.#world, `${controllerName(controller)} alone`, pending, resultOf(answer)));
       if (answer !== null) state[memoryAt] = thinking.takeIn(controller, claim, state[memoryAt] as number, answer);
     }
     memories.tidy(state);

@@ -9,7 +9,7 @@ import { controllerNamespace } from '../../models/claim-world.ts';
 import { pool } from '../../models/husk-pod.ts';
 import type { claimStep } from '../../protocol/claim-step.ts';
 import type { ConfigOf, InputOf } from '../../protocol/decision.ts';
-import type { Answer, Deed } from './deeds.ts';
+import type { Deed } from './deeds.ts';
 import { absent, type Layout, reads, unborn } from './layout.ts';
 import type { Lexicon } from './lexicon.ts';
 import {
@@ -29,11 +29,13 @@ export type Config = ConfigOf<typeof claimStep>;
 export type Event = InputOf<typeof claimStep>['event'];
 
 /** The decision that is checked. `null` is the memory of a process that has just started. */
-export type StepClaim = (
-  config: Config,
-  memory: unknown,
-  event: Event,
-) => { readonly state: unknown; readonly actions: readonly Action[]; readonly rule: string };
+export type StepClaim = (config: Config, memory: unknown, event: Event) => Step;
+
+export interface Step {
+  readonly state: unknown;
+  readonly actions: readonly Action[];
+  readonly rule: string;
+}
 
 export const startMs = Date.parse('2026-11-24T00:00:00Z');
 export const claimDeadlineMs = 60_000;
@@ -45,7 +47,7 @@ export interface Sight {
   readonly controller: number;
   readonly claim: number;
   memory: number;
-  /** `reads`, the number of an answer, or `absent`. */
+  /** `reads` or `absent`. */
   pending: number;
   late: boolean;
   object: number;
@@ -53,7 +55,7 @@ export interface Sight {
   readonly records: Uint16Array;
 }
 
-interface Taken {
+export interface Taken {
   readonly controller: number;
   readonly claim: number;
   readonly memory: number;
@@ -204,19 +206,48 @@ export class Thinking {
     return this.#decided[input * this.orders.length + order] as number;
   }
 
-  /** What claim-step says, unabridged. */
-  explain(sight: Sight, last?: Outcome | null) {
-    const { controller } = sight;
-    const memory = this.#lexicon.valueOf(sight.memory);
-    return this.#step(this.configs[controller] as Config, memory, this.eventOf(sight, last));
+  /** What claim-step says, unabridged; `last`: the answer that it is told of. */
+  explain(sight: Sight, last: Outcome | null = null): Step {
+    const config = this.configs[sight.controller] as Config;
+    return this.#step(config, this.#lexicon.valueOf(sight.memory), this.#eventOf(sight, last, '', 0));
   }
 
-  eventOf(sight: Sight, last?: Outcome | null): Event {
+  /** The same, with other words for the versions and a little later. */
+  explainOtherwise(sight: Sight): Step {
+    const config = this.configs[sight.controller] as Config;
+    const event = this.#eventOf(sight, null, 'another ', claimDeadlineMs / 2);
+    return this.#step(config, this.#lexicon.valueOf(sight.memory), event);
+  }
+
+  /** Every input so far. */
+  *sights(): Generator<Sight> {
+    const pods = this.#scope.husks.length;
+    for (let number = 0; number < this.#inputs.size; number++) {
+      this.#inputs.read(number, this.#key);
+      const [first = 0, memory = 0, pending = 0, object = 0] = this.#words;
+      yield {
+        claim: first & 15,
+        controller: (first >> 4) & 15,
+        late: first >> 8 === 1,
+        memory,
+        pending,
+        object,
+        pods: this.#words.slice(4, 4 + pods),
+        records: this.#words.slice(4 + pods, 4 + 2 * pods),
+      };
+    }
+  }
+
+  /** Answers that were taken in at once. */
+  answersTaken(): readonly Taken[] {
+    return [...this.#taken.values()].flatMap((taken) => [...taken.values()]);
+  }
+
+  #eventOf(sight: Sight, last: Outcome | null, version: string, passedMs: number): Event {
     const { claim, pending, late } = sight;
-    const answer = pending === absent || pending === reads ? null : this.#lexicon.valueOf(pending);
     const object = this.#lexicon.valueOf(sight.object === unborn ? absent : sight.object);
     return {
-      nowMs: late ? laterMs : startMs,
+      nowMs: (late ? laterMs : startMs) + passedMs,
       leading: true,
       owner: {
         kind: 'SandboxClaim',
@@ -224,7 +255,7 @@ export class Thinking {
         name: claimName(this.#scope, claim),
         uid: claimUid(claim),
       },
-      object: object === null ? null : versioned(object),
+      object: object === null ? null : versioned(object, version),
       live: pending === reads,
       authorized: ['db'],
       source: null,
@@ -233,13 +264,13 @@ export class Thinking {
         const record = this.#lexicon.valueOf(number);
         return record === null
           ? []
-          : [{ ...(record as Event['ledger'][number]), resourceVersion: recordVersion(index) }];
+          : [{ ...(record as Event['ledger'][number]), resourceVersion: version + recordVersion(index) }];
       }),
       pods: [...sight.pods].flatMap((number) => {
         const pod = this.#lexicon.valueOf(number);
-        return pod === null ? [] : [versioned(pod)];
+        return pod === null ? [] : [versioned(pod, version)];
       }),
-      last: last === undefined ? ((answer as Answer | null)?.last ?? null) : last,
+      last,
     };
   }
 }
@@ -251,9 +282,9 @@ function enlarged(array: Uint16Array): Uint16Array<ArrayBuffer> {
 }
 
 /** Content has no version: whoever reads it is told whose version it would be. */
-function versioned(object: unknown): unknown {
+function versioned(object: unknown, word: string): unknown {
   const { metadata } = object as { readonly metadata: { readonly uid: string } };
-  return { ...(object as object), metadata: { ...metadata, resourceVersion: versionOf(metadata.uid) } };
+  return { ...(object as object), metadata: { ...metadata, resourceVersion: word + versionOf(metadata.uid) } };
 }
 
 export function configOf({ maxAttempts }: Scope, controller: number): Config {

@@ -1,19 +1,20 @@
 /** How a state was reached, for a person: who did what under which precondition, and what came of it. */
-import type { Action, Outcome, Owner, Step } from '../../models/claim-world.ts';
+import type { Owner, Step } from '../../models/claim-world.ts';
 import { described, resultOf } from '../../models/claim-trace.ts';
 import { pool } from '../../models/husk-pod.ts';
 import { Canon } from './canon.ts';
-import type { Answer } from './deeds.ts';
-import { absent } from './layout.ts';
+import { fresh, reads } from './layout.ts';
 import { claimName, claimUid, controllerName } from './names.ts';
-import { unknownEnd } from './arrivals.ts';
 import type { CheckedWorld } from './world.ts';
 
 /**
  * The run that visits those bunches of states in turn, from the initial state: one run, not images of pieces
  * of several.
  */
-export function retrace(world: CheckedWorld, path: readonly Uint16Array[]): Step[] {
+export function retrace(
+  world: CheckedWorld,
+  path: readonly Uint16Array[],
+): { readonly steps: Step[]; readonly end: Uint16Array } {
   const canon = new Canon(world);
   const state = world.initial();
   const steps: Step[] = [];
@@ -31,7 +32,7 @@ export function retrace(world: CheckedWorld, path: readonly Uint16Array[]): Step
     steps.push(row);
     state.set(found);
   }
-  return steps;
+  return { steps, end: state };
 }
 
 function rowOf(world: CheckedWorld, before: Uint16Array): Step {
@@ -43,12 +44,8 @@ function rowOf(world: CheckedWorld, before: Uint16Array): Step {
     case 'thinks':
       return thoughtOf(world, before, row);
     case 'arrives':
-    case 'late': {
-      const deed = world.facts.deed(offered.deed);
-      if (deed === null) return row('nothing');
-      const { what, precondition } = described(ownerOf(world, deed.claim), deed.action);
-      return row(what, precondition, endOf(world, deed.action));
-    }
+    case 'late':
+      return arrivalRow(world, who, offered.deed, endOf(world));
     case 'crash':
       return row('kill -9, starts again');
     case 'time':
@@ -66,44 +63,53 @@ function rowOf(world: CheckedWorld, before: Uint16Array): Step {
   }
 }
 
+/** An action that arrived, and what came of it. */
+export function arrivalRow(world: CheckedWorld, who: string, deed: number, result: string): Step {
+  const facts = world.facts.deed(deed);
+  if (facts === null) throw new Error('no action of this number');
+  const { what, precondition } = described(ownerOf(world, facts.claim), facts.action);
+  return { who, what, precondition: precondition.replace(/rv version of .*$/, 'the version that was read'), result };
+}
+
 function ownerOf(world: CheckedWorld, claim: number): Owner {
   const { namespace } = pool;
   return { kind: 'SandboxClaim', namespace, name: claimName(world.scope, claim), uid: claimUid(claim) };
 }
 
-function endOf(world: CheckedWorld, action: Action): string {
+function endOf(world: CheckedWorld): string {
   const { fate, answer } = world.offered;
   if (fate === 'never arrived') return 'never arrives; no answer';
-  const told = resultOf(answer);
-  if (fate === 'answered') return told;
-  const unknown: Outcome | null = unknownEnd(action);
-  return `is carried out; its answer is lost${unknown === null ? '' : ''}`;
+  return fate === 'answered' ? resultOf(answer) : 'is carried out; its answer is lost';
 }
 
 /** What the worker looked at and what it made of it. */
 function thoughtOf(
   world: CheckedWorld,
   before: Uint16Array,
-  row: (what: string, precondition?: string, result?: string) => Step,
+  row: (what: string, precondition: string, result: string) => Step,
 ): Step {
-  const { offered, layout, thinking } = world;
+  const { offered, thinking } = world;
   const state = before.slice();
   world.sync(state, offered.controller, offered.captures);
   const sight = world.sightOf(state, offered.controller, offered.claim);
-  const live = sight.pending === 2;
-  const stale = live ? [] : staleOf(world, state, offered.controller, offered.claim);
-  const { rule } = thinking.explain(sight);
-  const seen = live ? 'the API server itself' : stale.length === 0 ? 'what is stored' : `an old view of ${stale.join(', ')}`;
-  return row(`${claimName(world.scope, offered.claim)}: thinks, from ${seen}`, '', layout.claims > 0 ? rule : '');
+  const [there] = thinking.orders[offered.deed] as readonly [number, number];
+  const { rule } = thinking.explain(thinking.reordered(sight, there));
+  const old = sight.pending === reads ? [] : oldKinds(world, state, offered.controller, offered.claim);
+  const view =
+    sight.pending === reads
+      ? 'the API server itself'
+      : old.length === 0
+        ? 'what is stored'
+        : `an old view of ${old.join(', ')}`;
+  return row(`${claimName(world.scope, offered.claim)}: decides from ${view}`, '', rule);
 }
 
-function staleOf(world: CheckedWorld, state: Uint16Array, controller: number, claim: number): string[] {
+function oldKinds(world: CheckedWorld, state: Uint16Array, controller: number, claim: number): string[] {
   const { layout } = world;
-  const old = (stored: number) => state[layout.copy(controller, stored)] !== 1;
-  const pods = Array.from({ length: layout.pods }, (_, pod) => pod);
+  const isOld = (stored: number) => state[layout.copy(controller, stored)] !== fresh;
   return [
-    old(layout.claim(claim)) ? ['the claim'] : [],
-    pods.some((pod) => old(layout.pod(pod))) ? ['the pods'] : [],
-    pods.some((pod) => old(layout.record(pod))) ? ['the ledger'] : [],
+    isOld(layout.claim(claim)) ? ['the claim'] : [],
+    layout.stored('pods').some(isOld) ? ['the pods'] : [],
+    layout.stored('records').some(isOld) ? ['the ledger'] : [],
   ].flat();
 }

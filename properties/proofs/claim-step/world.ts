@@ -114,9 +114,9 @@ export class CheckedWorld {
     for (const marker of markers) this.lexicon.numberOf(marker);
     this.#start = this.lexicon.numberOf(memoryAtStart);
     this.facts = new Facts(this.lexicon, this.layout);
-    this.memories = new Memories(this.lexicon, this.layout, this.facts);
     this.arrivals = new Arrivals(scope, this.layout, this.lexicon, this.facts);
     this.thinking = new Thinking(step, scope, this.layout, this.lexicon, this.renamings);
+    this.memories = new Memories(this.lexicon, this.layout, this.facts, this.thinking, (...of) => this.sightOf(...of));
     this.next = new Uint16Array(this.layout.width);
     this.#caughtUp = new Uint16Array(this.layout.width);
     const kinds = storedKinds.map((kind) => [kind, this.layout.stored(kind)] as const);
