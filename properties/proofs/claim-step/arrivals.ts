@@ -8,9 +8,9 @@ import type { Violation } from '../../oracles/violation.ts';
 import type { DeedFacts, Facts, HuskContent, PastContent } from './facts.ts';
 import { absent, fresh, type Layout, unborn } from './layout.ts';
 import type { Lexicon } from './lexicon.ts';
-import { plain } from './plain-claim.ts';
 import { patched } from './merge-patch.ts';
 import { claimName, claimUid, podAddress, podName, podUid, replacementAddress, tokenName } from './names.ts';
+import { plain } from './plain-claim.ts';
 import type { Scope } from './scope.ts';
 import { forgets, forgotten, reassigned, removes, sends } from './violations.ts';
 
@@ -335,12 +335,7 @@ function afterwards(husk: HuskContent, what: Happening, claim: number): HuskCont
 
 type Created = { readonly name: string; readonly uid: string } | null;
 
-function written(
-  purpose: string,
-  result: WriteResult,
-  uid: string | null,
-  created: Created = null,
-): Outcome {
+function written(purpose: string, result: WriteResult, uid: string | null, created: Created = null): Outcome {
   return { of: 'write', purpose, result, uid, created };
 }
 

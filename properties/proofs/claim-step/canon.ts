@@ -3,6 +3,7 @@
  * and controllers that leaves the world as it was.
  */
 import type { Layout } from './layout.ts';
+import { notAsked } from './lexicon.ts';
 import { isSymmetry, type Renaming } from './names.ts';
 import type { CheckedWorld } from './world.ts';
 
@@ -45,7 +46,7 @@ export class Canon {
     for (let word = 1; word < afloat; word++) {
       const before = state[from[word] as number] as number;
       let value = images[before] as number;
-      if (value === 0xffff) value = lexicon.image(renaming, before);
+      if (value === notAsked) value = lexicon.image(renaming, before);
       if (!smaller) {
         const best = result[word] as number;
         if (value > best) return;
@@ -53,7 +54,8 @@ export class Canon {
       }
       image[word] = value;
     }
-    for (let word = afloat; word < width; word++) image[word] = lexicon.image(renaming, state[word] as number);
+    for (let word = afloat; word < width; word++)
+      image[word] = lexicon.image(renaming, state[word] as number);
     if (afloatSlots > 1) sort(image, afloat, afloatSlots);
     image[0] = state[0] as number;
     for (let word = afloat; word < width && !smaller; word++) {

@@ -49,20 +49,35 @@ export class Layout {
   readonly width: number;
   readonly afloat: number;
   readonly afloatSlots: number;
+  /** Words in which a process may be named: claims, what is remembered and what is on its way. */
+  readonly naming: readonly number[];
+  /** Where the first controller's words stand, how many each has, and how many of them are copies. */
   readonly #controller: number;
+  readonly #perController: number;
+  readonly #copies: number;
 
   constructor({ claims, husks, controllers, crashes }: Scope) {
     this.claims = claims;
     this.pods = husks.length;
     this.controllers = controllers;
+    this.#copies = claims + 2 * this.pods;
+    this.#perController = this.#copies + 2 * claims;
     this.#controller = 1 + 2 * claims + 3 * this.pods;
     this.afloat = this.#controller + controllers * this.#perController;
     this.afloatSlots = crashes * claims;
     this.width = Math.ceil((this.afloat + this.afloatSlots) / 2) * 2;
-  }
-
-  get #perController(): number {
-    return 3 * this.claims + 2 * this.pods;
+    const each = (count: number) => Array.from({ length: count }, (_, index) => index);
+    this.naming = [
+      ...each(claims).map((claim) => this.claim(claim)),
+      ...each(controllers).flatMap((controller) =>
+        each(claims).flatMap((claim) => [
+          this.copy(controller, this.claim(claim)),
+          this.memory(controller, claim),
+          this.pending(controller, claim),
+        ]),
+      ),
+      ...each(this.afloatSlots).map((slot) => this.afloat + slot),
+    ];
   }
 
   /** As the API server stores it. */
@@ -90,12 +105,11 @@ export class Layout {
 
   /** A controller's copy of what is stored at that position. */
   copy(controller: number, stored: number): number {
-    const base = this.#controller + controller * this.#perController;
-    return base + stored - 1;
+    return this.#controller + controller * this.#perController + stored - 1;
   }
 
   memory(controller: number, claim: number): number {
-    return this.#controller + controller * this.#perController + this.claims + 2 * this.pods + claim;
+    return this.#controller + controller * this.#perController + this.#copies + claim;
   }
 
   /** What a worker waits for: nothing, an answer to think about, or the end of its action. */

@@ -27,7 +27,8 @@ export function canonicalText(value: unknown): string {
 
 /** Numbers are kept in 16 bits. */
 const capacity = 0xffff;
-const unknown = capacity;
+/** In `images`: nobody asked yet. */
+export const notAsked = capacity;
 
 export class Lexicon {
   readonly #numbers = new Map<string, number>();
@@ -39,7 +40,7 @@ export class Lexicon {
 
   constructor(renamings: readonly ((text: string) => string)[]) {
     this.#rename = renamings;
-    this.images = renamings.map(() => new Uint16Array(capacity + 1).fill(unknown));
+    this.images = renamings.map(() => new Uint16Array(capacity + 1).fill(notAsked));
   }
 
   get size(): number {
@@ -72,7 +73,7 @@ export class Lexicon {
   image(renaming: number, number: number): number {
     const images = this.images[renaming] as Uint16Array;
     const known = images[number] as number;
-    if (known !== unknown) return known;
+    if (known !== notAsked) return known;
     const rename = this.#rename[renaming] as (text: string) => string;
     const found = this.numberOf(JSON.parse(rename(this.textOf(number))));
     images[number] = found;

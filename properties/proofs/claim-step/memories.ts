@@ -70,12 +70,12 @@ export class Memories {
       if (state[slot] !== absent && this.#comesTooLate(state, state[slot] as number)) state[slot] = absent;
     }
     for (let controller = 0; controller < controllers; controller++) {
-      for (let claim = 0; claim < claims; claim++) this.#tidyMemory(state, controller, claim);
+      for (let claim = 0; claim < claims; claim++) this.tidyWorker(state, controller, claim);
     }
     for (let claim = 0; claim < claims; claim++) this.#tidySent(state, claim);
   }
 
-  #tidyMemory(state: Uint16Array, controller: number, claim: number): void {
+  tidyWorker(state: Uint16Array, controller: number, claim: number): void {
     const at = this.#layout.memory(controller, claim);
     const before = state[at] as number;
     const facts = this.#factsOf(before);
@@ -109,6 +109,7 @@ export class Memories {
   /** How often its secrets were sent is of no interest once they can be sent no more. */
   #tidySent(state: Uint16Array, claim: number): void {
     const layout = this.#layout;
+    if (state[layout.past(claim)] === this.#neverSent) return;
     const settled = (content: number) => this.#facts.claimOrNull(content)?.settled ?? content === absent;
     const delivers = (pending: number) => {
       const deed = this.#facts.deed(pending);
@@ -136,7 +137,9 @@ export class Memories {
       const isFor =
         action.kind === 'deliver'
           ? action.identity?.podUid === podUid(pod)
-          : action.kind === 'delete' && action.target.kind === 'Pod' && action.precondition.uid === podUid(pod);
+          : action.kind === 'delete' &&
+            action.target.kind === 'Pod' &&
+            action.precondition.uid === podUid(pod);
       if (gone && isFor) return true;
     }
     return false;

@@ -77,7 +77,8 @@ const words =
   /\b(claim|husk|replaced)-(\d)|(10\.0\.[12]\.)(\d)|(version of record )(\d)|process-([A-D])|token-([A-D]|gone)-(\d)/g;
 
 export function renameIn(text: string, { claims, pods, controllers }: Renaming): string {
-  const process = (letter: string) => letters[controllers[letters.indexOf(letter as 'A')] as number] ?? letter;
+  const process = (letter: string) =>
+    letters[controllers[letters.indexOf(letter as 'A')] as number] ?? letter;
   return text.replace(words, (word, kind, index, net, host, record, recorded, by, maker, owner) => {
     if (kind === 'claim') return `claim-${claims[Number(index)]}`;
     if (kind !== undefined) return `${kind}-${pods[Number(index)]}`;
@@ -92,7 +93,5 @@ export function renameIn(text: string, { claims, pods, controllers }: Renaming):
 /** The process of that controller is dead: whatever names it names nobody who lives. */
 export function buryIn(text: string, controller: number): string {
   const letter = letters[controller];
-  return text
-    .replaceAll(`process-${letter}`, 'process-gone')
-    .replaceAll(`token-${letter}-`, 'token-gone-');
+  return text.replaceAll(`process-${letter}`, 'process-gone').replaceAll(`token-${letter}-`, 'token-gone-');
 }

@@ -59,7 +59,15 @@ export const fullScopes: readonly (readonly Scope[])[] = [
   [
     { ...quiet, name: 'two claims end', claims: 2, deletions: 2, losses: 1, maxAttempts: 2 },
     { ...quiet, name: 'two claims, an old view', claims: 2, lags: 1, maxAttempts: 2 },
-    { ...quiet, name: 'made again under its name', claims: 2, sameName: true, deletions: 1, lags: 1, maxAttempts: 2 },
+    {
+      ...quiet,
+      name: 'made again under its name',
+      claims: 2,
+      sameName: true,
+      deletions: 1,
+      lags: 1,
+      maxAttempts: 2,
+    },
     {
       ...quiet,
       name: 'one claim, every fault of processes',

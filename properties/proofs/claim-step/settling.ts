@@ -4,9 +4,10 @@
  * else does. That run is walked to its end, in which every claim must be Ready, Failed with a reason,
  * Terminated or gone, and nothing be left over.
  */
-import type { Violation } from '../../oracles/violation.ts';
+
 import { resultOf } from '../../models/claim-trace.ts';
 import type { Step } from '../../models/claim-world.ts';
+import type { Violation } from '../../oracles/violation.ts';
 import { absent, budgetShift, fresh, reads, unborn } from './layout.ts';
 import { controllerName } from './names.ts';
 import { StateSet } from './state-set.ts';
@@ -52,6 +53,7 @@ export class Settling {
   check(state: Uint16Array): Violation | null {
     const { controllers } = this.#world.layout;
     for (let controller = -1; controller < controllers; controller++) {
+      if (controller >= 0 && this.#hasJustStarted(state, controller)) continue;
       const orders = this.#world.thinking.orders.length;
       for (let order = 0; order < orders; order++) {
         const found = this.#follow(state, controller, order);
@@ -61,21 +63,31 @@ export class Settling {
     return null;
   }
 
+  /** It goes on like any other that has just started. */
+  #hasJustStarted(state: Uint16Array, controller: number): boolean {
+    const { layout, memoryAtStart } = this.#world;
+    for (let claim = 0; claim < layout.claims; claim++) {
+      if (state[layout.memory(controller, claim)] !== memoryAtStart) return false;
+      if (state[layout.pending(controller, claim)] !== absent) return false;
+    }
+    return true;
+  }
+
   /** `survivor` goes on as it is; -1: one that has just started. */
   #follow(from: Uint16Array, survivor: number, order: number): Violation | null {
-    const { layout, lexicon, renamings } = this.#world;
+    const { layout } = this.#world;
     const state = this.#state;
     state.set(from);
     state[0] = this.#world.isLate(from) ? 2 << budgetShift.time : 0;
     state.fill(absent, layout.afloat, layout.width);
     for (let controller = 0; controller < layout.controllers; controller++) {
       if (controller === survivor) {
-        for (let stored = 1; stored < layout.husk(0); stored++) state[layout.copy(controller, stored)] = fresh;
+        for (let stored = 1; stored < layout.husk(0); stored++)
+          state[layout.copy(controller, stored)] = fresh;
         continue;
       }
       this.#world.restart(state, controller);
-      const burial = renamings.length + controller;
-      for (let word = 1; word < layout.width; word++) state[word] = lexicon.image(burial, state[word] as number);
+      this.#world.bury(state, controller);
     }
     this.#world.memories.tidy(state);
     this.#run += 1;
@@ -143,8 +155,11 @@ export class Settling {
     } else {
       state[pendingAt] = absent;
       const answer = arrivals.arrive(state, pending, controller, 'answered');
-      this.steps?.push(arrivalRow(this.#world, `${controllerName(controller)} alone`, pending, resultOf(answer)));
-      if (answer !== null) state[memoryAt] = thinking.takeIn(controller, claim, state[memoryAt] as number, answer);
+      this.steps?.push(
+        arrivalRow(this.#world, `${controllerName(controller)} alone`, pending, resultOf(answer)),
+      );
+      if (answer !== null)
+        state[memoryAt] = thinking.takeIn(controller, claim, state[memoryAt] as number, answer);
     }
     memories.tidy(state);
   }
@@ -159,14 +174,16 @@ export class Settling {
       if (found.deleting || !ended) {
         return stays(`claim-${claim} stays ${found.deleting ? 'Terminating' : found.phase}`);
       }
-      if (found.phase !== 'Ready' && found.tokenUid !== '') return stays(`claim-${claim} ended and keeps its token`);
+      if (found.phase !== 'Ready' && found.tokenUid !== '')
+        return stays(`claim-${claim} ended and keeps its token`);
     }
     for (let pod = 0; pod < layout.pods; pod++) {
       const record = state[layout.record(pod)] as number;
       const { alive, holds, seen } = facts.husk(state[layout.husk(pod)] as number);
       const holder = record === absent ? -1 : facts.holder(record);
       const serves = this.#isServedBy(state, pod);
-      if (holder >= 0 && holder !== serves) return stays(`the ledger still holds husk-${pod} for claim-${holder}`);
+      if (holder >= 0 && holder !== serves)
+        return stays(`the ledger still holds husk-${pod} for claim-${holder}`);
       if (!alive) continue;
       if (record === absent) return stays(`husk-${pod} still runs, and no record names it`);
       if (holds >= 0 && holds !== serves) return stays(`husk-${pod} still runs for claim-${holds}`);

@@ -192,7 +192,8 @@ export class Thinking {
         throw new Error('claim-step tells a token that it revoked from one that was gone');
       }
     }
-    if (actions.length > 0) throw new Error('claim-step acts for a claim that is not there and holds nothing');
+    if (actions.length > 0)
+      throw new Error('claim-step acts for a claim that is not there and holds nothing');
     const after = this.#lexicon.numberOf(state);
     taken.set(key, { controller, claim, memory, last, after });
     return after;
@@ -284,7 +285,10 @@ function enlarged(array: Uint16Array): Uint16Array<ArrayBuffer> {
 /** Content has no version: whoever reads it is told whose version it would be. */
 function versioned(object: unknown, word: string): unknown {
   const { metadata } = object as { readonly metadata: { readonly uid: string } };
-  return { ...(object as object), metadata: { ...metadata, resourceVersion: word + versionOf(metadata.uid) } };
+  return {
+    ...(object as object),
+    metadata: { ...metadata, resourceVersion: word + versionOf(metadata.uid) },
+  };
 }
 
 export function configOf({ maxAttempts }: Scope, controller: number): Config {

@@ -1,6 +1,7 @@
 /** How a state was reached, for a person: who did what under which precondition, and what came of it. */
-import type { Owner, Step } from '../../models/claim-world.ts';
+
 import { described, resultOf } from '../../models/claim-trace.ts';
+import type { Owner, Step } from '../../models/claim-world.ts';
 import { pool } from '../../models/husk-pod.ts';
 import { Canon } from './canon.ts';
 import { fresh, reads } from './layout.ts';
@@ -68,7 +69,12 @@ export function arrivalRow(world: CheckedWorld, who: string, deed: number, resul
   const facts = world.facts.deed(deed);
   if (facts === null) throw new Error('no action of this number');
   const { what, precondition } = described(ownerOf(world, facts.claim), facts.action);
-  return { who, what, precondition: precondition.replace(/rv version of .*$/, 'the version that was read'), result };
+  return {
+    who,
+    what,
+    precondition: precondition.replace(/rv version of .*$/, 'the version that was read'),
+    result,
+  };
 }
 
 function ownerOf(world: CheckedWorld, claim: number): Owner {

@@ -104,12 +104,7 @@ export function forgets(
 }
 
 /** A claim's last finalizer is gone, and the claim with it. */
-export function forgotten(
-  state: Uint16Array,
-  claim: number,
-  layout: Layout,
-  facts: Facts,
-): Violation | null {
+export function forgotten(state: Uint16Array, claim: number, layout: Layout, facts: Facts): Violation | null {
   for (let pod = 0; pod < layout.pods; pod++) {
     const { alive, seen, holds } = facts.husk(state[layout.husk(pod)] as number);
     if (!alive || (!seen.includes(claim) && holds !== claim)) continue;
@@ -149,7 +144,8 @@ export function broken(
     );
   }
   for (let claim = 0; claim < layout.claims; claim++) {
-    const found = brokenClaim(state, claim, layout, facts) ?? overCap(state, claim, layout, sent, maxAttempts);
+    const found =
+      brokenClaim(state, claim, layout, facts) ?? overCap(state, claim, layout, sent, maxAttempts);
     if (found !== null) return found;
   }
   return null;

@@ -2,8 +2,9 @@
  * The checked world: every step that can follow a state. Time, faults and the scheduler are as free as the
  * scope allows; a worker only ever does what claim-step says.
  */
-import { genuinePod, pool, recordOf } from '../../models/husk-pod.ts';
+
 import type { Outcome } from '../../models/claim-world.ts';
+import { genuinePod, pool, recordOf } from '../../models/husk-pod.ts';
 import type { Violation } from '../../oracles/violation.ts';
 import { Arrivals, type Fate } from './arrivals.ts';
 import { type ClaimContent, Facts, type HuskContent, type PastContent } from './facts.ts';
@@ -18,7 +19,7 @@ import {
   type StoredKind,
   unborn,
 } from './layout.ts';
-import { Lexicon } from './lexicon.ts';
+import { Lexicon, notAsked } from './lexicon.ts';
 import { Memories } from './memories.ts';
 import {
   buryIn,
@@ -35,7 +36,7 @@ import {
 } from './names.ts';
 import { plain } from './plain-claim.ts';
 import type { Scope } from './scope.ts';
-import { type Sight, startMs, type StepClaim, Thinking } from './thinking.ts';
+import { type Sight, type StepClaim, startMs, Thinking } from './thinking.ts';
 import { broken } from './violations.ts';
 
 export type StepKind =
@@ -91,10 +92,10 @@ export class CheckedWorld {
     synced: null,
   };
   readonly next: Uint16Array;
-  tidies = true;
   readonly #caughtUp: Uint16Array;
   readonly #sight: Sight;
-  readonly #start: number;
+  /** Number of what a process remembers that has just started. */
+  readonly memoryAtStart: number;
   readonly #storedOf: Readonly<Record<StoredKind, readonly number[]>>;
   /** By stored position. */
   readonly #kindBit: readonly number[];
@@ -112,11 +113,13 @@ export class CheckedWorld {
       ...burials,
     ]);
     for (const marker of markers) this.lexicon.numberOf(marker);
-    this.#start = this.lexicon.numberOf(memoryAtStart);
+    this.memoryAtStart = this.lexicon.numberOf(memoryAtStart);
     this.facts = new Facts(this.lexicon, this.layout);
     this.arrivals = new Arrivals(scope, this.layout, this.lexicon, this.facts);
     this.thinking = new Thinking(step, scope, this.layout, this.lexicon, this.renamings);
-    this.memories = new Memories(this.lexicon, this.layout, this.facts, this.thinking, (...of) => this.sightOf(...of));
+    this.memories = new Memories(this.lexicon, this.layout, this.facts, this.thinking, (...of) =>
+      this.sightOf(...of),
+    );
     this.next = new Uint16Array(this.layout.width);
     this.#caughtUp = new Uint16Array(this.layout.width);
     const kinds = storedKinds.map((kind) => [kind, this.layout.stored(kind)] as const);
@@ -192,8 +195,19 @@ export class CheckedWorld {
     const { layout } = this;
     for (let stored = 1; stored < layout.husk(0); stored++) state[layout.copy(controller, stored)] = fresh;
     for (let claim = 0; claim < layout.claims; claim++) {
-      state[layout.memory(controller, claim)] = this.#start;
+      state[layout.memory(controller, claim)] = this.memoryAtStart;
       state[layout.pending(controller, claim)] = absent;
+    }
+  }
+
+  /** Nobody is the process of that controller any more, wherever it is named. */
+  bury(state: Uint16Array, controller: number): void {
+    const { layout, lexicon } = this;
+    const burial = this.renamings.length + controller;
+    const images = lexicon.images[burial] as Uint16Array;
+    for (const word of layout.naming) {
+      const value = images[state[word] as number] as number;
+      state[word] = value === notAsked ? lexicon.image(burial, state[word] as number) : value;
     }
   }
 
@@ -222,7 +236,10 @@ export class CheckedWorld {
   expand(state: Uint16Array, consider: () => void): void {
     const { layout } = this;
     const take = () => {
-      if (this.tidies) this.memories.tidy(this.next);
+      const { kind, captures, controller, claim } = this.offered;
+      // A thought from the view that was there already changes nobody but the worker that thinks.
+      if (kind === 'thinks' && captures === 0) this.memories.tidyWorker(this.next, controller, claim);
+      else this.memories.tidy(this.next);
       consider();
     };
     for (let controller = 0; controller < layout.controllers; controller++) {
@@ -433,7 +450,7 @@ export class CheckedWorld {
   }
 
   #crash(state: Uint16Array, controller: number, take: () => void): void {
-    const { layout, lexicon, next, renamings } = this;
+    const { layout, next } = this;
     this.#offer(state, 'crash', controller, -1, -1);
     this.#spend(next, 'crashes');
     for (let claim = 0; claim < layout.claims; claim++) {
@@ -441,15 +458,9 @@ export class CheckedWorld {
       if (this.facts.deed(pending)?.potent === true) this.#setAfloat(next, pending);
     }
     this.restart(next, controller);
-    const burial = renamings.length + controller;
-    let changes = false;
-    for (let word = 1; word < layout.width; word++) {
-      const value = lexicon.image(burial, next[word] as number);
-      changes ||= value !== state[word];
-      next[word] = value;
-    }
+    this.bury(next, controller);
     // A process that has nothing to lose: what can follow is what could follow anyway.
-    if (changes) take();
+    if (next.some((value, word) => word > 0 && value !== state[word])) take();
   }
 
   #setAfloat(state: Uint16Array, deed: number): void {
@@ -521,7 +532,11 @@ export class CheckedWorld {
       });
     if (this.left(state, 'deaths') > 0) {
       const object = lexicon.valueOf(content) as { readonly status: object };
-      write('death', 'deaths', lexicon.numberOf({ ...object, status: { ...object.status, phase: 'Failed' } }));
+      write(
+        'death',
+        'deaths',
+        lexicon.numberOf({ ...object, status: { ...object.status, phase: 'Failed' } }),
+      );
     }
     if (this.left(state, 'replacements') > 0) {
       const made = genuinePod(podName(pod), replacementUid(pod), replacementAddress(pod));
