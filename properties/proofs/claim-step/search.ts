@@ -9,6 +9,7 @@ import { brokenAssumption } from './assumptions.ts';
 import { Canon } from './canon.ts';
 import { Settling } from './settling.ts';
 import { StateSet } from './state-set.ts';
+import { Steps } from './steps.ts';
 import { retrace } from './trace.ts';
 import type { CheckedWorld } from './world.ts';
 
@@ -48,6 +49,7 @@ export function exhaust(
 
 class Search {
   readonly #world: CheckedWorld;
+  readonly #steps: Steps;
   readonly #seen: StateSet;
   readonly #canon: Canon;
   readonly #canonical32: Uint32Array;
@@ -66,6 +68,7 @@ class Search {
   constructor(world: CheckedWorld) {
     const { width } = world.layout;
     this.#world = world;
+    this.#steps = new Steps(world);
     this.#seen = new StateSet(width / 2, 1 << 16);
     this.#canon = new Canon(world);
     this.#canonical32 = new Uint32Array(this.#canon.result.buffer);
@@ -79,7 +82,7 @@ class Search {
   }
 
   start(): void {
-    this.#world.next.set(this.#world.initial());
+    this.#steps.next.set(this.#world.initial());
     this.#take();
     this.current = 0;
   }
@@ -92,7 +95,7 @@ class Search {
       this.#levelEnd = this.#seen.size;
     }
     this.#seen.read(this.current, this.#state32);
-    this.#world.expand(this.#state, this.#takeBound);
+    this.#steps.expand(this.#state, this.#takeBound);
     this.current += 1;
     return true;
   }
@@ -103,7 +106,7 @@ class Search {
     if (this.violation !== null) return;
     this.transitions += 1;
     const world = this.#world;
-    this.#canon.of(world.next);
+    this.#canon.of(this.#steps.next);
     const number = this.#seen.add(this.#canonical32);
     const broken = world.arrivals.broken;
     if (number < 0) {

@@ -6,6 +6,7 @@ import { pool } from '../../models/husk-pod.ts';
 import { Canon } from './canon.ts';
 import { fresh, reads } from './layout.ts';
 import { claimName, claimUid, controllerName } from './names.ts';
+import { type Offered, Steps } from './steps.ts';
 import type { CheckedWorld } from './world.ts';
 
 /**
@@ -17,17 +18,18 @@ export function retrace(
   path: readonly Uint16Array[],
 ): { readonly steps: Step[]; readonly end: Uint16Array } {
   const canon = new Canon(world);
+  const next = new Steps(world);
   const state = world.initial();
   const steps: Step[] = [];
   for (const wanted of path.slice(1)) {
     let found: Uint16Array | null = null;
     let row: Step | null = null;
-    world.expand(state, () => {
+    next.expand(state, () => {
       if (found !== null) return;
-      canon.of(world.next);
+      canon.of(next.next);
       if (!canon.result.every((word, index) => word === wanted[index])) return;
-      found = world.next.slice();
-      row = rowOf(world, state);
+      found = next.next.slice();
+      row = rowOf(world, next.offered, state);
     });
     if (found === null || row === null) throw new Error('the run cannot be found again');
     steps.push(row);
@@ -36,17 +38,16 @@ export function retrace(
   return { steps, end: state };
 }
 
-function rowOf(world: CheckedWorld, before: Uint16Array): Step {
-  const { offered } = world;
+function rowOf(world: CheckedWorld, offered: Offered, before: Uint16Array): Step {
   const { controller, claim, pod, kind } = offered;
   const who = controller < 0 ? kind : controllerName(controller);
   const row = (what: string, precondition = '', result = ''): Step => ({ who, what, precondition, result });
   switch (kind) {
     case 'thinks':
-      return thoughtOf(world, before, row);
+      return thoughtOf(world, offered, before, row);
     case 'arrives':
     case 'late':
-      return arrivalRow(world, who, offered.deed, endOf(world));
+      return arrivalRow(world, who, offered.deed, endOf(offered));
     case 'crash':
       return row('kill -9, starts again');
     case 'time':
@@ -82,8 +83,7 @@ function ownerOf(world: CheckedWorld, claim: number): Owner {
   return { kind: 'SandboxClaim', namespace, name: claimName(world.scope, claim), uid: claimUid(claim) };
 }
 
-function endOf(world: CheckedWorld): string {
-  const { fate, answer } = world.offered;
+function endOf({ fate, answer }: Offered): string {
   if (fate === 'never arrived') return 'never arrives; no answer';
   return fate === 'answered' ? resultOf(answer) : 'is carried out; its answer is lost';
 }
@@ -91,10 +91,11 @@ function endOf(world: CheckedWorld): string {
 /** What the worker looked at and what it made of it. */
 function thoughtOf(
   world: CheckedWorld,
+  offered: Offered,
   before: Uint16Array,
   row: (what: string, precondition: string, result: string) => Step,
 ): Step {
-  const { offered, thinking } = world;
+  const { thinking } = world;
   const state = before.slice();
   world.sync(state, offered.controller, offered.captures);
   const sight = world.sightOf(state, offered.controller, offered.claim);
