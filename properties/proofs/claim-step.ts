@@ -35,13 +35,12 @@ export const proof: Proof = {
     'states are counted once for each bunch that renaming claims, pods and controllers among themselves makes alike (up to 8)',
   ],
   assumptions: [
-    'the API server does what properties/models/api-server.ts does, and a husk what properties/models/husk-host.ts does: random runs of the checker are replayed in the ClaimWorld and compared after every step',
+    'the API server does what properties/models/api-server.ts does, and a husk what properties/models/husk-host.ts does: random runs of the checker, every fault included, are replayed in the ClaimWorld and the states compared after every step (`claim-step/bisimulation.test.ts`)',
     'of a resourceVersion only equality with what is stored matters; claim-step copies versions and never looks into them, and between two deadlines the time makes no difference: tried with other versions and times on every input that occurred',
     'an answer is taken in when it arrives, not at the next thought: compared for every answer and view that occurred',
-    'what a worker remembers and cannot use again is left out of the state, as is a dial of an attempt that is over, a late action for a pod that is gone, and who noted an intent that is settled: exhausting one claim with and without gives the same runs',
-    'pods may be listed, and their UIDs sorted, in any order, anew at each thought: more than any one cluster can do, so that pods can be renamed',
-    'a write that names an old version can only be refused; when it is, is left out',
-    'all tokens that one process makes for one claim are one, and all that a status names: a claim’s status never names a second',
+    'left out of a state: what a worker remembers and cannot use again (kept where the next decision would differ), a dial of an attempt that is over, a write that names an old version, a late action for a pod that is gone, who noted an intent that is settled, how often secrets were sent that can be sent no more. The ClaimWorld leaves out nothing, and does not part from the checker',
+    'pods may be listed, and their UIDs sorted, in any order, anew at each thought: more than any one cluster does, so that pods can be renamed',
+    'all tokens that one process makes for one claim are one, and all that a status of it names: a status never names a second',
     'forks, checkpoints, time-outs of Ready claims, and leadership that is lost and won again without a restart are not in this world',
     'states are kept and compared whole: no hash stands for a state',
   ],
@@ -68,7 +67,8 @@ export const proof: Proof = {
         progress(total.with(states, transitions)),
       );
       total.add(explored);
-      if (explored.trace !== null) return { outcome: 'refuted', counts: total.counts(), trace: explored.trace };
+      if (explored.trace !== null)
+        return { outcome: 'refuted', counts: total.counts(), trace: explored.trace };
     }
     return { outcome: 'proved', counts: total.counts() };
   },

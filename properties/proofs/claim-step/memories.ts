@@ -150,6 +150,11 @@ export class Memories {
     return new Set([number, ...this.#factsOf(number).kept].filter((one) => one >= 0));
   }
 
+  /** Whether a late action may still do something. */
+  isPotent(state: Uint16Array, deed: number): boolean {
+    return !this.#comesTooLate(state, deed);
+  }
+
   #factsOf(number: number): MemoryFacts {
     const known = this.#memories[number];
     if (known !== undefined) return known;

@@ -49,6 +49,9 @@ const quiet: Omit<Scope, 'name'> = {
   sameName: false,
 };
 
+/** One claim, two honest husks, two controllers and no fault, but for what is said. */
+export const scopeOf = (more: Partial<Scope> & { readonly name: string }): Scope => ({ ...quiet, ...more });
+
 /** By part: what one thread exhausts, scope after scope. */
 export const fullScopes: readonly (readonly Scope[])[] = [
   [
