@@ -56,12 +56,13 @@ export const scopeOf = (more: Partial<Scope> & { readonly name: string }): Scope
 export const fullScopes: readonly (readonly Scope[])[] = [
   [
     { ...quiet, name: 'two claims, two crashes', claims: 2, crashes: 2 },
+    { ...quiet, name: 'two claims, an old view', claims: 2, lags: 1, maxAttempts: 2 },
+    { ...quiet, name: 'one claim, tenants', losses: 1, deletions: 1, deaths: 1, replacements: 1 },
     { ...quiet, name: 'a silent and an honest husk', husks: ['silent', 'honest'], crashes: 1, losses: 1 },
     { ...quiet, name: 'a forgetful and a refusing husk', husks: ['forgetful', 'refusing'], crashes: 1 },
   ],
   [
     { ...quiet, name: 'two claims end', claims: 2, deletions: 2, losses: 1, maxAttempts: 2 },
-    { ...quiet, name: 'two claims, an old view', claims: 2, lags: 1, maxAttempts: 2 },
     {
       ...quiet,
       name: 'made again under its name',
@@ -81,31 +82,26 @@ export const fullScopes: readonly (readonly Scope[])[] = [
       annotations: 1,
       timePasses: true,
     },
-    { ...quiet, name: 'one claim, tenants', losses: 1, deletions: 1, deaths: 1, replacements: 1 },
   ],
 ];
 
-/** A few thousand states, in which each mutant that the proof names is still refuted. */
-export const smallScopes: readonly (readonly Scope[])[] = [
-  [
-    { ...quiet, name: 'one claim, an answer is lost', losses: 1 },
-    { ...quiet, name: 'two claims, one husk', claims: 2, husks: ['honest'], maxAttempts: 1 },
-    { ...quiet, name: 'a husk that refuses', controllers: 1, maxAttempts: 2, husks: ['refusing'] },
-  ],
-  [
-    { ...quiet, name: 'one controller crashes', controllers: 1, crashes: 1, losses: 1, maxAttempts: 4 },
-    { ...quiet, name: 'one controller, tenants', controllers: 1, replacements: 1, deletions: 1, losses: 1 },
-    {
-      ...quiet,
-      name: 'made again under its name',
-      claims: 2,
-      sameName: true,
-      deletions: 1,
-      lags: 1,
-      husks: ['honest'],
-      maxAttempts: 1,
-    },
-  ],
+/** Some thousand states, in which each mutant that the proof names is still refuted. */
+export const smallScopes: readonly Scope[] = [
+  { ...quiet, name: 'a husk that refuses', controllers: 1, maxAttempts: 2, husks: ['refusing'] },
+  { ...quiet, name: 'two claims, one husk', claims: 2, husks: ['honest'], maxAttempts: 1 },
+  { ...quiet, name: 'one controller crashes', controllers: 1, crashes: 1, losses: 1, maxAttempts: 4 },
+  { ...quiet, name: 'one controller, tenants', controllers: 1, replacements: 1, deletions: 1, losses: 1 },
+  { ...quiet, name: 'one claim, an answer is lost', losses: 1 },
+  {
+    ...quiet,
+    name: 'made again under its name',
+    claims: 2,
+    sameName: true,
+    deletions: 1,
+    lags: 1,
+    husks: ['honest'],
+    maxAttempts: 1,
+  },
 ];
 
 /** The bounds as a person reads them. */

@@ -55,6 +55,8 @@ export class Steps {
   /** The state that is offered. */
   readonly next: Uint16Array;
   readonly #caughtUp: Uint16Array;
+  /** By content of a claim. */
+  readonly #askedToGo: number[] = [];
 
   constructor(world: CheckedWorld) {
     this.#world = world;
@@ -286,7 +288,7 @@ export class Steps {
   }
 
   #authors(state: Uint16Array, claim: number, take: () => void): void {
-    const { layout, lexicon } = this.#world;
+    const { layout } = this.#world;
     const { next } = this;
     const at = layout.claim(claim);
     const content = state[at] as number;
@@ -306,10 +308,20 @@ export class Steps {
     if (content === absent) return;
     if (this.#world.left(state, 'annotations') > 0) write('annotation', 'annotations', content);
     if (this.#world.left(state, 'deletions') === 0 || this.#world.facts.claim(content).deleting) return;
+    write('deletion', 'deletions', this.#asked(content));
+  }
+
+  /** The claim once its author has deleted it: it waits for its finalizers, or is gone. */
+  #asked(content: number): number {
+    const known = this.#askedToGo[content];
+    if (known !== undefined) return known;
+    const { lexicon } = this.#world;
     const object = lexicon.valueOf(content) as ClaimContent;
     const metadata = { ...object.metadata, deletionTimestamp: new Date(startMs).toISOString() };
     const waits = (object.metadata.finalizers ?? []).length > 0;
-    write('deletion', 'deletions', waits ? lexicon.numberOf(plain({ ...object, metadata })) : absent);
+    const after = waits ? lexicon.numberOf(plain({ ...object, metadata })) : absent;
+    this.#askedToGo[content] = after;
+    return after;
   }
 
   #tenants(state: Uint16Array, pod: number, take: () => void): void {
