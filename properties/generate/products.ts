@@ -8,6 +8,7 @@ import { loadProofs } from '../proofs/run/proof-catalogue.ts';
 import { claimsPage } from './claims-page.ts';
 import { decisionsPage } from './decisions-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { naivePage } from './naive-page.ts';
 import { observedPage } from './observed-page.ts';
 import type { Product } from './product.ts';
 import { proofsPage } from './proofs-page.ts';
@@ -19,8 +20,9 @@ export async function products(): Promise<Product[]> {
   const claims = await loadClaims(await listClaimIds());
   return [
     { path: 'docs/claims.md', text: claimsPage(claims, await loadMutants()) },
-    { path: 'docs/decisions.md', text: decisionsPage() },
+    { path: 'docs/decisions.md', text: await decisionsPage() },
     { path: 'docs/errors.md', text: errorsPage() },
+    { path: 'docs/naive-filters.md', text: naivePage() },
     { path: 'docs/observed-behaviour.md', text: await observedPage() },
     { path: 'docs/proofs.md', text: proofsPage(await loadProofs()) },
     ...schemaFiles(),

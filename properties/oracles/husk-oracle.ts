@@ -32,6 +32,7 @@ export function whyNotReached(scene: HuskScene, pod: HuskPod): string | null {
     againstLedger(scene, pod, record) ??
     againstOwner(scene, pod) ??
     againstState(pod, record) ??
+    againstReport(pod) ??
     againstAddress(scene, pod)
   );
 }
@@ -71,6 +72,13 @@ function againstState({ metadata, spec, status }: HuskPod, record: HuskRecord): 
   return specHashOf(spec) === record.specHash ? null : 'its spec has drifted';
 }
 
+/** kubelet reports every container that runs. */
+function againstReport({ spec, status }: HuskPod): string | null {
+  const reported = status.containerStatuses.map(({ name }) => name);
+  const silent = spec.containers.find(({ name }) => !reported.includes(name));
+  return silent === undefined ? null : `nobody reports its container ${silent.name}`;
+}
+
 /** An empty podIP is none. */
 function addressesOf({ status }: HuskPod): readonly string[] {
   const { podIP = '', podIPs = [] } = status;
@@ -89,6 +97,10 @@ function againstAddress({ pods }: HuskScene, pod: HuskPod): string | null {
     const block = impossible.find((entry) => within(entry, addressNumber(text)));
     if (block !== undefined) return `${text} is ${block.name}`;
   }
+  const { hostIP = '', hostIPs = [] } = pod.status;
+  const ofNode = [...(hostIP === '' ? [] : [hostIP]), ...hostIPs.map(({ ip }) => ip)];
+  const onNode = own.find((text) => ofNode.some((node) => same(text, node)));
+  if (onNode !== undefined) return `${onNode} is its node’s`;
   // A pod that ended keeps its address in its status, and is not there any more.
   const others = pods.filter((one) => one !== pod && !['Succeeded', 'Failed'].includes(one.status.phase));
   const shared = own.find((text) => others.some((one) => addressesOf(one).some((two) => same(text, two))));

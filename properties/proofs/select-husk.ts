@@ -69,6 +69,8 @@ export const proof: Proof = {
       'shared-address-dialled',
       'addresses-compared-as-text',
       'second-address-unchecked',
+      'address-of-the-node-dialled',
+      'unreported-container-accepted',
       'reaches-any-held-pod',
       'holder-not-compared',
     ]),

@@ -76,7 +76,7 @@ export const claim = defineClaim<WorldCase>({
     'findings.md F3 Residual and Reference: "tenant-side objects are reached by UID and owner, never by name alone"',
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
-  weight: 0.25,
+  weight: 0.3,
   examples: () => tenantStories,
   arbitrary: ({ replayPath }) =>
     worldCase([...authors, ...squatters, ...podTenants], replayPath, fc.constant('honest')),

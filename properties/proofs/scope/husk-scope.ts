@@ -90,7 +90,11 @@ export const podChoices: readonly (readonly PodChoice[])[] = [
       apply: (pod) => changed(pod, 'metadata', { deletionTimestamp: '2026-11-25T00:00:00Z' }),
     },
   ],
-  [untouched, status('restarted', { containerStatuses: [{ name: 'husk', restartCount: 1 }] })],
+  [
+    untouched,
+    status('restarted', { containerStatuses: [{ name: 'husk', restartCount: 1 }] }),
+    status('with a container that nobody reports', { containerStatuses: [] }),
+  ],
   [untouched, status('a running ephemeral container', { ephemeralContainerStatuses: [{ name: 'debug' }] })],
   [
     untouched,
@@ -99,6 +103,12 @@ export const podChoices: readonly (readonly PodChoice[])[] = [
     at('at link-local', '169.254.169.254'),
     at('at a mapped address', '::ffff:10.0.0.9'),
     at('at multicast', 'ff02::1'),
+    status('at the address of its node', { hostIPs: [{ ip: '10.0.0.1' }, { ip: '10.0.0.2' }] }),
+    status('at the address of its node in another notation', {
+      hostIP: 'fd00:7:0::000b',
+      podIP: 'fd00:7::b',
+      podIPs: [{ ip: 'fd00:7::b' }],
+    }),
     at('at loopback by its second address', '10.0.0.7', '127.0.0.1'),
   ],
   [
