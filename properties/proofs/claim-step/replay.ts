@@ -15,14 +15,13 @@ import {
   podAddress,
   podName,
   podUid,
-  processName,
   recordVersion,
   replacementAddress,
   replacementUid,
-  tokenName,
   versionOf,
 } from './names.ts';
 import { plain } from './plain-claim.ts';
+import { ReplayNames } from './replay-names.ts';
 import type { Offered } from './steps.ts';
 import { laterMs, startMs } from './thinking.ts';
 import { type CheckedWorld, storedKinds } from './world.ts';
@@ -36,10 +35,7 @@ export class Replay {
   readonly #checked: CheckedWorld;
   readonly #layout: Layout;
   readonly #real: ClaimWorld;
-  /** UIDs, names and addresses of the ClaimWorld, and what the checker calls them. */
-  readonly #names = new Map<string, string>();
-  /** Which process made a token, by its UID and by its name. */
-  readonly #makers = new Map<string, { readonly controller: number; readonly start: number }>();
+  readonly #names: ReplayNames;
   /** UIDs of the pods of the pool, in their order. */
   readonly #pods: readonly string[];
 
@@ -48,12 +44,13 @@ export class Replay {
     this.#checked = checked;
     this.#layout = checked.layout;
     this.#real = new ClaimWorld(subject, scope.husks, ['db']);
+    this.#names = new ReplayNames(this.#real);
     this.#pods = this.#real.api.list('Pod').items.map(({ metadata }) => metadata.uid);
     for (const [pod, object] of this.#real.api.list('Pod').items.entries()) {
       const { status } = object as ApiObject & { readonly status: { readonly podIP: string } };
-      this.#names.set(object.metadata.uid, podUid(pod));
-      this.#names.set(object.metadata.name, podName(pod));
-      this.#names.set(status.podIP, podAddress(pod));
+      this.#names.call(object.metadata.uid, podUid(pod));
+      this.#names.call(object.metadata.name, podName(pod));
+      this.#names.call(status.podIP, podAddress(pod));
     }
     for (let claim = 0; claim < (scope.sameName ? 1 : scope.claims); claim++) this.#create(claim);
     for (let controller = 0; controller < 2; controller++) {
@@ -64,7 +61,7 @@ export class Replay {
 
   #create(claim: number): void {
     this.#real.addOwner('SandboxClaim', claimName(this.#checked.scope, claim), claimSpec);
-    this.#names.set(this.#real.owners[claim]?.uid ?? '', claimUid(claim));
+    this.#names.call(this.#real.owners[claim]?.uid ?? '', claimUid(claim));
   }
 
   #configure(index: number): void {
@@ -135,14 +132,8 @@ export class Replay {
   }
 
   #turn(controller: number, claim: number, fate: Offered['fate']): void {
-    const before = new Set(this.#real.api.list('Secret').items.map(({ metadata }) => metadata.uid));
     this.#real.turn(controller, claim, fate);
-    for (const { metadata } of this.#real.api.list('Secret').items) {
-      if (before.has(metadata.uid)) continue;
-      const maker = { controller, start: this.#controller(controller).starts };
-      this.#makers.set(metadata.uid, maker);
-      this.#makers.set(metadata.name, maker);
-    }
+    this.#names.noteTokens(controller);
   }
 
   #crash(controller: number): void {
@@ -171,9 +162,9 @@ export class Replay {
     this.#real.plant(ref.name, { 'mitos.run/husk': 'true', 'mitos.run/pool': pool.name });
     const made = this.#real.api.read(ref);
     if (!made.ok) throw new Error('the pod was not made again');
-    this.#names.set(made.object.metadata.uid, replacementUid(pod));
+    this.#names.call(made.object.metadata.uid, replacementUid(pod));
     const { status } = made.object as ApiObject & { readonly status: { readonly podIP: string } };
-    this.#names.set(status.podIP, replacementAddress(pod));
+    this.#names.call(status.podIP, replacementAddress(pod));
   }
 
   #author(kind: Offered['kind'], claim: number): void {
@@ -238,19 +229,15 @@ export class Replay {
     }
     for (let pod = 0; pod < layout.pods; pod++) {
       const named = (items: readonly ApiObject[]) =>
-        version(items.find((one) => one.metadata.name === this.#nameOfPod(pod)));
+        version(items.find((one) => one.metadata.name === this.#names.realOf(podName(pod))));
       copy(layout.pod(pod), named(pods), named(this.#real.api.list('Pod').items), this.#podIn(pods, pod));
       const seen = ledger.find((one) => one.pod.uid === this.#pods[pod]);
       const now = this.#real.api
         .list('HuskRecord')
         .items.find((one) => one.metadata.name === this.#pods[pod]);
-      const content = seen === undefined ? absent : this.#record(seen as unknown as Json, pod);
+      const content = seen === undefined ? absent : this.#record(seen, pod);
       copy(layout.record(pod), seen?.resourceVersion ?? '', version(now), content);
     }
-  }
-
-  #nameOfPod(pod: number): string {
-    return [...this.#names].find(([, name]) => name === podName(pod))?.[0] ?? '';
   }
 
   #claimIn(owners: ReadonlyMap<string, ApiObject>, claim: number): number {
@@ -267,34 +254,36 @@ export class Replay {
     const creationTimestamp = new Date(startMs).toISOString();
     const deletion = deletionTimestamp === undefined ? {} : { deletionTimestamp: creationTimestamp };
     const content = { ...object, metadata: { ...metadata, creationTimestamp, ...deletion } };
-    return this.#checked.lexicon.numberOf(plain(this.#renamed(content) as Json));
+    return this.#checked.lexicon.numberOf(plain(this.#names.renamed(content) as Json));
   }
 
   #podIn(items: readonly ApiObject[], pod: number): number {
-    const object = items.find(({ metadata }) => metadata.name === this.#nameOfPod(pod));
+    const object = items.find(({ metadata }) => metadata.name === this.#names.realOf(podName(pod)));
     if (object === undefined) return absent;
     const { namespace, name, uid, labels, ownerReferences } = object.metadata;
     const { spec, status } = object;
     const metadata = { namespace, name, uid, labels, ownerReferences };
     return this.#checked.lexicon.numberOf(
-      this.#renamed({ apiVersion: 'v1', kind: 'Pod', metadata, spec, status }),
+      this.#names.renamed({ apiVersion: 'v1', kind: 'Pod', metadata, spec, status }),
     );
   }
 
   #recordIn(items: readonly ApiObject[], pod: number): number {
     const object = items.find(({ metadata }) => metadata.name === this.#pods[pod]);
-    return object === undefined ? absent : this.#record(object, pod);
+    return object === undefined ? absent : this.#record(object as Json, pod);
   }
 
-  #record(record: Json, pod: number): number {
-    const { specHash, holder } = record;
+  #record(
+    { specHash, holder }: { readonly specHash?: unknown; readonly holder?: unknown },
+    pod: number,
+  ): number {
     return this.#checked.lexicon.numberOf({
       kind: 'HuskRecord',
       metadata: { namespace: 'mitos-system', name: podUid(pod), uid: `uid-record-of-${podName(pod)}` },
       pod: { namespace: pool.namespace, name: podName(pod), uid: podUid(pod) },
       pool,
       specHash,
-      holder: this.#renamed(holder ?? null),
+      holder: this.#names.renamed(holder ?? null),
     });
   }
 
@@ -305,7 +294,7 @@ export class Replay {
     const { behaviour, alive, holds, seen } = husk;
     const { intended } = this.#checked.lexicon.valueOf(like[this.#layout.husk(pod)] as number) as HuskContent;
     const held = this.#real.heldBy.get(uid) ?? null;
-    const own = this.#renamed({ behaviour, alive, holds, seen: [...seen], held }) as Json;
+    const own = this.#names.renamed({ behaviour, alive, holds, seen: [...seen], held }) as Json;
     return this.#checked.lexicon.numberOf({ ...own, intended });
   }
 
@@ -318,7 +307,7 @@ export class Replay {
     if (worker.state !== null) state[memoryAt] = lexicon.numberOf(this.#memory(worker.state as Json));
     const { action, last, live } = worker;
     if (last !== null) {
-      const told = this.#renamed(last) as Outcome;
+      const told = this.#names.renamed(last) as Outcome;
       state[memoryAt] = thinking.takeIn(controller, claim, state[memoryAt] as number, told);
     }
     const pendingAt = this.#layout.pending(controller, claim);
@@ -331,7 +320,7 @@ export class Replay {
   #memory(memory: Json): Json {
     // A token that a worker made is called after its maker as long as no status names it.
     const { token, ...rest } = memory as Json & { readonly token: Json | null };
-    return { ...(this.#renamed(rest) as Json), token: this.#renamed(token, false) };
+    return { ...(this.#names.renamed(rest) as Json), token: this.#names.renamed(token, false) };
   }
 
   /** The number of an action on its way; `absent` when its version is not the stored one any more. */
@@ -341,17 +330,17 @@ export class Replay {
     if (version !== undefined && 'target' in action) {
       const found = this.#real.api.read(action.target);
       if (!found.ok || found.object.metadata.resourceVersion !== version) return absent;
-      const name = this.#names.get(found.object.metadata.uid) ?? '';
+      const name = this.#names.of(found.object.metadata.uid);
       const pod = this.#pods.indexOf(found.object.metadata.name);
       stored = found.object.kind === 'HuskRecord' ? recordVersion(pod) : versionOf(name);
     }
-    const renamed = this.#renamed(action) as Json;
+    const renamed = this.#names.renamed(action) as Json;
     const precondition =
       version === undefined
         ? {}
         : { precondition: { ...(renamed.precondition as Json), resourceVersion: stored } };
     return this.#checked.lexicon.numberOf({
-      owner: this.#names.get(ownerUid),
+      owner: this.#names.of(ownerUid),
       action: { ...renamed, ...precondition },
     });
   }
@@ -365,60 +354,5 @@ export class Replay {
     deeds.sort((a, b) => b - a);
     if (deeds.length > afloatSlots) throw new Error('more actions afloat than the layout has room for');
     for (const [slot, deed] of deeds.entries()) state[afloat + slot] = deed;
-  }
-
-  /** Every name of the ClaimWorld as the checker's; `named`: tokens that a status names have no maker. */
-  #renamed(value: unknown, named = true): unknown {
-    if (typeof value === 'string') return this.#word(value, named);
-    if (Array.isArray(value)) return value.map((item) => this.#renamed(item, named));
-    if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(
-      Object.entries(value).map(([key, field]) => [key, this.#renamed(field, named)]),
-    );
-  }
-
-  #word(text: string, named: boolean): string {
-    const known = this.#names.get(text);
-    if (known !== undefined) return known;
-    const maker = this.#makers.get(text);
-    if (maker !== undefined) return this.#token(text, maker, named);
-    const process = /^controller-([AB])-(\d+)$/.exec(text);
-    if (process !== null) {
-      const index = process[1] === 'A' ? 0 : 1;
-      const lives = this.#controller(index).starts === Number(process[2]);
-      return lives ? processName(index) : 'process-gone';
-    }
-    return text.replace(/10\.0\.\d\.\d+/, (address) => this.#names.get(address) ?? address);
-  }
-
-  #token(text: string, { controller, start }: { controller: number; start: number }, named: boolean): string {
-    const isUid = /^uid-\d+$/.test(text);
-    const claim = this.#ownerOfToken(text);
-    const gone = this.#controller(controller).starts !== start || (named && this.#isNamed(text, claim));
-    const name = gone ? `token-gone-${claim}` : tokenName(controller, claim);
-    return isUid ? `uid-${name}` : name;
-  }
-
-  #ownerOfToken(text: string): number {
-    const index = this.#tokens.get(text);
-    if (index !== undefined) return index;
-    const secret = this.#real.api
-      .list('Secret')
-      .items.find(({ metadata }) => metadata.uid === text || metadata.name === text);
-    const uid = secret?.metadata.ownerReferences?.[0]?.uid;
-    const found = this.#real.owners.findIndex((owner) => owner.uid === uid);
-    this.#tokens.set(text, found);
-    return found;
-  }
-  readonly #tokens = new Map<string, number>();
-
-  /** Some status has named it. */
-  #isNamed(text: string, claim: number): boolean {
-    const uid = this.#real.owners[claim]?.uid;
-    for (const { object } of this.#real.api.watch('0')) {
-      const { token } = (object.status ?? {}) as { token?: { name?: string; uid?: string } };
-      if (object.metadata.uid === uid && (token?.uid === text || token?.name === text)) return true;
-    }
-    return false;
   }
 }
