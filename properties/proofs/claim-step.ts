@@ -39,6 +39,7 @@ export const proof: Proof = {
     'of a resourceVersion only equality with what is stored matters; claim-step copies versions and never looks into them, and between two deadlines the time makes no difference: tried with other versions and times on every input that occurred',
     'an answer is taken in when it arrives, not at the next thought: compared for every answer and view that occurred',
     'left out of a state: what a worker remembers and cannot use again (kept where the next decision would differ), a dial of an attempt that is over, a write that names an old version, a late action for a pod that is gone, who noted an intent that is settled, how often secrets were sent that can be sent no more. The ClaimWorld leaves out nothing, and does not part from the checker',
+    'a controller has a worker for every claim and for every holder that the ledger names, also when its claim is gone: a mark may arrive after the last look and before the finalizer goes, and nobody else would reap it',
     'pods may be listed, and their UIDs sorted, in any order, anew at each thought: more than any one cluster does, so that pods can be renamed',
     'all tokens that one process makes for one claim are one, and all that a status of it names: a status never names a second',
     'forks, checkpoints, time-outs of Ready claims, and leadership that is lost and won again without a restart are not in this world',

@@ -103,7 +103,11 @@ export function forgets(
   );
 }
 
-/** A claim's last finalizer is gone, and the claim with it. */
+/**
+ * A claim's last finalizer is gone, and the claim with it. A husk that has seen nothing may be marked for it even
+ * so: by a write that was on its way when the other controller looked for the last time. Nothing is ever sent
+ * there, and who works for the holder that the ledger names reaps it (`settling.ts`).
+ */
 export function forgotten(state: Uint16Array, claim: number, layout: Layout, facts: Facts): Violation | null {
   for (let pod = 0; pod < layout.pods; pod++) {
     const { alive, seen, holds } = facts.husk(state[layout.husk(pod)] as number);
