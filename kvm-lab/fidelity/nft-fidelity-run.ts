@@ -181,7 +181,8 @@ function judge(text: string, decider: Decider, packet: RandomPacket, events: rea
   } catch (error) {
     if (!(error instanceof NotUnderstood)) throw error;
     figures.notUnderstood += 1;
-    reasons.set(error.expression, (reasons.get(error.expression) ?? 0) + 1);
+    const reason = `${error.where}: ${error.expression}`;
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   }
 }
 

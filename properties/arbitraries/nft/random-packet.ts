@@ -273,7 +273,8 @@ function randomFlow(dice: Dice, serial: number): Flow {
     sourcePort: portOf(serial),
     destinationPort: dice.pick([53, 80, 443]),
     mark: dice.pick(marks),
-    assured: dice.chance(50),
+    // A packet of an established flow may assure it while it is looked up.
+    assured: true,
     translatedTo: null,
   };
 }

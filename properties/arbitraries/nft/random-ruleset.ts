@@ -121,7 +121,7 @@ function filterTable(
   for (const { hook, scope } of hooks) {
     const priority = dice.pick(hook === 'prerouting' ? [-350, -300, -150, -50, 0] : [-10, 0, 0, 10]);
     const policy = dice.chance(65) ? 'accept' : 'drop';
-    const terminal = ['accept', 'accept', 'drop', ...(hook === 'postrouting' ? [] : rejects(hook, priority))];
+    const terminal = ['accept', 'accept', 'drop', ...(hook === 'postrouting' ? [] : rejects(family, hook, priority))];
     const own: Scope = { ...scope, sets: name };
     parts.push(
       `chain ${name}_${hook} {\n type filter hook ${hook} priority ${priority}; policy ${policy};\n${rules(
@@ -139,8 +139,9 @@ function filterTable(
   return parts.join('\n');
 }
 
-function rejects(hook: string, priority: number): string[] {
-  return hook !== 'prerouting' || priority > -200 ? ['reject'] : [];
+function rejects(family: string, hook: string, priority: number): string[] {
+  if (hook === 'prerouting' && priority <= -200) return [];
+  return [family === 'inet' ? 'reject with icmpx port-unreachable' : 'reject'];
 }
 
 function netdevTable(dice: Dice, devices: RulesetDevices): string {

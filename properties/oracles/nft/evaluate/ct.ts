@@ -2,7 +2,7 @@
 import { type Bdd, type Bdds, never } from '../../bdd/bdd.ts';
 import { type Bits, equalBits, iteBits, numberBits } from '../../bdd/bit-vector.ts';
 import type { Expression } from '../ruleset.ts';
-import { addressBits, invert, iteTuple, type Packet, type Tracked, type Tuple } from './packet.ts';
+import { addressBits, type Connection, invert, iteTuple, type Packet, type Tracked, type Tuple } from './packet.ts';
 import { hostOrder, type RuleRun } from './rule-run.ts';
 
 type Ct = Extract<Expression, { readonly kind: 'ct' }>;
@@ -30,6 +30,22 @@ export function tupleOf(bdds: Bdds, packet: Packet): Tuple {
   };
 }
 
+/** The tuple of the other direction: the same turned around, but for the sides that are translated. */
+function otherSide(bdds: Bdds, connection: Connection, own: Tuple): Tuple {
+  const turned = invert(own);
+  const { other, reply, sourceNat, destinationNat } = connection;
+  if (other === null) return turned;
+  const source = bdds.ite(reply, sourceNat, destinationNat);
+  const destination = bdds.ite(reply, destinationNat, sourceNat);
+  return {
+    source: iteBits(bdds, source, other.source, turned.source),
+    sourcePort: iteBits(bdds, source, other.sourcePort, turned.sourcePort),
+    destination: iteBits(bdds, destination, other.destination, turned.destination),
+    destinationPort: iteBits(bdds, destination, other.destinationPort, turned.destinationPort),
+    protocol: turned.protocol,
+  };
+}
+
 /** Neighbour and multicast listener discovery (nf_conntrack_proto_icmpv6.c): seen, and left untracked. */
 const untrackedIcmpv6 = [130, 131, 132, 133, 134, 135, 136, 143];
 
@@ -46,8 +62,10 @@ export function track(bdds: Bdds, packet: Packet): void {
   if (packet.tracked !== null) return;
   packet.untracked = bdds.or(packet.untracked, isDiscovery(bdds, packet));
   const { connection } = packet;
-  const own = connection.own ?? tupleOf(bdds, packet);
-  const other = connection.other ?? invert(own);
+  const plain = tupleOf(bdds, packet);
+  const own =
+    connection.own === null ? plain : iteTuple(bdds, connection.related, connection.own, plain);
+  const other = otherSide(bdds, connection, own);
   packet.tracked = {
     connection,
     original: iteTuple(bdds, connection.reply, other, own),

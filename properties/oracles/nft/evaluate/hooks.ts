@@ -39,14 +39,16 @@ export function chainsAt(ruleset: Ruleset, hook: HookContext, packet: PacketFami
 const trackingMatches = ['conntrack', 'state', 'connmark', 'connbytes', 'connlimit', 'helper', 'connlabel'];
 const trackingTargets = ['MASQUERADE', 'DNAT', 'SNAT', 'REDIRECT', 'NETMAP', 'CT', 'CONNMARK'];
 
-function needsConntrack(expression: Expression): boolean {
+/** A NAT rule for one family, even in an inet table, switches on that family's tracking only. */
+function needsConntrack(expression: Expression, family: 4 | 6): boolean {
   switch (expression.kind) {
     case 'ct':
     case 'ct-set':
-    case 'nat':
     case 'masquerade':
     case 'redirect':
       return true;
+    case 'nat':
+      return expression.family === null || expression.family === family;
     case 'either':
     case 'effect':
     case 'unknown':
@@ -75,8 +77,11 @@ function activeIn(ruleset: Ruleset): Active {
   for (const table of ruleset.tables) {
     const families = ([4, 6] as const).filter((family) => sees(table.family, family));
     const chains = [...table.chains.values()];
-    if (chains.some(({ rules }) => rules.some(({ expressions }) => expressions.some(needsConntrack)))) {
-      for (const family of families) conntrack.add(family);
+    for (const family of families) {
+      const needs = (expression: Expression) => needsConntrack(expression, family);
+      if (chains.some(({ rules }) => rules.some(({ expressions }) => expressions.some(needs)))) {
+        conntrack.add(family);
+      }
     }
     if (!table.dormant && chains.some(({ base }) => base?.type === 'nat')) {
       for (const family of families) nat.add(family);

@@ -20,7 +20,7 @@ export const metaReaders: Readonly<Record<string, Reader>> = {
   oif: ({ hook }) => index(hook.output),
   iifname: ({ hook }) => name(hook.input),
   oifname: ({ hook }) => name(hook.output),
-  iiftype: ({ hook }) => hardware(hook.input),
+  iiftype: inputHardware,
   oiftype: ({ hook }) => hardware(hook.output),
   nfproto: (run) => numberBits(protocolFamily(run), 8),
   l4proto: (run) => {
@@ -55,6 +55,16 @@ function name(device: Device | null): Bits {
   const padded = Buffer.alloc(16);
   padded.write(device?.name ?? '');
   return constantBits(padded);
+}
+
+/** At postrouting Linux 6.18 looks at the device that the packet is about to leave by, and finds one. */
+function inputHardware(run: RuleRun): Bits | null {
+  const { input, output, point } = run.hook;
+  if (point !== 'postrouting') return hardware(input);
+  if (input !== null && input.hardware !== output?.hardware) {
+    return run.refuse('meta iiftype of a packet between devices of different types');
+  }
+  return hardware(output);
 }
 
 function hardware(device: Device | null): Bits | null {

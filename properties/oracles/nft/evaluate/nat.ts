@@ -31,6 +31,8 @@ export interface Mapping {
 }
 
 export function translate(run: RuleRun, expression: Nat): void {
+  // In an inet table a rule for one family does nothing to the other's packets.
+  if (expression.kind === 'nat' && expression.family !== null && expression.family !== run.packet.family) return;
   const side = sideOfExpression(expression);
   if ((expression.flags & netmapFlag) !== 0) run.refuse('nat with prefix (netmap)');
   const port = expression.port;

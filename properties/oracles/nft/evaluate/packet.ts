@@ -73,11 +73,9 @@ export interface Connection {
   readonly sourceNat: Bdd;
   readonly destinationNat: Bdd;
   readonly mark: Bits;
-  /**
-   * The tuple of the other direction; null: the packet's own, turned around. For a related packet both
-   * tuples are those of its master and come from here.
-   */
+  /** The tuple of the other direction, where an address is translated; null: none is. */
   readonly other: Tuple | null;
+  /** Of a related packet: the tuple of its master in the packet's direction. */
   readonly own: Tuple | null;
 }
 
@@ -132,7 +130,7 @@ export interface Packet {
   /** With an IPv6 fragment header, but whole. */
   readonly atomic: Bdd;
   /** IPv6 extension headers by their number; null: not known which. */
-  readonly extensions: ReadonlyMap<number, Bdd> | null;
+  extensions: ReadonlyMap<number, Bdd> | null;
 }
 
 export function copyPacket(packet: Packet): Packet {

@@ -189,11 +189,23 @@ export class Pipeline {
     packet.transportLength = iteBits(bdds, packet.fragmented, length, packet.transportLength);
     packet.length = iteBits(bdds, packet.fragmented, choices.unknown('total length', 32), packet.length);
     packet.info = { ...packet.info, later: never };
+    this.#forgetFragment(packet);
+    return bdds.and(when, later ^ 1);
+  }
+
+  /** IPv4 clears the fields; IPv6 takes the header out of the chain. */
+  #forgetFragment(packet: Packet): void {
+    const bdds = this.#bdds;
+    const { choices } = this.#options;
     if (packet.family === 4) {
       const flags = packet.network.read(6, 2);
-      packet.network.write(bdds, 6, flags.map((bit, i) => (i < 2 ? bit : never)), always);
+      const cleared = flags.map((bit, i) => (i < 2 ? bit : never));
+      packet.network.write(bdds, 6, cleared, always);
+      return;
     }
-    return bdds.and(when, later ^ 1);
+    const next = choices.unknown('next header of a reassembled datagram', 8);
+    packet.network.write(bdds, 6, next, bdds.or(packet.fragmented, packet.atomic));
+    if (packet.extensions !== null) packet.extensions = new Map([...packet.extensions, [44, never]]);
   }
 
   #visitAll(
@@ -251,8 +263,11 @@ export class Pipeline {
   }
 
   #defragment(packet: Packet, when: Bdd): Bdd {
-    if (packet.atomic !== never && !this.#options.reassemble) {
-      throw new NotUnderstood('an atomic IPv6 fragment under connection tracking', 'hook prerouting');
+    if (packet.atomic !== never) {
+      if (!this.#options.reassemble) {
+        throw new NotUnderstood('an atomic IPv6 fragment under connection tracking', 'hook prerouting');
+      }
+      this.#forgetFragment(packet);
     }
     return this.#collectFragments(packet, when, 'prerouting');
   }
