@@ -8,8 +8,10 @@ import { type RandomPacket, randomPacket } from '#properties/arbitraries/nft/ran
 import { randomRuleset } from '#properties/arbitraries/nft/random-ruleset.ts';
 import { connectionOf } from '#properties/oracles/nft/connection.ts';
 import { Decider } from '#properties/oracles/nft/decide.ts';
+import { readJson } from '#properties/oracles/nft/json/read-json.ts';
 import { readRuleset } from '#properties/oracles/nft/netlink/read-ruleset.ts';
 import { NotUnderstood, type Ruleset } from '#properties/oracles/nft/ruleset.ts';
+import { deviceNamed } from '#properties/oracles/nft/topology.ts';
 import { ConntrackTable } from '../providers/netns/conntrack-table.ts';
 import { datagramSender, linkSender } from '../providers/netns/packet-sender.ts';
 import { assertPrivateNetwork, buildNetwork, tapEnd, topologyOf, uplinkEnd } from '../providers/netns/test-network.ts';
@@ -24,6 +26,7 @@ const perRuleset = Number(perRulesetText);
 const commandTimeoutMs = 20_000;
 const settleTimeoutMs = 5_000;
 const maxRepairs = 8;
+const maxShown = 20;
 
 const ends = [tapEnd, uplinkEnd];
 buildNetwork(ends);
@@ -37,7 +40,18 @@ const senders = {
 };
 const names = { tap: tapEnd.name, uplink: uplinkEnd.name } as const;
 
-const figures = { packets: 0, rulesets: 0, refusedRulesets: 0, differences: 0, notUnderstood: 0, events: 0 };
+const figures = {
+  packets: 0,
+  rulesets: 0,
+  refusedRulesets: 0,
+  /** The evaluator, from the netlink dump, against the kernel. */
+  differences: 0,
+  notUnderstood: 0,
+  /** The same from `nft -j list ruleset`. */
+  jsonDifferences: 0,
+  jsonNotUnderstood: 0,
+  events: 0,
+};
 const reasons = new Map<string, number>();
 const shown = new Map<string, number>();
 
@@ -152,23 +166,22 @@ function nameRules(ruleset: Ruleset): Map<string, unknown> {
   return named;
 }
 
-function report(text: string, packet: RandomPacket, kernel: string[], ours: string[]): void {
-  figures.differences += 1;
+function report(source: Source, text: string, packet: RandomPacket, kernel: string[], ours: string[]): void {
   const differing = kernel.findIndex((line, i) => line !== ours[i]);
   const at = differing < 0 ? kernel.length : differing;
-  const key = `${kernel[at] ?? 'nothing'} / ${ours[at] ?? 'nothing'}`;
+  const key = `${source}: ${kernel[at] ?? 'nothing'} / ${ours[at] ?? 'nothing'}`;
   shown.set(key, (shown.get(key) ?? 0) + 1);
-  if (figures.differences > 20) return;
+  if (figures.differences + figures.jsonDifferences > maxShown) return;
   const { device, tracked } = packet;
   const frame = packet.frame.toString('hex');
   const rules = [kernel[at], ours[at]].map((line) => rulesNamed.get(line?.split(' ').slice(0, 4).join(' ') ?? ''));
-  const entry = { difference: figures.differences, device, frame, tracked, kernel, ours, rules, ruleset: text };
+  const entry = { difference: figures.differences + figures.jsonDifferences, source, device, frame, tracked, kernel, ours, rules, ruleset: text };
   process.stdout.write(`${JSON.stringify(entry)}\n`);
 }
 
-function judge(text: string, decider: Decider, packet: RandomPacket, events: readonly TraceEvent[]): void {
-  figures.packets += 1;
-  const kernel = linesOfTrace(events);
+type Source = 'netlink' | 'json';
+
+function judge(source: Source, text: string, decider: Decider, packet: RandomPacket, kernel: string[]): void {
   try {
     const { steps } = decider.decide({
       device: packet.device === null ? null : names[packet.device],
@@ -177,13 +190,28 @@ function judge(text: string, decider: Decider, packet: RandomPacket, events: rea
       ...(packet.device === null ? { mark: ownMark } : {}),
     });
     const ours = linesOfSteps(steps);
-    if (!sameLines(kernel, ours)) report(text, packet, kernel, ours);
+    if (sameLines(kernel, ours)) return;
+    if (source === 'json') figures.jsonDifferences += 1;
+    else figures.differences += 1;
+    report(source, text, packet, kernel, ours);
   } catch (error) {
     if (!(error instanceof NotUnderstood)) throw error;
-    figures.notUnderstood += 1;
-    const reason = `${error.where}: ${error.expression}`;
+    if (source === 'json') figures.jsonNotUnderstood += 1;
+    else figures.notUnderstood += 1;
+    const reason = `${source}: ${error.expression}`;
     reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   }
+}
+
+/** As newer versions of nft write it: with the devices, which 1.0.6 leaves out. */
+function listedJson(): string {
+  const text = execFileSync('nft', ['-j', 'list', 'ruleset'], { encoding: 'utf8', timeout: commandTimeoutMs });
+  const listed = JSON.parse(text) as { nftables: { chain?: { hook?: string; table: string; name: string; dev?: string } }[] };
+  for (const { chain } of listed.nftables) {
+    if (chain?.hook !== 'ingress') continue;
+    chain.dev = chain.table === beginTable ? chain.name : tapEnd.name;
+  }
+  return JSON.stringify(listed);
 }
 
 function tryRuleset(dice: Dice): void {
@@ -195,7 +223,9 @@ function tryRuleset(dice: Dice): void {
   figures.rulesets += 1;
   const ruleset = readRuleset();
   rulesNamed = nameRules(ruleset);
-  const decider = new Decider(ruleset, topology, { limits: true });
+  const indexOf = (name: string) => deviceNamed(topology, name).index;
+  const listed = readJson(listedJson(), { ingressDevices: [], indexOf });
+  const deciders = { netlink: new Decider(ruleset, topology, { limits: true }), json: new Decider(listed, topology, { limits: true }) };
   conntrack.flush();
   const flows = text.includes('ct ');
   const drawn = Array.from({ length: perRuleset }, (_, i) => randomPacket(dice, i, flows));
@@ -206,7 +236,12 @@ function tryRuleset(dice: Dice): void {
   listener.take();
   for (const group of groups) {
     for (const packet of group) send(packet);
-    for (const [i, events] of traces(group).entries()) judge(text, decider, group[i] as RandomPacket, events);
+    for (const [i, events] of traces(group).entries()) {
+      figures.packets += 1;
+      const kernel = linesOfTrace(events);
+      judge('netlink', text, deciders.netlink, group[i] as RandomPacket, kernel);
+      judge('json', text, deciders.json, group[i] as RandomPacket, kernel);
+    }
   }
 }
 

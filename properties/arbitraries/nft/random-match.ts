@@ -154,7 +154,6 @@ function ctMatch(dice: Dice, { family }: Scope): string {
     () => `ct status ${dice.pick(['assured', 'confirmed', 'snat', 'dnat', 'seen-reply', 'expected'])}`,
     () => `ct original protocol ${dice.pick(['tcp', 'udp'])}`,
     () => `ct original proto-dst ${dice.pick(['>', '==', '!='])} 0x${dice.pick(ports).toString(16)}`,
-    () => `ct l3proto ${not(dice)}${dice.pick(['ipv4', 'ipv6'])}`,
   ];
   if (family !== 'ip6') {
     makers.push(

@@ -60,9 +60,7 @@ class Free implements Choices {
 export function prove(question: Question): Answer {
   const { ruleset, topology, device } = question;
   const bdds = new Bdds();
-  const asked = (question.shapes ?? shapes).filter(
-    ({ family, tags }) => device !== null || (tags === 0 && (family === 4 || family === 6)),
-  );
+  const asked = (question.shapes ?? shapes).filter((shape) => matters(question, shape));
   const base = { assumptions: assumptionsOf(question), shapes: asked.length };
   for (const shape of asked) {
     const unknown = unknownPacket(new Variables(bdds), shape, deviceOf(topology, device));
@@ -78,6 +76,18 @@ export function prove(question: Question): Answer {
     }
   }
   return { ...base, result: 'holds', nodes: bdds.nodes };
+}
+
+/** Without an ingress chain a frame with tags ends as the same one without, or not at all. */
+function matters({ ruleset, device }: Question, { family, tags }: Shape): boolean {
+  if (device === null) return tags === 0 && (family === 4 || family === 6);
+  return tags === 0 || hasIngress(ruleset, device);
+}
+
+function hasIngress(ruleset: Ruleset, device: string): boolean {
+  return ruleset.tables.some(({ chains }) =>
+    [...chains.values()].some(({ base }) => base?.hook === 'ingress' && base.devices.includes(device)),
+  );
 }
 
 function deviceOf(topology: Topology, device: string | null) {
