@@ -7,6 +7,7 @@ import { listClaimIds, loadClaims, loadMutants } from '../matrix/catalogue.ts';
 import { claimsPage } from './claims-page.ts';
 import { decisionsPage } from './decisions-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { nftOraclePage } from './nft-oracle-page.ts';
 import { observedPage } from './observed-page.ts';
 import type { Product } from './product.ts';
 import { schemaFiles } from './schemas.ts';
@@ -19,6 +20,7 @@ export async function products(): Promise<Product[]> {
     { path: 'docs/claims.md', text: claimsPage(claims, await loadMutants()) },
     { path: 'docs/decisions.md', text: decisionsPage() },
     { path: 'docs/errors.md', text: errorsPage() },
+    { path: 'docs/nft-oracle.md', text: nftOraclePage() },
     { path: 'docs/observed-behaviour.md', text: await observedPage() },
     ...schemaFiles(),
     ...(await corpora()),

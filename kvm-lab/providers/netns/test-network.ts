@@ -3,10 +3,10 @@
  * far ends through which frames are put in. Invariant: it refuses to be built in the host's own namespace.
  */
 import { execFileSync } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
-import type { Topology } from '#properties/oracles/nft/topology.ts';
+import { readlinkSync, writeFileSync } from 'node:fs';
 import { macText } from '#properties/arbitraries/nft/pools.ts';
 import { libc } from '#properties/oracles/netlink/libc.ts';
+import type { Topology } from '#properties/oracles/nft/topology.ts';
 
 export interface End {
   readonly name: string;
@@ -54,7 +54,8 @@ export function buildNetwork(ends: readonly End[]): void {
       lines.push(`addr add ${address} dev ${name}${address.includes(':') ? ' nodad' : ' brd +'}`);
     }
   }
-  for (const [prefix, via] of defaultRoutes) lines.push(`route add ${prefix} via ${via} dev ${uplinkEnd.name}`);
+  for (const [prefix, via] of defaultRoutes)
+    lines.push(`route add ${prefix} via ${via} dev ${uplinkEnd.name}`);
   execFileSync('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n`, timeout: commandTimeoutMs });
   for (const { far } of ends) writeSetting(`net.ipv6.conf.${far}.disable_ipv6`, '1');
 }
@@ -74,7 +75,7 @@ const settings: Readonly<Record<string, string>> = {
 };
 
 function writeSetting(key: string, value: string): void {
-  execFileSync('sysctl', ['-qw', `${key}=${value}`], { timeout: commandTimeoutMs });
+  writeFileSync(`/proc/sys/${key.replaceAll('.', '/')}`, value);
 }
 
 export function topologyOf(ends: readonly End[]): Topology {

@@ -66,7 +66,13 @@ function ipv6(options: DatagramOptions): Buffer {
 const checksumPlace: Readonly<Record<number, number>> = { 1: 2, 6: 16, 17: 6, 58: 2 };
 
 /** The segment with its checksum, or with a wrong one. */
-export function summed(segment: Buffer, protocol: number, source: string, destination: string, wrong = false): Buffer {
+export function summed(
+  segment: Buffer,
+  protocol: number,
+  source: string,
+  destination: string,
+  wrong = false,
+): Buffer {
   const place = checksumPlace[protocol];
   if (place === undefined || segment.length < place + 2) return segment;
   const made = Buffer.from(segment);
@@ -76,7 +82,7 @@ export function summed(segment: Buffer, protocol: number, source: string, destin
   pseudo[7] = protocol;
   const parts = protocol === 1 ? [made] : [addressOctets(source), addressOctets(destination), pseudo, made];
   const sum = onesSum(parts);
-  made.writeUInt16BE(((sum === 0 ? 0xffff : sum) ^ (wrong ? 0x5555 : 0)) || 0xffff, place);
+  made.writeUInt16BE((sum === 0 ? 0xffff : sum) ^ (wrong ? 0x5555 : 0) || 0xffff, place);
   return made;
 }
 

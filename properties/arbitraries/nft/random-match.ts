@@ -100,7 +100,8 @@ function transportMatch(dice: Dice, { sets }: Scope): string {
     () => `tcp flags ${dice.pick(['syn', 'rst', 'fin'])}`,
     () => `udp length ${dice.pick(['<', '>'])} ${dice.between(8, 30)}`,
     () => `meta l4proto ${not(dice)}{ tcp, ${dice.pick(['udp', 'icmp', '253'])} }`,
-    () => `meta l4proto ${not(dice)}${dice.pick(['tcp', 'udp', 'icmp', 'ipv6-icmp', ...otherProtocols.map(String)])}`,
+    () =>
+      `meta l4proto ${not(dice)}${dice.pick(['tcp', 'udp', 'icmp', 'ipv6-icmp', ...otherProtocols.map(String)])}`,
     () => `meta l4proto . th dport { tcp . ${port()}, udp . ${port()} }`,
     () => `tcp sequence > ${dice.word()}`,
     () => `tcp window < ${dice.between(0, 65_535)}`,
@@ -147,7 +148,8 @@ function linkMatch(dice: Dice, _scope: Scope): string {
 
 function ctMatch(dice: Dice, { family }: Scope): string {
   const makers: (() => string)[] = [
-    () => `ct state ${dice.pick(['established', 'new', 'invalid', 'related', 'untracked', 'established,related'])}`,
+    () =>
+      `ct state ${dice.pick(['established', 'new', 'invalid', 'related', 'untracked', 'established,related'])}`,
     () => `ct state != ${dice.pick(['established', 'new'])}`,
     () => `ct direction ${not(dice)}${dice.pick(['original', 'reply'])}`,
     () => `ct mark ${not(dice)}${dice.pick(marks)}`,

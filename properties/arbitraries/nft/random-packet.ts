@@ -181,7 +181,12 @@ function ipv4Packet(dice: Dice, serial: number): RandomPacket {
 function ipv6Packet(dice: Dice, serial: number, tracks: boolean): RandomPacket {
   const source = dice.pick(ipv6Sources);
   const destination = dice.pick(ipv6Destinations);
-  const made = damaged(dice, dice.chance(8) ? discovery(dice) : segment(dice, serial, 6), source, destination);
+  const made = damaged(
+    dice,
+    dice.chance(8) ? discovery(dice) : segment(dice, serial, 6),
+    source,
+    destination,
+  );
   const extensions = dice.chance(tracks ? 12 : 30) ? chain(dice, made.protocol, tracks) : undefined;
   const ip = datagram({
     source,
@@ -216,7 +221,13 @@ function chain(dice: Dice, protocol: number, tracks: boolean): { first: number; 
   const data = numbers.map((number, i) => {
     const next = numbers[i + 1] ?? protocol;
     if (number !== 44) return Buffer.from([next, 0, 1, 4, 0, 0, 0, 0]);
-    const [high, low] = dice.pick([[0, 0], [0, 1], [0, 8], [0, 9], [5, 0xc8]] as const);
+    const [high, low] = dice.pick([
+      [0, 0],
+      [0, 1],
+      [0, 8],
+      [0, 9],
+      [5, 0xc8],
+    ] as const);
     return Buffer.from([next, 0, high, low, 0, 0, 0, dice.below(256)]);
   });
   return { first: numbers[0] as number, data: Buffer.concat(data) };

@@ -1,7 +1,7 @@
 /** Random rulesets, as text for `nft -f`, of everything that the oracle says it understands. */
 import type { Dice } from './dice.ts';
-import { randomMatch, type Scope } from './random-match.ts';
 import { gateway, guest, ipv4Prefixes, marks, ports, uplinkAddress } from './pools.ts';
+import { randomMatch, type Scope } from './random-match.ts';
 
 interface HookChoice {
   readonly hook: string;
@@ -77,17 +77,22 @@ function rules(
 
 function verdictMap(dice: Dice, scope: Scope, jumps: readonly string[]): string {
   const target = () =>
-    jumps.length > 0 && dice.chance(40) ? `jump ${dice.pick(jumps)}` : dice.pick(['accept', 'drop', 'continue']);
-  const devices = scope.point === 'ingress' ? [] : [
-    `iifname vmap { "${scope.devices.tap}" : ${target()}, "${scope.devices.uplink}" : ${target()} }`,
-  ];
+    jumps.length > 0 && dice.chance(40)
+      ? `jump ${dice.pick(jumps)}`
+      : dice.pick(['accept', 'drop', 'continue']);
+  const devices =
+    scope.point === 'ingress'
+      ? []
+      : [`iifname vmap { "${scope.devices.tap}" : ${target()}, "${scope.devices.uplink}" : ${target()} }`];
   const tracked = scope.tracks
     ? [`ct state vmap { established : ${target()}, related : ${target()}, invalid : ${target()} }`]
     : [];
   return dice.pick([
     `meta l4proto vmap { tcp : ${target()}, udp : ${target()}, * : ${target()} }`,
     `tcp dport vmap { 22 : ${target()}, 80-443 : ${target()} }`,
-    ...(scope.family === 'ip6' ? [] : [`ip saddr . udp dport vmap { ${guest} . 53 : ${target()}, ${gateway} . 53 : ${target()} }`]),
+    ...(scope.family === 'ip6'
+      ? []
+      : [`ip saddr . udp dport vmap { ${guest} . 53 : ${target()}, ${gateway} . 53 : ${target()} }`]),
     ...devices,
     ...tracked,
   ]);
@@ -98,7 +103,9 @@ function regularChains(dice: Dice, scope: Scope, terminal: readonly string[], na
   const text: string[] = [];
   for (let i = 0; i < dice.between(0, 3); i += 1) {
     const chain = `${name}${i}`;
-    text.push(`chain ${chain} {\n${rules(dice, dice.between(0, 4), scope, names, [...terminal, 'return'])}\n}`);
+    text.push(
+      `chain ${chain} {\n${rules(dice, dice.between(0, 4), scope, names, [...terminal, 'return'])}\n}`,
+    );
     names.push(chain);
   }
   return { names, text: text.join('\n') };
@@ -121,7 +128,12 @@ function filterTable(
   for (const { hook, scope } of hooks) {
     const priority = dice.pick(hook === 'prerouting' ? [-350, -300, -150, -50, 0] : [-10, 0, 0, 10]);
     const policy = dice.chance(65) ? 'accept' : 'drop';
-    const terminal = ['accept', 'accept', 'drop', ...(hook === 'postrouting' ? [] : rejects(family, hook, priority))];
+    const terminal = [
+      'accept',
+      'accept',
+      'drop',
+      ...(hook === 'postrouting' ? [] : rejects(family, hook, priority)),
+    ];
     const own: Scope = { ...scope, sets: name };
     parts.push(
       `chain ${name}_${hook} {\n type filter hook ${hook} priority ${priority}; policy ${policy};\n${rules(
@@ -159,10 +171,9 @@ function netdevTable(dice: Dice, devices: RulesetDevices): string {
 }
 
 function arpTable(dice: Dice): string {
-  return `table arp a {\nchain in {\n type filter hook input priority 0; policy accept;\n arp operation ${dice.pick([
-    'request',
-    'reply',
-  ])} counter\n arp saddr ip ${guest} accept\n arp saddr ether 02:00:00:00:00:99 drop\n}\n}`;
+  return `table arp a {\nchain in {\n type filter hook input priority 0; policy accept;\n arp operation ${dice.pick(
+    ['request', 'reply'],
+  )} counter\n arp saddr ip ${guest} accept\n arp saddr ether 02:00:00:00:00:99 drop\n}\n}`;
 }
 
 /** Address translation without choices of the kernel's own: one address, one port, or the port it came with. */
@@ -184,7 +195,10 @@ function natTable(dice: Dice, devices: RulesetDevices): string {
       'accept',
     ]);
   const list = (make: () => string) =>
-    Array.from({ length: dice.between(1, 3) }, () => `  ${dice.chance(60) ? randomMatch(dice, scope) : ''} ${make()}`).join('\n');
+    Array.from(
+      { length: dice.between(1, 3) },
+      () => `  ${dice.chance(60) ? randomMatch(dice, scope) : ''} ${make()}`,
+    ).join('\n');
   return [
     `table ${family} x {`,
     sets(dice, 'x'),

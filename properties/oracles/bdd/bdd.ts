@@ -206,8 +206,7 @@ export class Bdds {
   }
 
   #slotOf(level: number, low: Bdd, high: Bdd): number {
-    const mixed =
-      Math.imul(level, 0x9e37_79b1) ^ Math.imul(low, 0x85eb_ca6b) ^ Math.imul(high, 0xc2b2_ae35);
+    const mixed = Math.imul(level, 0x9e37_79b1) ^ Math.imul(low, 0x85eb_ca6b) ^ Math.imul(high, 0xc2b2_ae35);
     return (mixed ^ (mixed >>> 15)) & (this.#buckets.length - 1);
   }
 

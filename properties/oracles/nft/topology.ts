@@ -70,7 +70,10 @@ export function broadcastRanges(topology: Topology): (Range & { device: Device }
 }
 
 /** Longest prefix first. */
-export function routesOf(topology: Topology, family: IpFamily): (Range & { device: Device; length: number })[] {
+export function routesOf(
+  topology: Topology,
+  family: IpFamily,
+): (Range & { device: Device; length: number })[] {
   const connected = ofFamily(topology, family).map(({ device, text }) => ({ prefix: text, device }));
   const written = topology.routes.map(({ prefix, device }) => ({
     prefix,

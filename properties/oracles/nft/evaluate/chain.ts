@@ -1,6 +1,13 @@
 /** Chains: rules in order, jump, goto and return, the policy at the end of a base chain (nft_do_chain). */
 import { type Bdd, never } from '../../bdd/bdd.ts';
-import { type BaseChain, type Chain, NotUnderstood, type Rule, type Table, type Verdict } from '../ruleset.ts';
+import {
+  type BaseChain,
+  type Chain,
+  NotUnderstood,
+  type Rule,
+  type Table,
+  type Verdict,
+} from '../ruleset.ts';
 import { evaluate } from './expressions.ts';
 import type { Packet } from './packet.ts';
 import { type Choices, type HookContext, RuleRun } from './rule-run.ts';
@@ -118,13 +125,7 @@ class Walk {
     return { stays: bdds.or(stays, bdds.and(entering, taken ^ 1)), leaves };
   }
 
-  #follow(
-    chain: Chain,
-    rule: Rule,
-    verdict: Verdict,
-    when: Bdd,
-    depth: number,
-  ): { stays: Bdd; leaves: Bdd } {
+  #follow(chain: Chain, rule: Rule, verdict: Verdict, when: Bdd, depth: number): { stays: Bdd; leaves: Bdd } {
     switch (verdict.code) {
       case 'accept':
       case 'drop':
@@ -137,9 +138,15 @@ class Walk {
       case 'return':
         return { stays: never, leaves: when };
       case 'jump':
-        return { stays: this.run(this.#chainNamed(verdict.chain, chain, rule), when, depth + 1), leaves: never };
+        return {
+          stays: this.run(this.#chainNamed(verdict.chain, chain, rule), when, depth + 1),
+          leaves: never,
+        };
       case 'goto':
-        return { stays: never, leaves: this.run(this.#chainNamed(verdict.chain, chain, rule), when, depth + 1) };
+        return {
+          stays: never,
+          leaves: this.run(this.#chainNamed(verdict.chain, chain, rule), when, depth + 1),
+        };
       case 'stolen':
         throw new NotUnderstood('verdict stolen', this.#where(chain, rule));
     }

@@ -2,7 +2,15 @@
 import { type Bdd, type Bdds, never } from '../../bdd/bdd.ts';
 import { type Bits, equalBits, iteBits, numberBits } from '../../bdd/bit-vector.ts';
 import type { Expression } from '../ruleset.ts';
-import { addressBits, type Connection, invert, iteTuple, type Packet, type Tracked, type Tuple } from './packet.ts';
+import {
+  addressBits,
+  type Connection,
+  invert,
+  iteTuple,
+  type Packet,
+  type Tracked,
+  type Tuple,
+} from './packet.ts';
 import { hostOrder, type RuleRun } from './rule-run.ts';
 
 type Ct = Extract<Expression, { readonly kind: 'ct' }>;
@@ -18,7 +26,8 @@ export function isProtocol(bdds: Bdds, packet: Packet, protocols: readonly numbe
 /** The packet's tuple: ports of the protocols that have some, identifier, type and code of ICMP. */
 export function tupleOf(bdds: Bdds, packet: Packet): Tuple {
   const ports = isProtocol(bdds, packet, Object.values(portProtocols));
-  const isIcmp = packet.family === 4 || packet.family === 6 ? isProtocol(bdds, packet, [icmp[packet.family]]) : never;
+  const isIcmp =
+    packet.family === 4 || packet.family === 6 ? isProtocol(bdds, packet, [icmp[packet.family]]) : never;
   const nothing = numberBits(0, 16);
   const word = (offset: number) => packet.transport.read(offset, 2);
   return {
@@ -54,7 +63,12 @@ function isDiscovery(bdds: Bdds, packet: Packet): Bdd {
   const type = packet.transport.read(0, 1);
   const listed = untrackedIcmpv6.map((one) => equalBits(bdds, type, numberBits(one, 8)));
   const whole = bdds.and(packet.info.known, packet.info.later ^ 1);
-  return bdds.all([whole, isProtocol(bdds, packet, [icmp[6]]), bdds.any(listed), packet.connection.invalid ^ 1]);
+  return bdds.all([
+    whole,
+    isProtocol(bdds, packet, [icmp[6]]),
+    bdds.any(listed),
+    packet.connection.invalid ^ 1,
+  ]);
 }
 
 /** What nf_conntrack_in leaves on the packet. */
@@ -63,8 +77,7 @@ export function track(bdds: Bdds, packet: Packet): void {
   packet.untracked = bdds.or(packet.untracked, isDiscovery(bdds, packet));
   const { connection } = packet;
   const plain = tupleOf(bdds, packet);
-  const own =
-    connection.own === null ? plain : iteTuple(bdds, connection.related, connection.own, plain);
+  const own = connection.own === null ? plain : iteTuple(bdds, connection.related, connection.own, plain);
   const other = otherSide(bdds, connection, own);
   packet.tracked = {
     connection,
@@ -153,9 +166,12 @@ export const ctReaders: Readonly<Record<string, Reader>> = {
 
 export function loadCt(run: RuleRun, { key, direction, to }: Ct): void {
   const { packet, bdds } = run;
-  if (key === 'state') return run.store(to, hostOrder(stateBits(bdds, packet)));
+  if (key === 'state') {
+    run.store(to, hostOrder(stateBits(bdds, packet)));
+    return;
+  }
   const read = ctReaders[key];
-  if (read === undefined) return run.refuse(`ct ${key}`);
+  if (read === undefined) run.refuse(`ct ${key}`);
   run.require(hasConnection(bdds, packet));
   if (packet.tracked === null || run.reach === never) return;
   run.store(to, read(run, packet.tracked, direction));
@@ -164,7 +180,7 @@ export function loadCt(run: RuleRun, { key, direction, to }: Ct): void {
 export const settableCtKeys: readonly string[] = ['mark', 'label', 'event', 'secmark'];
 
 export function setCt(run: RuleRun, { key, from }: CtSet): void {
-  if (!settableCtKeys.includes(key)) return run.refuse(`ct ${key} set`);
+  if (!settableCtKeys.includes(key)) run.refuse(`ct ${key} set`);
   const { packet, bdds } = run;
   if (key !== 'mark' || packet.tracked === null) return;
   const mark = hostOrder(run.load(from, 4));

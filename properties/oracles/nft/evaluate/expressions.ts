@@ -25,7 +25,12 @@ const evaluators: Evaluators = {
   'ct-set': setCt,
   compare,
   range: (run, { from, first, last, inverted }) => {
-    const inside = withinBits(run.bdds, run.load(from, first.length), constantBits(first), constantBits(last));
+    const inside = withinBits(
+      run.bdds,
+      run.load(from, first.length),
+      constantBits(first),
+      constantBits(last),
+    );
     run.require(inverted ? inside ^ 1 : inside);
   },
   mask: (run, { from, to, and, xor }) => {
@@ -60,6 +65,9 @@ const evaluators: Evaluators = {
   unknown: (run, { name }) => run.refuse(name),
 };
 
+/** Kinds of expressions that have a meaning here. */
+export const understoodKinds = Object.keys(evaluators).filter((kind) => kind !== 'unknown');
+
 export function evaluate(run: RuleRun, expression: Expression): void {
   const evaluator = evaluators[expression.kind] as (run: RuleRun, expression: Expression) => void;
   evaluator(run, expression);
@@ -75,17 +83,23 @@ function compare(run: RuleRun, { op, from, value }: Of<'compare'>): void {
   const right = constantBits(value);
   switch (op) {
     case 'eq':
-      return run.require(equalBits(bdds, left, right));
+      run.require(equalBits(bdds, left, right));
+      return;
     case 'ne':
-      return run.require(equalBits(bdds, left, right) ^ 1);
+      run.require(equalBits(bdds, left, right) ^ 1);
+      return;
     case 'lt':
-      return run.require(lessBits(bdds, left, right));
+      run.require(lessBits(bdds, left, right));
+      return;
     case 'ge':
-      return run.require(lessBits(bdds, left, right) ^ 1);
+      run.require(lessBits(bdds, left, right) ^ 1);
+      return;
     case 'gt':
-      return run.require(lessBits(bdds, right, left));
+      run.require(lessBits(bdds, right, left));
+      return;
     case 'le':
-      return run.require(lessBits(bdds, right, left) ^ 1);
+      run.require(lessBits(bdds, right, left) ^ 1);
+      return;
   }
 }
 
@@ -94,7 +108,8 @@ function shift(run: RuleRun, { way, by, length, from, to }: Of<'shift'>): void {
   const whole = Math.ceil(length / 4) * 4;
   const words = swapWords(run.load(from, whole));
   const zeros: Bdd[] = new Array(by).fill(never);
-  const moved = way === 'left' ? [...words.slice(by), ...zeros] : [...zeros, ...words.slice(0, words.length - by)];
+  const moved =
+    way === 'left' ? [...words.slice(by), ...zeros] : [...zeros, ...words.slice(0, words.length - by)];
   run.store(to, swapWords(moved));
 }
 
@@ -114,7 +129,10 @@ function notrack(run: RuleRun): void {
 function loadExtension(run: RuleRun, { op, type, present, to }: Of<'exthdr'>): void {
   if (op !== 'ipv6' || !present) run.refuse(`exthdr ${op} ${type}`);
   const { packet } = run;
-  if (packet.family !== 6) return run.require(never);
+  if (packet.family !== 6) {
+    run.require(never);
+    return;
+  }
   const there = packet.extensions === null ? null : (packet.extensions.get(type) ?? never);
   if (there === null) run.refuse(`exthdr ${op} ${type} of a packet whose extension headers are not known`);
   run.store(to, [never, never, never, never, never, never, never, there]);

@@ -30,7 +30,7 @@ const untrackedState = 1 << 8;
 export function matchConntrack(run: RuleRun, info: Buffer): void {
   const match = info.readUInt16LE(146);
   const invert = info.readUInt16LE(148);
-  if ((match & flags.expires) !== 0) return run.refuse('xt match conntrack with an expiry');
+  if ((match & flags.expires) !== 0) run.refuse('xt match conntrack with an expiry');
   const { bdds, packet } = run;
   if ((match & flags.state) !== 0) {
     requireFlipped(run, hasState(run, info.readUInt16LE(150)), invert & flags.state);
@@ -51,7 +51,11 @@ function matchEntry(run: RuleRun, tracked: Tracked, info: Buffer, match: number,
   matchAddresses(run, tracked, info, match, invert);
   matchPorts(run, tracked, info, match, invert);
   if ((match & flags.status) !== 0) {
-    requireFlipped(run, anySet(run, statusBits(run.bdds, tracked), info.readUInt16LE(152)), invert & flags.status);
+    requireFlipped(
+      run,
+      anySet(run, statusBits(run.bdds, tracked), info.readUInt16LE(152)),
+      invert & flags.status,
+    );
   }
 }
 

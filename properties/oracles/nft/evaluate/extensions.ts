@@ -8,7 +8,7 @@ import type { Bytes, Expression } from '../ruleset.ts';
 import { matchConntrack, matchState } from './extension-conntrack.ts';
 import { addressTypes, inRange, typesOf } from './fib.ts';
 import { setMark } from './meta.ts';
-import { applyMapping, deviceAddress, type Side } from './nat.ts';
+import { applyMapping, deviceAddress, redirectAddress, type Side } from './nat.ts';
 import { addressBits, addressPlaces } from './packet.ts';
 import { hasBytes, transportKnown } from './payload.ts';
 import type { RuleRun } from './rule-run.ts';
@@ -54,13 +54,13 @@ export const targets: Readonly<Record<string, Reader>> = {
 
 export function runMatch(run: RuleRun, { name, revision, info }: Match): void {
   const read = matches[`${name} ${revision}`];
-  if (read === undefined) return run.refuse(`xt match ${name} revision ${revision}`);
+  if (read === undefined) run.refuse(`xt match ${name} revision ${revision}`);
   read(run, Buffer.from(info));
 }
 
 export function runTarget(run: RuleRun, { name, revision, info }: Target): void {
   const read = targets[`${name} ${revision}`];
-  if (read === undefined) return run.refuse(`xt target ${name} revision ${revision}`);
+  if (read === undefined) run.refuse(`xt target ${name} revision ${revision}`);
   read(run, Buffer.from(info));
 }
 
@@ -81,12 +81,15 @@ function flipped(when: Bdd, flip: boolean): Bdd {
 
 function matchTcp(run: RuleRun, info: Buffer): void {
   const inverted = info[11] ?? 0;
-  if ((info[8] ?? 0) !== 0) return run.refuse('xt match tcp with an option');
+  if ((info[8] ?? 0) !== 0) run.refuse('xt match tcp with an option');
   // A fragment at offset 1 would overwrite flags: xt_tcpudp drops it.
   const header = headerOrDropTcp(run);
   const ports = (bits: Bits, at: number, bit: number) =>
     run.require(
-      flipped(portsWithin(run, bits, info.readUInt16LE(at), info.readUInt16LE(at + 2)), (inverted & bit) !== 0),
+      flipped(
+        portsWithin(run, bits, info.readUInt16LE(at), info.readUInt16LE(at + 2)),
+        (inverted & bit) !== 0,
+      ),
     );
   ports(header.slice(0, 16), 0, 1);
   ports(header.slice(16, 32), 4, 2);
@@ -109,7 +112,10 @@ function matchUdp(run: RuleRun, info: Buffer): void {
   const header = headerOrDrop(run, 8);
   const test = (bits: Bits, at: number, bit: number) =>
     run.require(
-      flipped(portsWithin(run, bits, info.readUInt16LE(at), info.readUInt16LE(at + 2)), (inverted & bit) !== 0),
+      flipped(
+        portsWithin(run, bits, info.readUInt16LE(at), info.readUInt16LE(at + 2)),
+        (inverted & bit) !== 0,
+      ),
     );
   test(header.slice(0, 16), 0, 1);
   test(header.slice(16, 32), 4, 2);
@@ -157,7 +163,7 @@ function matchPacketType(run: RuleRun, info: Buffer): void {
 function matchAddressType(run: RuleRun, info: Buffer): void {
   const { packet, hook, bdds } = run;
   const { family } = packet;
-  if (family !== 4) return run.refuse('xt match addrtype of IPv6');
+  if (family !== 4) run.refuse('xt match addrtype of IPv6');
   const flags = info.readUInt32LE(4);
   const device = (flags & 4) !== 0 ? hook.input : (flags & 8) !== 0 ? hook.output : null;
   const test = (mask: number, side: Side, invert: number) => {
@@ -173,7 +179,10 @@ function matchAddressType(run: RuleRun, info: Buffer): void {
 function matchAddressRange(run: RuleRun, info: Buffer): void {
   const { packet, bdds } = run;
   const { family } = packet;
-  if (family !== 4 && family !== 6) return run.require(never);
+  if (family !== 4 && family !== 6) {
+    run.require(never);
+    return;
+  }
   const { bytes } = addressPlaces[family];
   const flags = info[64] ?? 0;
   const bound = (at: number) => BigInt(`0x${info.subarray(at, at + bytes).toString('hex')}`);
@@ -230,24 +239,28 @@ function natParameters(run: RuleRun, info: Buffer): NatParameters {
   };
 }
 
-function targetNat(
-  run: RuleRun,
-  info: Buffer,
-  kind: 'nat' | 'masquerade' | 'redirect',
-  side: Side,
-): void {
+function targetNat(run: RuleRun, info: Buffer, kind: 'nat' | 'masquerade' | 'redirect', side: Side): void {
   const { flags, address, port } = natParameters(run, info);
   if ((flags & (64 | 32)) !== 0) run.refuse('xt NAT target with netmap or a port offset');
   const { family } = run.packet;
-  if (family !== 4 && family !== 6) return run.require(never);
+  if (family !== 4 && family !== 6) {
+    run.require(never);
+    return;
+  }
   const range = ({ first, last }: { first: Bytes; last: Bytes }) => ({
     first: constantBits(first),
     last: constantBits(last),
   });
   const own =
-    kind === 'nat' ? null : deviceAddress(kind === 'masquerade' ? run.hook.output : run.hook.input, family);
-  if (kind === 'redirect' && run.hook.point === 'output') run.refuse('xt target REDIRECT at output');
-  if (kind !== 'nat' && own === null) return run.conclude({ code: 'drop' }, always);
+    kind === 'nat'
+      ? null
+      : kind === 'masquerade'
+        ? deviceAddress(run.hook.output, family)
+        : redirectAddress(run, family);
+  if (kind !== 'nat' && own === null) {
+    run.conclude({ code: 'drop' }, always);
+    return;
+  }
   applyMapping(run, {
     side,
     address: own !== null ? { first: own, last: own } : (flags & 1) !== 0 ? range(address) : null,

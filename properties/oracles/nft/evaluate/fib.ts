@@ -1,9 +1,18 @@
 /** Address types, as the local routing table gives them, and fib expressions on them. */
+
+import { addressNumber, intervalOf } from '../../addresses/address-number.ts';
 import { always, type Bdd, type Bdds, never } from '../../bdd/bdd.ts';
 import { type Bits, numberBits, withinBits } from '../../bdd/bit-vector.ts';
-import { addressNumber, intervalOf } from '../../addresses/address-number.ts';
 import type { Expression } from '../ruleset.ts';
-import { broadcastRanges, type Device, type IpFamily, localRanges, type Range, routesOf, type Topology } from '../topology.ts';
+import {
+  broadcastRanges,
+  type Device,
+  type IpFamily,
+  localRanges,
+  type Range,
+  routesOf,
+  type Topology,
+} from '../topology.ts';
 import { addressBits } from './packet.ts';
 import { hostOrder, type RuleRun } from './rule-run.ts';
 
@@ -36,7 +45,13 @@ export function isAddress(bdds: Bdds, address: Bits, text: string): Bdd {
 }
 
 /** Held by any device, or by the one given. */
-export function isLocal(bdds: Bdds, topology: Topology, address: Bits, family: IpFamily, device?: Device): Bdd {
+export function isLocal(
+  bdds: Bdds,
+  topology: Topology,
+  address: Bits,
+  family: IpFamily,
+  device?: Device,
+): Bdd {
   const ranges = localRanges(topology, family).filter((one) => device === undefined || one.device === device);
   return bdds.any(ranges.map((range) => inRange(bdds, address, range)));
 }
@@ -55,9 +70,7 @@ export function typesOf(
   device?: Device,
 ): [AddressType, Bdd][] {
   const ordered =
-    family === 4
-      ? ipv4Types(bdds, topology, address, device)
-      : ipv6Types(bdds, topology, address, device);
+    family === 4 ? ipv4Types(bdds, topology, address, device) : ipv6Types(bdds, topology, address, device);
   const types: [AddressType, Bdd][] = [];
   let rest: Bdd = always;
   for (const [type, when] of ordered) {
@@ -90,12 +103,17 @@ function ipv6Types(bdds: Bdds, topology: Topology, address: Bits, device?: Devic
 
 export function loadFib(run: RuleRun, { result, present, flags, to }: Fib): void {
   const { packet, hook, bdds } = run;
-  const known = flags.every((flag) => flag === 'saddr' || flag === 'daddr' || flag === 'iif' || flag === 'oif');
+  const known = flags.every(
+    (flag) => flag === 'saddr' || flag === 'daddr' || flag === 'iif' || flag === 'oif',
+  );
   if (result !== 'type' || present || !known) {
     run.refuse(`fib ${flags.join(' . ')} ${result}${present ? ' exists' : ''}`);
   }
   const { family } = packet;
-  if (family !== 4 && family !== 6) return run.require(never);
+  if (family !== 4 && family !== 6) {
+    run.require(never);
+    return;
+  }
   if (hook.point === 'ingress') run.refuse('fib at ingress');
   const device = flags.includes('iif') ? hook.input : flags.includes('oif') ? hook.output : null;
   const address = addressBits(packet, flags.includes('daddr') ? 'destination' : 'source');

@@ -15,7 +15,13 @@ export interface ParsedFrame {
   readonly refused: string | null;
 }
 
-export const etherTypes = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd, vlan: 0x8100, provider: 0x88a8 } as const;
+export const etherTypes = {
+  ipv4: 0x0800,
+  arp: 0x0806,
+  ipv6: 0x86dd,
+  vlan: 0x8100,
+  provider: 0x88a8,
+} as const;
 const unknownInfo: PacketInfo = { known: never, protocol: numberBits(0, 8), later: never };
 
 export function isVlan(etherType: number): boolean {
@@ -34,7 +40,13 @@ export function parseFrame(frame: Buffer, device: Device, connection: Connection
   const inner = frame.readUInt16BE(offset);
   const network = frame.subarray(offset + 2);
   const family =
-    inner === etherTypes.ipv4 ? 4 : inner === etherTypes.ipv6 ? 6 : inner === etherTypes.arp ? 'arp' : 'other';
+    inner === etherTypes.ipv4
+      ? 4
+      : inner === etherTypes.ipv6
+        ? 6
+        : inner === etherTypes.arp
+          ? 'arp'
+          : 'other';
   const layout = networkLayout(network, family);
   // The driver takes one tag off; what lies behind a second one is not looked at.
   const hidden = tags.length > 1;

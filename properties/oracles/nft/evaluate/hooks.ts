@@ -24,7 +24,9 @@ export function chainsAt(ruleset: Ruleset, hook: HookContext, packet: PacketFami
   const found: HookedChain[] = [];
   for (const table of ruleset.tables) {
     if (table.dormant) continue;
-    const looks = atDevice ? table.family === 'netdev' || table.family === 'inet' : sees(table.family, packet);
+    const looks = atDevice
+      ? table.family === 'netdev' || table.family === 'inet'
+      : sees(table.family, packet);
     if (!looks) continue;
     for (const chain of table.chains.values()) {
       const { base } = chain;

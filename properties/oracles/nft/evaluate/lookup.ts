@@ -9,9 +9,9 @@ type Lookup = Extract<Expression, { readonly kind: 'lookup' }>;
 
 export function runLookup(run: RuleRun, { set: name, from, inverted, to }: Lookup): void {
   const set = run.table.sets.get(name);
-  if (set === undefined) return run.refuse(`lookup in a set that is not there, ${name}`);
-  if (set.dynamic) return run.refuse(`lookup in set ${name}, which earlier packets fill`);
-  if (set.holds === 'objects') return run.refuse(`lookup in a map of objects, ${name}`);
+  if (set === undefined) run.refuse(`lookup in a set that is not there, ${name}`);
+  if (set.dynamic) run.refuse(`lookup in set ${name}, which earlier packets fill`);
+  if (set.holds === 'objects') run.refuse(`lookup in a map of objects, ${name}`);
   const { bdds } = run;
   const key = run.load(from, set.keyBytes);
   const matches = matchesOf(bdds, set, key);
@@ -24,7 +24,7 @@ export function runLookup(run: RuleRun, { set: name, from, inverted, to }: Looku
   if (to === 'verdict') {
     for (const [{ verdict }, when] of hits) if (verdict !== null) run.conclude(verdict, when);
   } else if (to !== null) {
-    run.store(to, valueOf(bdds, hits));
+    run.store(to, mappedValue(bdds, hits));
   }
 }
 
@@ -39,7 +39,7 @@ function limitElements(run: RuleRun, hits: readonly [SetElement, Bdd][]): void {
   }
 }
 
-function valueOf(bdds: Bdds, hits: readonly [SetElement, Bdd][]): Bdd[] {
+function mappedValue(bdds: Bdds, hits: readonly [SetElement, Bdd][]): Bdd[] {
   const width = (hits.find(([{ value }]) => value !== null)?.[0].value?.length ?? 4) * 8;
   const terms: Bdd[][] = Array.from({ length: width }, () => []);
   for (const [{ value }, when] of hits) {

@@ -1,8 +1,8 @@
 /** meta expressions (nft_meta_get_eval). */
 import { never } from '../../bdd/bdd.ts';
 import { type Bits, constantBits, iteBits, numberBits } from '../../bdd/bit-vector.ts';
-import type { Expression } from '../ruleset.ts';
 import { familyNumbers } from '../netlink/constants.ts';
+import type { Expression } from '../ruleset.ts';
 import type { Device } from '../topology.ts';
 import { hostOrder, type RuleRun } from './rule-run.ts';
 
@@ -34,9 +34,12 @@ export const metaReaders: Readonly<Record<string, Reader>> = {
 
 export function loadMeta(run: RuleRun, { key, to }: Meta): void {
   const read = metaReaders[key];
-  if (read === undefined) return run.refuse(`meta ${key}`);
+  if (read === undefined) run.refuse(`meta ${key}`);
   const bits = read(run);
-  if (bits === null) return run.require(never);
+  if (bits === null) {
+    run.require(never);
+    return;
+  }
   run.store(to, bits);
 }
 
@@ -76,7 +79,10 @@ export const ignoredMetaKeys: readonly string[] = ['nftrace', 'priority', 'secma
 
 export function setMeta(run: RuleRun, { key, from }: MetaSet): void {
   const { packet, bdds } = run;
-  if (key === 'mark') return setMark(run, hostOrder(run.load(from, 4)));
+  if (key === 'mark') {
+    setMark(run, hostOrder(run.load(from, 4)));
+    return;
+  }
   if (key === 'pkttype') {
     packet.packetType = iteBits(bdds, run.reach, run.load(from, 1), packet.packetType);
   } else if (!ignoredMetaKeys.includes(key)) {

@@ -8,6 +8,7 @@ import { type Bits, equalBits, iteBits, numberBits, withinBits } from '../../bdd
 import type { Expression } from '../ruleset.ts';
 import type { Device } from '../topology.ts';
 import { hasConnection, isProtocol, portProtocols } from './ct.ts';
+import { inPrefix } from './fib.ts';
 import { addressBits, addressPlaces, invert, type Packet } from './packet.ts';
 import type { RuleRun } from './rule-run.ts';
 
@@ -32,7 +33,8 @@ export interface Mapping {
 
 export function translate(run: RuleRun, expression: Nat): void {
   // In an inet table a rule for one family does nothing to the other's packets.
-  if (expression.kind === 'nat' && expression.family !== null && expression.family !== run.packet.family) return;
+  if (expression.kind === 'nat' && expression.family !== null && expression.family !== run.packet.family)
+    return;
   const side = sideOfExpression(expression);
   if ((expression.flags & netmapFlag) !== 0) run.refuse('nat with prefix (netmap)');
   const port = expression.port;
@@ -57,19 +59,47 @@ function addressOf(run: RuleRun, expression: Nat): Mapping['address'] {
   if (expression.kind === 'nat') {
     if (expression.address === null) return null;
     const bytes = addressPlaces[family].bytes;
-    return { first: run.load(expression.address.first, bytes), last: run.load(expression.address.last, bytes) };
+    return {
+      first: run.load(expression.address.first, bytes),
+      last: run.load(expression.address.last, bytes),
+    };
   }
   const address =
-    expression.kind === 'masquerade'
-      ? deviceAddress(hook.output, family)
-      : hook.point === 'output'
-        ? numberBits(addressNumber(family === 4 ? '127.0.0.1' : '::1').value, family === 4 ? 32 : 128)
-        : deviceAddress(hook.input, family);
+    expression.kind === 'masquerade' ? deviceAddress(hook.output, family) : redirectAddress(run, family);
   if (address === null) {
     run.conclude({ code: 'drop' }, always);
     return null;
   }
   return { first: address, last: address };
+}
+
+/** This host, as it is called where the packet comes from: by the scope of the destination in IPv6. */
+export function redirectAddress(run: RuleRun, family: 4 | 6): Bits | null {
+  const { hook, packet, bdds } = run;
+  if (hook.point === 'output') {
+    return numberBits(addressNumber(family === 4 ? '127.0.0.1' : '::1').value, family === 4 ? 32 : 128);
+  }
+  const wide = deviceAddress(hook.input, family);
+  if (family === 4) return wide;
+  const destination = addressBits(packet, 'destination');
+  const within = (...prefixes: string[]) => bdds.any(prefixes.map((one) => inPrefix(bdds, destination, one)));
+  if (bdds.and(run.reach, within('fec0::/10', 'ff05::/16')) !== never) {
+    return run.refuse('redirect of a packet to a site-local destination');
+  }
+  const link = bdds.and(run.reach, within('fe80::/10', 'ff02::/16'));
+  const near = linkLocalAddress(hook.input);
+  if (link === never) return wide;
+  if (near === null || wide === null)
+    return run.refuse('redirect where the device lacks an address of a scope');
+  return iteBits(bdds, link, near, wide);
+}
+
+function linkLocalAddress(device: Device | null): Bits | null {
+  for (const text of device?.addresses ?? []) {
+    const { family, value } = addressNumber(text.split('/')[0] ?? '');
+    if (family === 6 && value >> 118n === 0x3fan) return numberBits(value, 128);
+  }
+  return null;
 }
 
 /** The first address of a device. */
@@ -87,7 +117,7 @@ export function applyMapping(run: RuleRun, mapping: Mapping): void {
   const { bdds, packet, reach: when } = run;
   const { tracked, family } = packet;
   if (when === never) return;
-  if (tracked === null || (family !== 4 && family !== 6)) return run.refuse('nat of a packet that is not tracked');
+  if (tracked === null || (family !== 4 && family !== 6)) run.refuse('nat of a packet that is not tracked');
   const places = addressPlaces[family];
   const before = addressBits(packet, mapping.side);
   // A source of 0.0.0.0 is left alone by masquerade; nothing routable has it.
@@ -179,4 +209,3 @@ export function translateKnown(bdds: Bdds, packet: Packet, side: Side): void {
   const portKey = side === 'source' ? 'sourcePort' : 'destinationPort';
   packet.transport.write(bdds, side === 'source' ? 0 : 2, pick(portKey), ports);
 }
-

@@ -149,7 +149,8 @@ export const addressPlaces = {
 } as const;
 
 export function addressBits(packet: Packet, which: 'source' | 'destination'): Bdd[] {
-  if (packet.family !== 4 && packet.family !== 6) throw new TypeError(`no address in a ${packet.family} packet`);
+  if (packet.family !== 4 && packet.family !== 6)
+    throw new TypeError(`no address in a ${packet.family} packet`);
   const places = addressPlaces[packet.family];
   return packet.network.read(places[which], places.bytes);
 }

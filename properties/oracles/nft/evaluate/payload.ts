@@ -10,16 +10,28 @@ type Write = Extract<Expression, { readonly kind: 'payload-set' }>;
 
 export function loadPayload(run: RuleRun, expression: Load): void {
   const { base, offset, length, to } = expression;
-  if (base === 'link') return loadLink(run, expression);
-  if (base === 'network') return run.store(to, readNetwork(run, offset, length));
-  if (base === 'transport') return run.store(to, readTransport(run, offset, length));
+  if (base === 'link') {
+    loadLink(run, expression);
+    return;
+  }
+  if (base === 'network') {
+    run.store(to, readNetwork(run, offset, length));
+    return;
+  }
+  if (base === 'transport') {
+    run.store(to, readTransport(run, offset, length));
+    return;
+  }
   run.refuse('payload of an inner header');
 }
 
 /** A tag that the driver took off is put back for the reader, so these are the bytes as they came. */
 function loadLink(run: RuleRun, { offset, length, to }: Load): void {
   const { link } = run.packet;
-  if (link === null) return run.require(never);
+  if (link === null) {
+    run.require(never);
+    return;
+  }
   const bytes = link.knownBytes;
   const own = Math.max(0, Math.min(length, bytes - offset));
   const bits = link.read(offset, own);
@@ -38,7 +50,10 @@ export function readNetwork(run: RuleRun, offset: number, length: number): Bdd[]
     const tagBytes = tag.knownBytes;
     const own = Math.max(0, Math.min(length, tagBytes - offset));
     const rest = length - own;
-    return [...tag.read(offset, own), ...(rest === 0 ? [] : readDatagram(run, offset + own - tagBytes, rest))];
+    return [
+      ...tag.read(offset, own),
+      ...(rest === 0 ? [] : readDatagram(run, offset + own - tagBytes, rest)),
+    ];
   }
   return readDatagram(run, offset, length);
 }
@@ -102,9 +117,10 @@ export function hasBytes(run: RuleRun, bytes: number): Bdd {
 export function writePayload(run: RuleRun, { base, offset, length, from }: Write): void {
   const { packet, bdds } = run;
   const value = run.load(from, length);
-  if (run.hook.point === 'ingress' || run.hook.point === 'egress') run.refuse('payload set at ingress or egress');
+  if (run.hook.point === 'ingress' || run.hook.point === 'egress')
+    run.refuse('payload set at ingress or egress');
   if (base === 'network' && offset + length <= minimumHeader(packet)) {
-    return packet.network.write(bdds, offset, value, run.reach);
+    packet.network.write(bdds, offset, value, run.reach);
   }
   if (base !== 'transport') run.refuse(`payload set at ${base} offset ${offset}`);
   run.require(bdds.and(transportKnown(run), hasBytes(run, offset + length)));

@@ -5,16 +5,16 @@
 import { always, type Bdd, type Bdds, never } from '../../bdd/bdd.ts';
 import { addBits, equalBits, iteBits, numberBits } from '../../bdd/bit-vector.ts';
 import type { Ruleset } from '../ruleset.ts';
+import { NotUnderstood } from '../ruleset.ts';
 import type { Device, Topology } from '../topology.ts';
-import { track } from './ct.ts';
 import type { Step } from './chain.ts';
 import { visitBaseChain } from './chain.ts';
+import { track } from './ct.ts';
 import { chainsAt, conntrackActive, type HookedChain, natHooksActive } from './hooks.ts';
 import { asksChains, finishSide, sideOf, translateKnown } from './nat.ts';
 import { copyPacket, HeaderBits, type Packet } from './packet.ts';
 import { refusedByIpv6, routeInput, routeOutput } from './routing.ts';
 import type { Choices, HookContext, HookPoint } from './rule-run.ts';
-import { NotUnderstood } from '../ruleset.ts';
 
 export type OutcomeKind =
   /** Handed to this host's sockets, or answered by its kernel. */
@@ -215,7 +215,12 @@ export class Pipeline {
     devices: Pick<HookContext, 'input' | 'output'>,
   ): Bdd {
     const { ruleset, topology, log } = this.#options;
-    const hook: HookContext = { point, topology, natHooks: natHooksActive(ruleset, packet.family), ...devices };
+    const hook: HookContext = {
+      point,
+      topology,
+      natHooks: natHooksActive(ruleset, packet.family),
+      ...devices,
+    };
     const chains = chainsAt(ruleset, hook, packet.family);
     const passages = this.#passages(hook, packet);
     const filters = chains.filter(({ base }) => base.type !== 'nat');

@@ -32,9 +32,7 @@ class Ladder {
 }
 
 export function routeInput(bdds: Bdds, topology: Topology, packet: Packet, input: Device): Routed {
-  return packet.family === 4
-    ? routeIpv4(bdds, topology, packet)
-    : routeIpv6(bdds, topology, packet, input);
+  return packet.family === 4 ? routeIpv4(bdds, topology, packet) : routeIpv6(bdds, topology, packet, input);
 }
 
 function routeIpv4(bdds: Bdds, topology: Topology, packet: Packet): Routed {
@@ -99,7 +97,10 @@ function forward(
   );
   refused.push(['no route', unroutable]);
   const hops = packet.network.read(family === 4 ? 8 : 7, 1);
-  refused.push(['not sent to this host on the link', ladder.take(equalBits(bdds, packet.packetType, numberBits(0, 8)) ^ 1)]);
+  refused.push([
+    'not sent to this host on the link',
+    ladder.take(equalBits(bdds, packet.packetType, numberBits(0, 8)) ^ 1),
+  ]);
   refused.push(['hop limit reached', ladder.take(lessBits(bdds, hops, numberBits(2, 8)))]);
   if (family === 6) {
     const source = addressBits(packet, 'source');
@@ -143,7 +144,7 @@ function joinedGroups(bdds: Bdds, topology: Topology, destination: Bits, input: 
   const solicited = localRanges(topology, 6)
     .filter(({ device }) => device === input)
     .map(({ first }) => {
-      const group = (0xff02_0000_0000_0000_0000_0001_ff00_0000n) | (first & 0xff_ffffn);
+      const group = 0xff02_0000_0000_0000_0000_0001_ff00_0000n | (first & 0xff_ffffn);
       return inRange(bdds, destination, { first: group, last: group });
     });
   const routers = topology.forwarding.ipv6 ? ['ff02::2', 'ff05::2'] : [];

@@ -47,7 +47,10 @@ const at = (base: PayloadBase, offset: number, bits: number, type: ValueType = '
 
 type Fields = Readonly<Record<string, Field>>;
 
-const transportPorts: Fields = { sport: at('transport', 0, 16, 'port'), dport: at('transport', 16, 16, 'port') };
+const transportPorts: Fields = {
+  sport: at('transport', 0, 16, 'port'),
+  dport: at('transport', 16, 16, 'port'),
+};
 
 export const protocols: Readonly<Record<string, Fields>> = {
   ether: {

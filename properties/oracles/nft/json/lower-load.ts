@@ -1,6 +1,14 @@
 /** Left sides of matches, as nft compiles them: dependencies first, then loads into consecutive registers. */
 import type { Expression, Family, Hook } from '../ruleset.ts';
-import { bases, type Field, networkTypes, protocols, transportNumbers, typedIcmpFields, type ValueType } from './fields.ts';
+import {
+  bases,
+  type Field,
+  networkTypes,
+  protocols,
+  transportNumbers,
+  typedIcmpFields,
+  type ValueType,
+} from './fields.ts';
 import type { Json } from './values.ts';
 
 /** What is not known in a file; the rule keeps its name. */
@@ -20,6 +28,13 @@ export interface LowerContext {
   readonly family: Family;
   readonly hook: Hook | null;
   readonly emit: (expression: Expression) => void;
+  /** What the rule has tested so far, which decides how nft tests the next header. */
+  readonly tested: Tested;
+}
+
+export interface Tested {
+  link: 'ether' | 'vlan' | null;
+  network: string | null;
 }
 
 const metaTypes: Readonly<Record<string, readonly [ValueType, bytes: number]>> = {
@@ -90,7 +105,13 @@ const loaders: Readonly<Record<string, (inner: Json, register: number, context: 
     const known = ['saddr', 'daddr', 'mark', 'iif', 'oif'] as const;
     const list = (Array.isArray(flags) ? flags : [flags]).map(String);
     if (result !== 'type') throw new NotReadable(`fib ${list.join(' . ')} ${String(result)}`);
-    emit({ kind: 'fib', result, present: false, flags: known.filter((flag) => list.includes(flag)), to: register });
+    emit({
+      kind: 'fib',
+      result,
+      present: false,
+      flags: known.filter((flag) => list.includes(flag)),
+      to: register,
+    });
     return whole('fibType', 4, register);
   },
   exthdr: (inner, register, context) => {
@@ -98,7 +119,15 @@ const loaders: Readonly<Record<string, (inner: Json, register: number, context: 
     const number = extensionNumbers[String(name)];
     if (number === undefined || field !== undefined) throw new NotReadable(`exthdr ${String(name)}`);
     if (context.family === 'inet') testByte(context, 'nfproto', 10);
-    context.emit({ kind: 'exthdr', op: 'ipv6', type: number, offset: 0, length: 1, present: true, to: register });
+    context.emit({
+      kind: 'exthdr',
+      op: 'ipv6',
+      type: number,
+      offset: 0,
+      length: 1,
+      present: true,
+      to: register,
+    });
     return whole('boolean', 1, register);
   },
   '&': (inner, register, context) => bitwise('&', inner, register, context),
@@ -145,7 +174,11 @@ function loadPayload(inner: Json, register: number, context: LowerContext): Load
   const { protocol, field, base, offset, len } = members(inner);
   if (typeof base === 'string') {
     const known = bases[base] ?? unreadable(`payload base ${base}`);
-    return loadField({ base: known, offset: Number(offset), bits: Number(len), type: 'integer' }, register, context);
+    return loadField(
+      { base: known, offset: Number(offset), bits: Number(len), type: 'integer' },
+      register,
+      context,
+    );
   }
   const name = String(protocol);
   const found = protocols[name]?.[String(field)] ?? unreadable(`payload ${name} ${String(field)}`);
@@ -186,21 +219,37 @@ function testWord({ emit }: LowerContext, key: string, value: number, hostOrder:
 
 /** What nft tests before it reads a protocol's fields, and leaves out when it lists the rule. */
 function depend(protocol: string, context: LowerContext): void {
-  const { family } = context;
   if (protocol === 'ether' || protocol === 'vlan') {
-    testWord(context, 'iiftype', 1, true);
-    if (protocol === 'vlan') {
-      context.emit({ kind: 'payload', base: 'link', offset: 12, length: 2, to: scratch });
-      context.emit({ kind: 'compare', op: 'eq', from: scratch, value: [0x81, 0] });
-    }
+    dependOnLink(protocol, context);
     return;
   }
   const network = protocol === 'icmp' ? 'ip' : protocol === 'icmpv6' ? 'ip6' : protocol;
-  const type = networkTypes[network];
-  if (type !== undefined) {
-    if (family === 'inet') testByte(context, 'nfproto', network === 'ip' ? 2 : 10);
-    else if (family === 'netdev' || family === 'bridge') testWord(context, 'protocol', type, false);
-  }
+  dependOnNetwork(network, context);
   const number = transportNumbers[protocol];
   if (number !== undefined) testByte(context, 'l4proto', number);
+}
+
+function dependOnLink(protocol: 'ether' | 'vlan', context: LowerContext): void {
+  const { tested } = context;
+  testWord(context, 'iiftype', 1, true);
+  if (protocol === 'vlan') testLink(context, 12, 0x8100);
+  tested.link = protocol === 'vlan' ? 'vlan' : (tested.link ?? 'ether');
+}
+
+/** After a field of the link layer nft asks that layer's EtherType, which of a tagged frame is the tag's. */
+function dependOnNetwork(network: string, context: LowerContext): void {
+  const { family, tested } = context;
+  const type = networkTypes[network];
+  if (type === undefined || tested.network === network) return;
+  if (family === 'inet' || family === 'netdev' || family === 'bridge') {
+    if (tested.link !== null) testLink(context, tested.link === 'ether' ? 12 : 16, type);
+    else if (family === 'inet') testByte(context, 'nfproto', network === 'ip' ? 2 : 10);
+    else testWord(context, 'protocol', type, false);
+  }
+  tested.network = network;
+}
+
+function testLink({ emit }: LowerContext, offset: number, type: number): void {
+  emit({ kind: 'payload', base: 'link', offset, length: 2, to: scratch });
+  emit({ kind: 'compare', op: 'eq', from: scratch, value: [type >> 8, type & 0xff] });
 }

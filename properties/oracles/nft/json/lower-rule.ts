@@ -1,6 +1,14 @@
 /** Rules as `nft -j` lists them, into the expressions that nft would send to the kernel. */
 import type { Bytes, Expression, NftSet, SetElement, Verdict } from '../ruleset.ts';
-import { type Loaded, type LowerContext, lowerLoad, members, NotReadable, withOperands } from './lower-load.ts';
+import {
+  type Loaded,
+  type LowerContext,
+  lowerLoad,
+  members,
+  NotReadable,
+  type Tested,
+  withOperands,
+} from './lower-load.ts';
 import {
   isHostOrdered,
   type Json,
@@ -11,7 +19,7 @@ import {
   valueRange,
 } from './values.ts';
 
-export interface RuleContext extends Omit<LowerContext, 'emit'>, ValueContext {
+export interface RuleContext extends Omit<LowerContext, 'emit' | 'tested'>, ValueContext {
   readonly namedSets: ReadonlyMap<string, NftSet>;
   /** Keeps a set that stands in a rule; returns its name. */
   readonly keep: (set: Omit<NftSet, 'name'>) => string;
@@ -20,14 +28,16 @@ export interface RuleContext extends Omit<LowerContext, 'emit'>, ValueContext {
 /** A statement that is not known becomes an expression without a verdict, by its name. */
 export function lowerRule(statements: readonly Json[], context: RuleContext): Expression[] {
   const expressions: Expression[] = [];
+  const tested: Tested = { link: null, network: null };
   for (const statement of statements) {
-    const lowering = new Lowering(context);
+    const lowering = new Lowering(context, tested);
     const [kind = 'nothing'] = Object.keys(members(statement));
     try {
       lowering.statement(kind, members(statement)[kind] ?? null);
       expressions.push(...lowering.expressions);
     } catch (error) {
-      if (!(error instanceof NotReadable || error instanceof UnreadableValue || error instanceof TypeError)) throw error;
+      if (!(error instanceof NotReadable || error instanceof UnreadableValue || error instanceof TypeError))
+        throw error;
       expressions.push({ kind: 'unknown', name: `${kind}: ${error.message}` });
     }
   }
@@ -41,7 +51,8 @@ export function verdictOf(value: Json): Verdict | null {
   const plain = verdictCodes.find((code) => code === kind);
   if (plain !== undefined) return { code: plain };
   const target = members(members(value)[kind]).target;
-  if ((kind === 'jump' || kind === 'goto') && typeof target === 'string') return { code: kind, chain: target };
+  if ((kind === 'jump' || kind === 'goto') && typeof target === 'string')
+    return { code: kind, chain: target };
   return null;
 }
 
@@ -52,35 +63,54 @@ const natFlags: Readonly<Record<string, number>> = { random: 4, persistent: 8, '
 class Lowering {
   readonly expressions: Expression[] = [];
   readonly #context: RuleContext;
+  readonly #tested: Tested;
 
-  constructor(context: RuleContext) {
+  constructor(context: RuleContext, tested: Tested) {
     this.#context = context;
+    this.#tested = tested;
   }
 
   statement(kind: string, inner: Json): void {
     const verdict = verdictOf({ [kind]: inner });
-    if (verdict !== null) return this.#emit({ kind: 'verdict', verdict });
-    if (effects.includes(kind)) return this.#emit({ kind: 'effect', name: kind });
-    if (limits.includes(kind)) return this.#emit({ kind: 'either', name: kind });
+    if (verdict !== null) {
+      this.#emit({ kind: 'verdict', verdict });
+      return;
+    }
+    if (effects.includes(kind)) {
+      this.#emit({ kind: 'effect', name: kind });
+      return;
+    }
+    if (limits.includes(kind)) {
+      this.#emit({ kind: 'either', name: kind });
+      return;
+    }
     switch (kind) {
       case 'match':
-        return this.#match(members(inner));
+        this.#match(members(inner));
+        return;
       case 'vmap':
-        return this.#verdictMap(members(inner));
+        this.#verdictMap(members(inner));
+        return;
       case 'mangle':
-        return this.#mangle(members(inner));
+        this.#mangle(members(inner));
+        return;
       case 'reject':
       case 'notrack':
       case 'queue':
-        return this.#emit({ kind });
+        this.#emit({ kind });
+        return;
       case 'masquerade':
       case 'redirect':
-        return this.#emit({ kind, port: this.#port(inner, 4), flags: flagsOf(inner) });
+        this.#emit({ kind, port: this.#port(inner, 4), flags: flagsOf(inner) });
+        return;
       case 'snat':
       case 'dnat':
-        return this.#nat(kind, members(inner));
+        this.#nat(kind, members(inner));
+        return;
       case 'xt':
-        throw new NotReadable(`${String(members(inner).type)} ${String(members(inner).name)} without its parameters`);
+        throw new NotReadable(
+          `${String(members(inner).type)} ${String(members(inner).name)} without its parameters`,
+        );
       default:
         throw new NotReadable('not known');
     }
@@ -92,7 +122,8 @@ class Lowering {
 
   #load(value: Json, register: number): Loaded {
     const { family, hook } = this.#context;
-    const context: LowerContext = { family, hook, emit: (expression) => this.#emit(expression) };
+    const emit = (expression: Expression) => this.#emit(expression);
+    const context: LowerContext = { family, hook, emit, tested: this.#tested };
     return withOperands(
       (operand, loaded) => this.#bytes(operand, loaded),
       () => lowerLoad(value, register, context),
@@ -126,8 +157,9 @@ class Lowering {
     const listed = members(right).set;
     if (set !== null || listed !== undefined) {
       const name = set ?? this.#keepSet(listed ?? null, parts, 'keys');
-      if (set !== null && parts.some(({ shift }) => shift !== 0)) throw new NotReadable(`a part of a byte in @${set}`);
-      return this.#emit({ kind: 'lookup', set: name, from: 0, inverted, to: null });
+      if (set !== null && parts.some(({ shift }) => shift !== 0))
+        throw new NotReadable(`a part of a byte in @${set}`);
+      this.#emit({ kind: 'lookup', set: name, from: 0, inverted, to: null });
     }
     const [loaded] = parts;
     if (loaded === undefined || parts.length > 1) throw new NotReadable('a concatenation beside a set');
@@ -140,12 +172,12 @@ class Lowering {
       const and = this.#bytes(right, loaded);
       const zero = and.map(() => 0);
       this.#emit({ kind: 'mask', from: register, to: register, and, xor: zero });
-      return this.#emit({ kind: 'compare', op: 'ne', from: register, value: zero });
+      this.#emit({ kind: 'compare', op: 'ne', from: register, value: zero });
     }
     const { first, last } = valueRange(right, type, bits, this.#context);
     if (first === last && (op === '==' || op === '!=')) {
       const value = registerBytes(first << BigInt(shift), bytes, type);
-      return this.#emit({ kind: 'compare', op: op === '==' ? 'eq' : 'ne', from: register, value });
+      this.#emit({ kind: 'compare', op: op === '==' ? 'eq' : 'ne', from: register, value });
     }
     if (isHostOrdered(type)) {
       this.#emit({ kind: 'byteorder', length: bytes, size: bytes, from: register, to: register });
@@ -154,7 +186,7 @@ class Lowering {
     const orders = { '<': 'lt', '>': 'gt', '<=': 'le', '>=': 'ge' } as const;
     const order = Object.entries(orders).find(([sign]) => sign === op)?.[1];
     if (order !== undefined) {
-      return this.#emit({ kind: 'compare', op: order, from: register, value: big(first) });
+      this.#emit({ kind: 'compare', op: order, from: register, value: big(first) });
     }
     if (op !== '==' && op !== '!=') throw new NotReadable(`operator ${op}`);
     this.#emit({ kind: 'range', inverted: op === '!=', from: register, first: big(first), last: big(last) });
@@ -181,7 +213,7 @@ class Lowering {
       const parts = this.#loadKey(key, like.register);
       if (typeof data !== 'string') throw new NotReadable(`a map in the rule (${parts.length} parts)`);
       const lookup = { set: data.slice(1), from: like.register, inverted: false, to: like.register } as const;
-      return this.#emit({ kind: 'lookup', ...lookup });
+      this.#emit({ kind: 'lookup', ...lookup });
     }
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       this.#load(value, like.register);
@@ -193,13 +225,16 @@ class Lowering {
   #mangle({ key = null, value = null }: { readonly [key: string]: Json }): void {
     const { meta, ct } = members(key);
     const name = String(members(meta ?? ct).key);
-    if (meta === undefined && ct === undefined) throw new NotReadable(`mangle ${Object.keys(members(key)).join()}`);
+    if (meta === undefined && ct === undefined)
+      throw new NotReadable(`mangle ${Object.keys(members(key)).join()}`);
     if (meta !== undefined && ['nftrace', 'priority'].includes(name)) {
-      return this.#emit({ kind: 'effect', name: `meta ${name} set` });
+      this.#emit({ kind: 'effect', name: `meta ${name} set` });
     }
     if (name !== 'mark') throw new NotReadable(`${meta === undefined ? 'ct' : 'meta'} ${name} set`);
     this.#value(value, { type: 'hostInteger', bits: 32, bytes: 4, shift: 0, register: 0 });
-    this.#emit(meta === undefined ? { kind: 'ct-set', key: name, from: 0 } : { kind: 'meta-set', key: name, from: 0 });
+    this.#emit(
+      meta === undefined ? { kind: 'ct-set', key: name, from: 0 } : { kind: 'meta-set', key: name, from: 0 },
+    );
   }
 
   /** Loads the port, or both ends of a range, from register `first` on. */
@@ -213,7 +248,12 @@ class Lowering {
   }
 
   #nat(kind: 'snat' | 'dnat', inner: { readonly [key: string]: Json }): void {
-    const family = inner.family === 'ip' || this.#context.family === 'ip' ? 4 : inner.family === 'ip6' || this.#context.family === 'ip6' ? 6 : null;
+    const family =
+      inner.family === 'ip' || this.#context.family === 'ip'
+        ? 4
+        : inner.family === 'ip6' || this.#context.family === 'ip6'
+          ? 6
+          : null;
     const { addr } = inner;
     let address: { first: number; last: number } | null = null;
     if (addr !== undefined) {
@@ -254,13 +294,15 @@ export function makeSet(
   const elements: SetElement[] = [];
   let catchAll: SetElement | null = null;
   for (const entry of listed) {
-    const [keyJson, dataJson] = holds === 'keys' || !Array.isArray(entry) ? [entry, null] : [entry[0] ?? null, entry[1] ?? null];
+    const [keyJson, dataJson] =
+      holds === 'keys' || !Array.isArray(entry) ? [entry, null] : [entry[0] ?? null, entry[1] ?? null];
     const wrapped = members(keyJson).elem;
     const key = wrapped === undefined ? keyJson : (members(wrapped).val ?? null);
     const limited = limits.filter((name) => members(wrapped)[name] !== undefined);
     const expressions: Expression[] = limited.map((name) => ({ kind: 'either', name }));
     const verdict = holds === 'verdicts' ? verdictOf(dataJson) : null;
-    if (holds === 'verdicts' && verdict === null) throw new NotReadable(`verdict ${JSON.stringify(dataJson)}`);
+    if (holds === 'verdicts' && verdict === null)
+      throw new NotReadable(`verdict ${JSON.stringify(dataJson)}`);
     const data = holds === 'values' && value !== null ? dataBytes(dataJson, value, context) : null;
     const rest = { value: data, verdict, expressions };
     if (key === '*') catchAll = { from: [], to: [], ...rest };

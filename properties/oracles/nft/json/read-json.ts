@@ -2,7 +2,17 @@
  * Reads what `nft -j list ruleset` wrote. A file lacks what the kernel has: the device of an ingress chain
  * (the caller names it), interface indexes, parameters of xt matches (rules with them have no verdict).
  */
-import type { BaseChain, Chain, Family, Hook, NftSet, Rule, Ruleset, StatefulObject, Table } from '../ruleset.ts';
+import type {
+  BaseChain,
+  Chain,
+  Family,
+  Hook,
+  NftSet,
+  Rule,
+  Ruleset,
+  StatefulObject,
+  Table,
+} from '../ruleset.ts';
 import type { ValueType } from './fields.ts';
 import { members } from './lower-load.ts';
 import { type KeyPart, lowerRule, makeSet } from './lower-rule.ts';
@@ -38,8 +48,25 @@ interface OpenTable {
 }
 
 const families: readonly string[] = ['inet', 'ip', 'ip6', 'arp', 'bridge', 'netdev'];
-const hooks: readonly string[] = ['ingress', 'egress', 'prerouting', 'input', 'forward', 'output', 'postrouting'];
-const objectKinds = ['counter', 'quota', 'limit', 'ct helper', 'ct timeout', 'ct expectation', 'synproxy', 'secmark'];
+const hooks: readonly string[] = [
+  'ingress',
+  'egress',
+  'prerouting',
+  'input',
+  'forward',
+  'output',
+  'postrouting',
+];
+const objectKinds = [
+  'counter',
+  'quota',
+  'limit',
+  'ct helper',
+  'ct timeout',
+  'ct expectation',
+  'synproxy',
+  'secmark',
+];
 
 /** Throws UnreadableRuleset. */
 export function readJson(text: string, options: JsonOptions): Ruleset {
@@ -58,16 +85,23 @@ export function readJson(text: string, options: JsonOptions): Ruleset {
     place(entry)?.chains.set(name, { name, base: readBase(entry, options), rules: [] });
   });
   for (const kind of ['set', 'map']) {
-    each(kind, (entry) => place(entry)?.sets.set(String(entry.name), readSet(entry, kind === 'map', options)));
+    each(kind, (entry) =>
+      place(entry)?.sets.set(String(entry.name), readSet(entry, kind === 'map', options)),
+    );
   }
   for (const kind of objectKinds) {
-    each(kind, (entry) => place(entry)?.objects.set(String(entry.name), { name: String(entry.name), type: kind }));
+    each(kind, (entry) =>
+      place(entry)?.objects.set(String(entry.name), { name: String(entry.name), type: kind }),
+    );
   }
   each('rule', (entry) => {
     const table = place(entry);
     const chain = table?.chains.get(String(entry.chain));
     if (table === undefined || chain === undefined) {
-      throw new UnreadableRuleset(`a rule of chain ${String(entry.chain)}, which is not there`, 'list the whole ruleset');
+      throw new UnreadableRuleset(
+        `a rule of chain ${String(entry.chain)}, which is not there`,
+        'list the whole ruleset',
+      );
     }
     chain.rules.push(readRule(entry, table, chain, options));
   });
@@ -104,7 +138,10 @@ function openTable({ family, name, flags }: Members): OpenTable {
 function readBase({ hook, type, prio, policy, dev, name }: Members, options: JsonOptions): BaseChain | null {
   if (hook === undefined) return null;
   if (!hooks.includes(String(hook)) || !['filter', 'nat', 'route'].includes(String(type))) {
-    throw new UnreadableRuleset(`chain ${String(name)} of type ${String(type)} at hook ${String(hook)}`, 'mend the file');
+    throw new UnreadableRuleset(
+      `chain ${String(name)} of type ${String(type)} at hook ${String(hook)}`,
+      'mend the file',
+    );
   }
   const named = (Array.isArray(dev) ? dev : dev === undefined ? [] : [dev]).map(String);
   const atDevice = hook === 'ingress' || hook === 'egress';
@@ -155,7 +192,13 @@ function readSet(entry: Members, map: boolean, options: JsonOptions): NftSet {
   const { name, type, flags, elem } = entry;
   const parts = (Array.isArray(type) ? type : [type ?? null]).map(keyPart);
   const held = entry.map;
-  const holds = !map ? 'keys' : held === 'verdict' ? 'verdicts' : objectKinds.includes(String(held)) ? 'objects' : 'values';
+  const holds = !map
+    ? 'keys'
+    : held === 'verdict'
+      ? 'verdicts'
+      : objectKinds.includes(String(held))
+        ? 'objects'
+        : 'values';
   const elements = Array.isArray(elem) ? elem : [];
   const value = holds === 'values' ? keyPart(held ?? null) : null;
   const set = makeSet(holds === 'objects' ? [] : elements, parts, holds, value, options);

@@ -1,5 +1,12 @@
 /** nf_tables expressions as the kernel dumps them, into those of the model. What is not known keeps its name. */
-import { type Attributes, attributeList, nested, number32, readAttributes, text } from '../../netlink/attributes.ts';
+import {
+  type Attributes,
+  attributeList,
+  nested,
+  number32,
+  readAttributes,
+  text,
+} from '../../netlink/attributes.ts';
 import type { Bytes, Expression, PayloadBase, Verdict } from '../ruleset.ts';
 import { ctKeys, metaKeys, objectTypes } from './constants.ts';
 
@@ -143,7 +150,13 @@ function readBitwise(attributes: Attributes): Expression {
   }
   if (op > 2) return { kind: 'unknown', name: `bitwise operation ${op}` };
   const by = Buffer.from(dataValue(attributes, 7)).readUInt32LE(0);
-  return { kind: 'shift', way: op === 1 ? 'left' : 'right', by, length: required(attributes, 3), ...registers };
+  return {
+    kind: 'shift',
+    way: op === 1 ? 'left' : 'right',
+    by,
+    length: required(attributes, 3),
+    ...registers,
+  };
 }
 
 function readByteorder(attributes: Attributes): Expression {
@@ -188,7 +201,8 @@ function readFib(attributes: Attributes): Expression {
 
 function readExthdr(attributes: Attributes): Expression {
   const op = (['ipv6', 'tcp option', 'ip option', 'sctp', 'dccp'] as const)[number32(attributes, 6) ?? 0];
-  if (attributes.has(7) || !attributes.has(1)) return { kind: 'unknown', name: `exthdr ${op} reset or write` };
+  if (attributes.has(7) || !attributes.has(1))
+    return { kind: 'unknown', name: `exthdr ${op} reset or write` };
   return {
     kind: 'exthdr',
     op: op ?? 'unknown',
@@ -233,7 +247,9 @@ function readObjectReference(attributes: Attributes): Expression {
   if (number === null) return { kind: 'unknown', name: 'objref through a map' };
   const name = objectTypes[number] ?? `object ${number}`;
   if (passingObjects.includes(name)) return { kind: 'effect', name };
-  return limitingObjects.includes(name) ? { kind: 'either', name } : { kind: 'unknown', name: `objref ${name}` };
+  return limitingObjects.includes(name)
+    ? { kind: 'either', name }
+    : { kind: 'unknown', name: `objref ${name}` };
 }
 
 /** xtables matches and targets, with their binary parameters. */

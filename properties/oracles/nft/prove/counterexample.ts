@@ -170,10 +170,19 @@ function chainOf(bdds: Bdds, unknown: Unknown, assignment: Assignment): Buffer {
 }
 
 /** Limits are tried both ways. */
-function confirm({ ruleset, topology, device }: Asked, frame: Buffer, connection: Connection, wanted: Outcome) {
+function confirm(
+  { ruleset, topology, device }: Asked,
+  frame: Buffer,
+  connection: Connection,
+  wanted: Outcome,
+) {
   for (const limits of [true, false]) {
     try {
-      const { outcome, steps } = new Decider(ruleset, topology, { limits }).decide({ device, frame, connection });
+      const { outcome, steps } = new Decider(ruleset, topology, { limits }).decide({
+        device,
+        frame,
+        connection,
+      });
       const same = outcome.kind === wanted.kind && outcome.device?.name === wanted.device?.name;
       const rules = steps
         .filter(({ rule, verdict }) => rule === null || verdict.code !== 'continue')

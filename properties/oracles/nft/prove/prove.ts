@@ -4,9 +4,9 @@
  * ports) goes both ways, so that "holds" errs on the side of finding too much.
  */
 import { always, type Bdd, Bdds, never } from '../../bdd/bdd.ts';
+import { conntrackActive } from '../evaluate/hooks.ts';
 import { type Outcome, Pipeline } from '../evaluate/pipeline.ts';
 import type { Choices } from '../evaluate/rule-run.ts';
-import { conntrackActive } from '../evaluate/hooks.ts';
 import type { Ruleset } from '../ruleset.ts';
 import { deviceNamed, type Topology } from '../topology.ts';
 import { type CounterexamplePacket, describe } from './counterexample.ts';

@@ -102,7 +102,10 @@ export function unknownPacket(variables: Variables, shape: Shape, device: Device
     family: shape.family,
     protocol: link.inner,
     link: new HeaderBits([...link.destination, ...link.source, ...link.inner], null),
-    network: new HeaderBits([...network.header], shape.family === 4 || shape.family === 6 ? null : () => bdds.variable()),
+    network: new HeaderBits(
+      [...network.header],
+      shape.family === 4 || shape.family === 6 ? null : () => bdds.variable(),
+    ),
     networkBytes: null,
     innerTag: null,
     transport,
@@ -121,7 +124,7 @@ export function unknownPacket(variables: Variables, shape: Shape, device: Device
   const tagBytes = numberBits(shape.tags === 2 ? 4 : 0, 32);
   const arriving: Packet = {
     ...inside,
-    protocol: shape.tags === 2 ? link.tagTypes[1] ?? link.inner : link.inner,
+    protocol: shape.tags === 2 ? (link.tagTypes[1] ?? link.inner) : link.inner,
     link: new HeaderBits([...link.whole], null),
     innerTag: shape.tags === 2 ? new HeaderBits([...link.whole.slice(18 * 8)], null) : null,
     transportLength: arrivingLength,
@@ -187,7 +190,12 @@ function unknownIpv4(variables: Variables, dataLength: Bits): Network {
   const headerWords = variables.bits(4);
   const headerLength = [...new Array<Bdd>(26).fill(never), ...headerWords, never, never];
   const total = addBits(bdds, headerLength.slice(16), dataLength);
-  const [hops, service, id, sum] = [variables.bits(8), variables.bits(8), variables.bits(16), variables.bits(16)];
+  const [hops, service, id, sum] = [
+    variables.bits(8),
+    variables.bits(8),
+    variables.bits(16),
+    variables.bits(16),
+  ];
   const later = bdds.any(fragment.slice(3));
   return {
     header: [
@@ -231,13 +239,20 @@ function unknownIpv6(variables: Variables, dataLength: Bits): Network {
   const protocol = variables.bits(8);
   const destination = variables.bits(128);
   const source = variables.bits(128);
-  const [hops, service, flow, payload] = [variables.bits(8), variables.bits(8), variables.bits(20), variables.bits(16)];
+  const [hops, service, flow, payload] = [
+    variables.bits(8),
+    variables.bits(8),
+    variables.bits(20),
+    variables.bits(16),
+  ];
   const extra = variables.bits(11);
   const extraLength = [...new Array<Bdd>(21).fill(never), ...extra.map((bit) => bdds.and(chain, bit))];
   const isIn = (bits: Bits, numbers: readonly number[]) =>
     bdds.any(numbers.map((number) => equalBits(bdds, bits, numberBits(number, 8))));
   const named = bdds.all(
-    chained.map((number) => bdds.or(isIn(next, [number]) ^ 1, bdds.or(chain ^ 1, extensions.get(number) ?? never))),
+    chained.map((number) =>
+      bdds.or(isIn(next, [number]) ^ 1, bdds.or(chain ^ 1, extensions.get(number) ?? never)),
+    ),
   );
   const header = [
     ...numberBits(6, 4),
@@ -294,7 +309,11 @@ function unknownLink(variables: Variables, { family, tags }: Shape) {
 function packetTypeOf(bdds: Bdds, destination: Bits, device: Device): Bdd[] {
   const everybody = bdds.all(destination);
   const group = destination[7] as Bdd;
-  const mine = equalBits(bdds, destination, device.mac.flatMap((octet) => numberBits(octet, 8)));
+  const mine = equalBits(
+    bdds,
+    destination,
+    device.mac.flatMap((octet) => numberBits(octet, 8)),
+  );
   const value = (number: number) => numberBits(number, 8);
   const rest = iteBits(bdds, mine, value(0), value(3));
   return iteBits(bdds, everybody, value(1), iteBits(bdds, group, value(2), rest));
