@@ -121,6 +121,7 @@ export function writePayload(run: RuleRun, { base, offset, length, from }: Write
     run.refuse('payload set at ingress or egress');
   if (base === 'network' && offset + length <= minimumHeader(packet)) {
     packet.network.write(bdds, offset, value, run.reach);
+    return;
   }
   if (base !== 'transport') run.refuse(`payload set at ${base} offset ${offset}`);
   run.require(bdds.and(transportKnown(run), hasBytes(run, offset + length)));

@@ -301,6 +301,9 @@ export class Pipeline {
     log: ((step: Step) => void) | undefined,
   ): Bdd {
     const { choices } = this.#options;
+    if ((hook.point === 'ingress' || hook.point === 'egress') && table.family === 'inet') {
+      throw new NotUnderstood(`an ${hook.point} chain of an inet table`, `inet ${table.name} ${chain.name}`);
+    }
     const visit = { table, hook, packet, choices, log: log ?? (() => undefined) };
     const { accepted, dropped, queued } = visitBaseChain(visit, chain, base, when);
     const where = `${table.family} ${table.name} ${chain.name}`;

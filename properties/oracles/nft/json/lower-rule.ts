@@ -160,6 +160,7 @@ class Lowering {
       if (set !== null && parts.some(({ shift }) => shift !== 0))
         throw new NotReadable(`a part of a byte in @${set}`);
       this.#emit({ kind: 'lookup', set: name, from: 0, inverted, to: null });
+      return;
     }
     const [loaded] = parts;
     if (loaded === undefined || parts.length > 1) throw new NotReadable('a concatenation beside a set');
@@ -173,11 +174,13 @@ class Lowering {
       const zero = and.map(() => 0);
       this.#emit({ kind: 'mask', from: register, to: register, and, xor: zero });
       this.#emit({ kind: 'compare', op: 'ne', from: register, value: zero });
+      return;
     }
     const { first, last } = valueRange(right, type, bits, this.#context);
     if (first === last && (op === '==' || op === '!=')) {
       const value = registerBytes(first << BigInt(shift), bytes, type);
       this.#emit({ kind: 'compare', op: op === '==' ? 'eq' : 'ne', from: register, value });
+      return;
     }
     if (isHostOrdered(type)) {
       this.#emit({ kind: 'byteorder', length: bytes, size: bytes, from: register, to: register });
@@ -187,6 +190,7 @@ class Lowering {
     const order = Object.entries(orders).find(([sign]) => sign === op)?.[1];
     if (order !== undefined) {
       this.#emit({ kind: 'compare', op: order, from: register, value: big(first) });
+      return;
     }
     if (op !== '==' && op !== '!=') throw new NotReadable(`operator ${op}`);
     this.#emit({ kind: 'range', inverted: op === '!=', from: register, first: big(first), last: big(last) });
@@ -214,6 +218,7 @@ class Lowering {
       if (typeof data !== 'string') throw new NotReadable(`a map in the rule (${parts.length} parts)`);
       const lookup = { set: data.slice(1), from: like.register, inverted: false, to: like.register } as const;
       this.#emit({ kind: 'lookup', ...lookup });
+      return;
     }
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       this.#load(value, like.register);
@@ -229,6 +234,7 @@ class Lowering {
       throw new NotReadable(`mangle ${Object.keys(members(key)).join()}`);
     if (meta !== undefined && ['nftrace', 'priority'].includes(name)) {
       this.#emit({ kind: 'effect', name: `meta ${name} set` });
+      return;
     }
     if (name !== 'mark') throw new NotReadable(`${meta === undefined ? 'ct' : 'meta'} ${name} set`);
     this.#value(value, { type: 'hostInteger', bits: 32, bytes: 4, shift: 0, register: 0 });
