@@ -23,6 +23,8 @@ export interface Question {
   readonly shapes?: readonly Shape[];
   /** The packets in question; absent: all. */
   readonly assuming?: Condition;
+  /** Where `forbidden` says never of every other outcome: the way of the others need not be followed. */
+  readonly only?: 'delivered' | 'left';
   /** The packets that must not be: of an outcome, the ones against the claim. */
   readonly forbidden: (outcome: Outcome, unknown: Unknown, bdds: Bdds) => Bdd;
 }
@@ -40,17 +42,20 @@ export type Answer = {
 
 class Free implements Choices {
   readonly bdds: Bdds;
+  readonly #linear: Bdd;
 
   constructor(bdds: Bdds) {
     this.bdds = bdds;
+    this.#linear = bdds.variable();
   }
 
   either(): Bdd {
     return this.bdds.variable();
   }
 
+  /** One packet, one answer. */
   linear(): Bdd {
-    return this.bdds.variable();
+    return this.#linear;
   }
 
   unknown(_name: string, bits: number): Bdd[] {
@@ -99,10 +104,15 @@ function questionsAsked(question: Question, shape: Shape): ReadonlyMap<string, R
 function run(question: Question, shape: Shape, variables: Variables) {
   const { ruleset, topology, device } = question;
   const { bdds } = variables;
+  const choices = new Free(bdds);
   const unknown = unknownPacket(variables, shape, deviceOf(topology, device));
   const when = bdds.and(unknown.valid, question.assuming?.(unknown, bdds) ?? always);
-  const pipeline = new Pipeline({ ruleset, topology, choices: new Free(bdds), reassemble: true });
+  const pipeline = new Pipeline({ ruleset, topology, choices, reassemble: true, ...onlyOf(question) });
   return { unknown, outcomes: follow(pipeline, unknown, when, question) };
+}
+
+function onlyOf({ only }: Question): Pick<Question, 'only'> {
+  return only === undefined ? {} : { only };
 }
 
 function counterexample(question: Question, shape: Shape, variables: Variables) {

@@ -106,9 +106,10 @@ export function unknownPacket(variables: Variables, shape: Shape, device: Device
   const { bdds } = variables;
   // Flags come first: what depends on them then splits once, at the top.
   const flags = connectionFlags(variables);
+  // Ports have fewer classes than addresses: rules that name both split best by port.
+  const ports = { destination: variables.field('dport', 16), source: variables.field('sport', 16) };
   const [dataLength, arrivingLength] = variables.pair(16);
   const network = unknownNetwork(variables, shape, dataLength);
-  const ports = { destination: variables.field('dport', 16), source: variables.field('sport', 16) };
   const link = unknownLink(variables, shape);
   const transport = new HeaderBits([...ports.source, ...ports.destination], () => bdds.variable());
   const connection = unknownConnection(variables, network, flags);
