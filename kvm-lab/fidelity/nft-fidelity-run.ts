@@ -3,6 +3,7 @@
  * against the evaluator's. Writes one JSON line of figures at the end, and one for each difference.
  */
 import { Dice } from '#properties/arbitraries/nft/dice.ts';
+import { randomIptables } from '#properties/arbitraries/nft/random-iptables.ts';
 import { type RandomPacket, randomPacket } from '#properties/arbitraries/nft/random-packet.ts';
 import { randomRuleset } from '#properties/arbitraries/nft/random-ruleset.ts';
 import { connectionOf } from '#properties/oracles/nft/connection.ts';
@@ -22,10 +23,13 @@ import {
 } from '../providers/netns/test-network.ts';
 import { type TraceEvent, TraceListener } from '../providers/netns/trace-listener.ts';
 import { linesOfSteps, linesOfTrace, sameLines } from './compare.ts';
-import { isLossy, listedJson, loadRuleset } from './load-ruleset.ts';
+import { addIptables, isLossy, listedJson, loadRuleset } from './load-ruleset.ts';
 import { beginTable, ownMark } from './watching-tables.ts';
 
-const [hostNamespace = '', packetsText = '', seedText = '', perRulesetText = ''] = process.argv.slice(2);
+const [hostNamespace = '', packetsText = '', seedText = '', perRulesetText = '', iptablesText = ''] =
+  process.argv.slice(2);
+/** Of a hundred rulesets, so many get tables of iptables as well. */
+const iptablesPercent = Number(iptablesText);
 assertPrivateNetwork(hostNamespace);
 const wanted = Number(packetsText);
 const perRuleset = Number(perRulesetText);
@@ -214,7 +218,14 @@ function tryRuleset(dice: Dice): void {
     count(reasons, `nft: ${loaded.refused}`);
     return;
   }
-  const { text } = loaded;
+  const tables = dice.chance(iptablesPercent) ? randomIptables(dice, names) : null;
+  const objection = tables === null ? null : addIptables(tables);
+  if (objection !== null) {
+    figures.refusedRulesets += 1;
+    count(reasons, `iptables: ${objection.split('\n')[0]}`);
+    return;
+  }
+  const text = `${loaded.text}${tables ?? ''}`;
   figures.rulesets += 1;
   const ruleset = readRuleset();
   rulesNamed = nameRules(ruleset);
@@ -227,7 +238,7 @@ function tryRuleset(dice: Dice): void {
     json: listed === null ? null : new Decider(listed, topology, { limits: true }),
   };
   conntrack.flush();
-  const flows = text.includes('ct ');
+  const flows = /\bct |conntrack|--state|-j (MASQUERADE|[DS]NAT|CT)/.test(text);
   const drawn = Array.from({ length: perRuleset }, (_, i) => randomPacket(dice, i, flows));
   // Of one device the kernel keeps the order; between devices it need not.
   const sources = ['tap', 'uplink', null] as const;
