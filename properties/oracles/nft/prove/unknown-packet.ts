@@ -138,6 +138,7 @@ export function unknownPacket(variables: Variables, shape: Shape, device: Device
     tracked: null,
     fragmented: network.fragmented,
     atomic: network.atomic,
+    unfit: shape.family === 6 ? bdds.and(network.fragmented, bdds.variable()) : never,
     extensions: network.extensions,
   };
   const tagBytes = numberBits(shape.tags === 2 ? 4 : 0, 32);
