@@ -78,7 +78,13 @@ describe('error codes', () => {
   test('each have a row in the catalogue, and each row is thrown somewhere', () => {
     const rows = Object.keys(errorCodes);
     expect([...thrown.keys()].filter((code) => !rows.includes(code))).toEqual([]);
-    const templated = ['unknown-benchmark', 'unknown-claim', 'unknown-subject', 'unknown-decision'];
+    const templated = [
+      'unknown-benchmark',
+      'unknown-claim',
+      'unknown-subject',
+      'unknown-decision',
+      'unknown-part',
+    ];
     expect(rows.filter((code) => !thrown.has(code) && !templated.includes(code))).toEqual([]);
   });
 

@@ -33,6 +33,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a line on stdin exceeds the bound of the subject protocol',
     remedy: 'send one case a line',
   },
+  'mutation-failed': {
+    means: 'Stryker ended before it had judged the mutants of a part',
+    remedy: 'run the tests that judge it: npx vitest run -c vitest.mutation.config.ts',
+  },
   'nothing-selected': {
     means: 'no cell of the matrix is selected',
     remedy: 'name a claim and a subject that has input for it',
@@ -47,7 +51,15 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   },
   'unknown-benchmark': { means: 'there is no such benchmark', remedy: 'see pnpm bench --help' },
   'unknown-claim': { means: 'there is no such claim or finding', remedy: 'choose one of docs/claims.md' },
+  'unknown-commit': {
+    means: 'the commit that a change is measured against is not in this clone',
+    remedy: 'name one that is, or fetch it',
+  },
   'unknown-decision': { means: 'there is no such decision', remedy: 'choose one of docs/decisions.md' },
+  'unknown-part': {
+    means: 'there is no such folder or file of reference/decisions',
+    remedy: 'see pnpm test:mutation --help, or name none for all',
+  },
   'unknown-subject': {
     means: 'there is no such subject',
     remedy: 'vulnerable, published, reference, mutants or mutant:<id>',

@@ -1,0 +1,103 @@
+/**
+ * The parts of `reference/decisions` that are mutated one after the other, each with the tests that judge it.
+ * Invariant: a new decision is a part by itself, and its unit tests, corpora and claims are found, not listed.
+ */
+import type { ClaimId } from '../claims/claim.ts';
+import { listClaimIds, loadClaims } from '../matrix/catalogue.ts';
+import { importsOf, repositoryFiles, sourceFiles, textOf } from '../tidy/source-files.ts';
+
+const decisionsFolder = 'reference/decisions/';
+const subjectsFolder = 'properties/subjects/reference/';
+
+export interface Part {
+  /** A folder or a single file below `reference/decisions`, without its ending: `pin-address`, `reseed-gate`. */
+  readonly name: string;
+  /** Files to mutate, from the repository root. */
+  readonly files: readonly string[];
+  /** Test files that can reach a mutant of the part. */
+  readonly tests: readonly string[];
+  /** Claims that can: those on a decision whose reference subject imports the part. */
+  readonly claims: readonly ClaimId[];
+}
+
+/** Every part, in alphabetical order. */
+export async function listParts(): Promise<Part[]> {
+  const claims = await loadClaims(await listClaimIds());
+  const sources = sourceFiles();
+  const mutated = sources.filter((file) => file.startsWith(decisionsFolder) && !file.endsWith('.test.ts'));
+  const byName = Map.groupBy(mutated, partOf);
+  const reaching = importersOf(sources);
+  return [...byName].sort().map(([name, files]) => {
+    const importers = new Set(files.flatMap((file) => [...reaching(file)]));
+    const decisions = [...importers]
+      .filter((file) => file.startsWith(subjectsFolder) && !file.endsWith('.test.ts'))
+      .map((file) => file.slice(subjectsFolder.length, -'.ts'.length));
+    const judging = claims.filter((claim) =>
+      claim.decisions.some((decision) => decisions.includes(decision)),
+    );
+    return {
+      name,
+      files,
+      tests: testsOf(sources, importers, decisions),
+      claims: judging.map(({ id }) => id),
+    };
+  });
+}
+
+function partOf(file: string): string {
+  return file.slice(decisionsFolder.length).replace(/(\/.*|\.ts)$/, '');
+}
+
+/** Tests that import the part, and tests that load its decisions by name. */
+function testsOf(
+  sources: readonly string[],
+  importers: ReadonlySet<string>,
+  decisions: readonly string[],
+): string[] {
+  const loadsByName = (file: string) => {
+    const text = textOf(file);
+    return text.includes('loadSubject(') && decisions.some((name) => text.includes(`'${name}'`));
+  };
+  const judges = sources.filter(
+    (file) =>
+      file.endsWith('.test.ts') &&
+      ((file.startsWith(decisionsFolder) && importers.has(file)) ||
+        (/^properties\/(vectors|subjects\/reference)\//.test(file) &&
+          (importers.has(file) || loadsByName(file)))),
+  );
+  return [...judges, 'properties/mutation/reference-claims.spec.ts'];
+}
+
+/** For a file, every file that imports it, directly or through others. */
+function importersOf(sources: readonly string[]): (file: string) => ReadonlySet<string> {
+  const direct = new Map<string, string[]>();
+  for (const { file, target } of sources.flatMap(importsOf)) {
+    if (target !== null) direct.set(target, [...(direct.get(target) ?? []), file]);
+  }
+  return (file) => {
+    const found = new Set<string>();
+    const open = [file];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      for (const importer of direct.get(next) ?? []) {
+        if (found.has(importer)) continue;
+        found.add(importer);
+        open.push(importer);
+      }
+    }
+    return found;
+  };
+}
+
+/**
+ * Files whose change makes every earlier judgement of the part void. Stryker itself sees a change of the part and
+ * of a test; it does not see what the tests import.
+ */
+export function judgingFiles(part: Part): string[] {
+  const seen = new Set([...part.files, ...part.tests]);
+  const judging =
+    /^(reference|properties\/(arbitraries|claims|matrix|models|oracles|protocol|subjects|vectors))\/.*\.(ts|json)$/;
+  const tooling = ['package.json', 'pnpm-lock.yaml', 'vitest.mutation.config.ts'];
+  return repositoryFiles().filter(
+    (file) => (judging.test(file) && !file.endsWith('.test.ts') && !seen.has(file)) || tooling.includes(file),
+  );
+}
