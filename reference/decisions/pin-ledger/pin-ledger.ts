@@ -79,11 +79,11 @@ class Step {
   }
 
   /** A new sandbox starts from sets that were made for it: whatever stood there goes first. */
-  attach(tap: string, attempt = 1): string {
+  attach(tap: string, attempt = 1, policy: TapPins['policy'] = null): string {
     this.#forget(tap);
-    this.#state.taps[tapKey(tap)] = emptyTap();
-    this.#deleteSet(tap, 'ipv4', attempt, true);
-    this.#deleteSet(tap, 'ipv6', attempt, true);
+    this.#state.taps[tapKey(tap)] = { ...emptyTap(), policy };
+    this.#deleteSet(tap, 'ipv4', attempt);
+    this.#deleteSet(tap, 'ipv6', attempt);
     this.#createSets(tap, attempt);
     return 'fresh sets';
   }
@@ -111,13 +111,13 @@ class Step {
   }
 
   #deleteBoth(tap: string): void {
-    this.#deleteSet(tap, 'ipv4', 1, false);
-    this.#deleteSet(tap, 'ipv6', 1, false);
+    this.#deleteSet(tap, 'ipv4', 1);
+    this.#deleteSet(tap, 'ipv6', 1);
   }
 
-  #deleteSet(tap: string, family: Family, attempt: number, isAwaited: boolean): void {
+  #deleteSet(tap: string, family: Family, attempt: number): void {
     const actionId = this.#actionId();
-    this.#awaitSets(tap, actionId, isAwaited ? null : family, attempt);
+    this.#awaitSets(tap, actionId, family, attempt);
     this.#actions.push({ kind: 'delete-set', actionId, tap, family });
   }
 
@@ -130,27 +130,25 @@ class Step {
   #awaitSets(tap: string, actionId: string, family: Family | null, attempt: number): void {
     this.#state.inFlight[actionKey(actionId)] = { kind: 'sets', tap, family, attempt };
     const own = this.#own(tap);
-    if (own !== undefined && family === null) own.settling += 1;
+    if (own !== undefined) own.settling += 1;
   }
 
   /** A set that was not there is gone all the same; any other failure is tried again, a few times. */
   #setsDone({ tap, family, attempt }: SetsInFlight, error: string | null): string {
     const own = this.#own(tap);
     if (error === null || error === 'ENOENT') {
-      if (own !== undefined && family === null) own.settling -= 1;
+      if (own !== undefined) own.settling -= 1;
       return 'sets are as they should be';
     }
     if (attempt >= mostAttempts) return `sets of ${tap}: ${error}, given up after ${attempt} attempts`;
-    if (family !== null) this.#deleteSet(tap, family, attempt + 1, false);
-    else if (own !== undefined) this.#settleAgain(tap, own, attempt + 1);
+    if (own !== undefined) this.#settleAgain(tap, own, attempt + 1);
+    else if (family !== null) this.#deleteSet(tap, family, attempt + 1);
     return `sets of ${tap}: ${error}, tried again`;
   }
 
   /** All over again: a set that was made beside one that would not go is none of this sandbox's. */
   #settleAgain(tap: string, { policy }: TapPins, attempt: number): void {
-    this.attach(tap, attempt);
-    const fresh = this.#own(tap);
-    if (fresh !== undefined) fresh.policy = policy;
+    this.attach(tap, attempt, policy);
   }
 
   pin(tap: string, requestId: string, requested: readonly RequestedElement[], nowMs: number): string {
@@ -170,9 +168,9 @@ class Step {
       const key = keyOf(element);
       const known = own.pins[key];
       // One that is on its way out is added again: the kernel works in order, so it stands after the delete.
-      const live = known !== undefined && !known.leaving && known.leastExpiryMs > nowMs;
-      if (live && known.leastExpiryMs >= nowMs + element.timeoutMs) continue;
-      const absent = known === undefined || known.leaving || known.mostExpiryMs <= nowMs;
+      const standing = known !== undefined && !known.leaving;
+      if (standing && known.leastExpiryMs >= nowMs + element.timeoutMs) continue;
+      const absent = !standing || known.mostExpiryMs <= nowMs;
       if (absent && !batch.has(key)) fresh[familyOf(element.address)] += 1;
       batch.set(key, this.#notShorter(own, key, element, batch.get(key), nowMs));
     }
@@ -251,7 +249,7 @@ class Step {
       const element = { address, protocol, port };
       const key = keyOf(element);
       const timeoutMs = action.batch[key];
-      if (timeoutMs === undefined || isNew.includes(key)) continue;
+      if (timeoutMs === undefined) continue;
       const mostExpiryMs = nowMs + timeoutMs;
       const known = own.pins[key];
       if (known !== undefined && known.mostExpiryMs > nowMs) {
@@ -326,11 +324,13 @@ class Step {
   }
 
   #delete(tap: string, own: TapPins, leaves: (pin: Pin) => boolean): void {
-    const keys = Object.keys(own.pins).filter((key) => {
-      const pin = own.pins[key];
-      return pin !== undefined && !pin.leaving && leaves(pin);
-    });
-    if (keys.length > 0) this.#issueDelete(tap, own, keys);
+    const leaving = Object.entries(own.pins).filter(([, pin]) => !pin.leaving && leaves(pin));
+    if (leaving.length === 0) return;
+    this.#issueDelete(
+      tap,
+      own,
+      leaving.map(([key]) => key),
+    );
   }
 
   #issueDelete(tap: string, own: TapPins, keys: string[], attempt = 1): void {
