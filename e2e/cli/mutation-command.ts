@@ -70,9 +70,17 @@ export async function mutationCommand(parts: readonly string[], flags: MutationF
   return report.passed ? exitCodes.asDeclared : exitCodes.differs;
 }
 
+const plainProgressIntervalMs = 10_000;
+
+/** A moving line on a terminal, a line every ten seconds elsewhere. */
 function textProgress(out: NodeJS.WriteStream): MutationProgress {
+  let lastLineMs = performance.now();
   const moving = (text: string) => {
     if (out.isTTY === true) out.write(`\r\u001b[K${text}`);
+    else if (text !== '' && performance.now() - lastLineMs > plainProgressIntervalMs) {
+      lastLineMs = performance.now();
+      out.write(`… ${text}\n`);
+    }
   };
   return {
     planned(parts, base) {

@@ -48,7 +48,7 @@ function partOf(file: string): string {
   return file.slice(decisionsFolder.length).replace(/(\/.*|\.ts)$/, '');
 }
 
-/** Tests that import the part, and tests that load its decisions by name. */
+/** Unit tests that import the part, and tests of corpora that load its decisions by name. */
 function testsOf(
   sources: readonly string[],
   importers: ReadonlySet<string>,
@@ -62,8 +62,7 @@ function testsOf(
     (file) =>
       file.endsWith('.test.ts') &&
       ((file.startsWith(decisionsFolder) && importers.has(file)) ||
-        (/^properties\/(vectors|subjects\/reference)\//.test(file) &&
-          (importers.has(file) || loadsByName(file)))),
+        (file.startsWith('properties/vectors/') && loadsByName(file))),
   );
   return [...judges, 'properties/mutation/reference-claims.spec.ts'];
 }

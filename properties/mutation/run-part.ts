@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root, textOf } from '../tidy/source-files.ts';
@@ -58,6 +58,7 @@ export async function runPart(part: Part, options: PartOptions): Promise<PartRes
 
 /** The end of what Stryker printed. */
 function runStryker(part: Part, options: PartOptions, hear: (message: PartMessage) => void): Promise<string> {
+  const sandbox = `.cache/mutation/sandbox-${part.name}`;
   const entry = fileURLToPath(new URL('./stryker-process.ts', import.meta.url));
   const child = spawn(process.execPath, [entry], {
     cwd: root,
@@ -71,7 +72,7 @@ function runStryker(part: Part, options: PartOptions, hear: (message: PartMessag
         mutate: options.mutate ?? part.files,
         force: options.force,
         incrementalFile: `.cache/mutation/${part.name}-${judgesDigest(part)}.json`,
-        tempDirName: `.cache/mutation/sandbox-${part.name}`,
+        tempDirName: sandbox,
       }),
     },
   });
@@ -101,6 +102,8 @@ function runStryker(part: Part, options: PartOptions, hear: (message: PartMessag
     child.on('close', () => {
       options.signal.removeEventListener('abort', onAbort);
       endGroup('SIGKILL');
+      // One that was killed leaves its copy of the sources behind.
+      rmSync(`${root}${sandbox}`, { recursive: true, force: true });
       resolve(log);
     });
   });
