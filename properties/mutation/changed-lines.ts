@@ -1,6 +1,7 @@
 /** Which lines of the decisions differ from a commit: what `--changed` mutates. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { root } from '../tidy/source-files.ts';
 
@@ -13,8 +14,8 @@ export interface LineRange {
 const decisions = 'reference/decisions';
 const gitTimeoutMs = 30_000;
 
-function git(...words: string[]): string {
-  const options = { cwd: root, encoding: 'utf8', timeout: gitTimeoutMs, stdio: 'pipe' } as const;
+function git(repository: string, ...words: string[]): string {
+  const options = { cwd: repository, encoding: 'utf8', timeout: gitTimeoutMs, stdio: 'pipe' } as const;
   return execFileSync('git', words, { ...options, maxBuffer: 64 * 1024 * 1024 });
 }
 
@@ -23,14 +24,14 @@ function git(...words: string[]): string {
  * the parent of HEAD.
  * @throws CodedError `unknown-commit`
  */
-export function baseCommit(named: string | undefined): string {
+export function baseCommit(named: string | undefined, repository = root): string {
   const candidates = named === undefined ? ['origin/main', 'main'] : [named];
-  const head = git('rev-parse', 'HEAD').trim();
+  const head = git(repository, 'rev-parse', 'HEAD').trim();
   for (const name of candidates) {
-    const base = mergeBase(name);
+    const base = mergeBase(repository, name);
     if (base !== null && (base !== head || named !== undefined)) return base;
   }
-  const parent = named === undefined ? mergeBase('HEAD~1') : null;
+  const parent = named === undefined ? mergeBase(repository, 'HEAD~1') : null;
   if (parent !== null) return parent;
   throw new CodedError(
     'unknown-commit',
@@ -39,9 +40,9 @@ export function baseCommit(named: string | undefined): string {
   );
 }
 
-function mergeBase(name: string): string | null {
+function mergeBase(repository: string, name: string): string | null {
   try {
-    return git('merge-base', 'HEAD', '--end-of-options', `${name}^{commit}`).trim();
+    return git(repository, 'merge-base', 'HEAD', '--end-of-options', `${name}^{commit}`).trim();
   } catch (error) {
     // git's own words say that the name is unknown: the caller tries the next one.
     if (typeof (error as { status?: unknown }).status === 'number') return null;
@@ -50,12 +51,29 @@ function mergeBase(name: string): string | null {
 }
 
 /** Changed and new lines of the decisions in the working tree, by file; tests and deletions left out. */
-export function changedLines(base: string): Map<string, LineRange[]> {
-  const diff = git('diff', '--unified=0', '--no-color', '--no-ext-diff', base, '--', `${decisions}/*.ts`);
+export function changedLines(base: string, repository = root): Map<string, LineRange[]> {
+  const diff = git(
+    repository,
+    'diff',
+    '--unified=0',
+    '--no-color',
+    '--no-ext-diff',
+    base,
+    '--',
+    `${decisions}/*.ts`,
+  );
   const changed = readHunks(diff);
-  const fresh = git('ls-files', '--others', '--exclude-standard', '-z', '--', `${decisions}/*.ts`);
+  const fresh = git(
+    repository,
+    'ls-files',
+    '--others',
+    '--exclude-standard',
+    '-z',
+    '--',
+    `${decisions}/*.ts`,
+  );
   for (const file of fresh.split('\0').filter((name) => name !== '' && isMutated(name))) {
-    changed.set(file, [{ from: 1, to: readFileSync(`${root}${file}`, 'utf8').split('\n').length }]);
+    changed.set(file, [{ from: 1, to: readFileSync(join(repository, file), 'utf8').split('\n').length }]);
   }
   return changed;
 }
