@@ -83,9 +83,12 @@ function reproductionBlock(
   lines.push(line('input', found.evidence.case));
   if (found.subject.startsWith('mutant:'))
     lines.push(line('found by', `${found.subject}, a reference with one line changed`));
-  for (const step of found.evidence.steps ?? []) lines.push(`              ${step}`);
-  for (const { subject, did, outcome } of observations) {
-    lines.push(line(subject, `${paint(style[outcome] ?? 'dim', outcome.padEnd(10))} ${did}`));
+  const toldBySubjects = observations.some(({ did }) => did.includes('\n'));
+  if (!toldBySubjects) for (const step of found.evidence.steps ?? []) lines.push(`              ${step}`);
+  for (const [index, { subject, did, outcome }] of observations.entries()) {
+    const before = observations[index - 1];
+    const told = did.includes('\n') && did === before?.did ? `as ${before.subject}` : did;
+    lines.push(line(subject, `${paint(style[outcome] ?? 'dim', outcome.padEnd(10))} ${told}`));
   }
   lines.push(line('required', `${found.evidence.required}  [${found.evidence.requiredRule}]`));
   const closed = observations.filter(({ control }) => control !== null);

@@ -3,7 +3,7 @@
  * crashes, lost and late answers, stale caches, claims that come, go and come again.
  */
 import * as fc from 'fast-check';
-import { rowOf } from '../models/claim-trace.ts';
+import { sequenceTable } from '../models/claim-trace.ts';
 import { ClaimWorld } from '../models/claim-world.ts';
 import { type HuskBehaviour, huskBehaviours } from '../models/husk-host.ts';
 import { pool } from '../models/husk-pod.ts';
@@ -38,6 +38,14 @@ function command(text: string, effect: Effect): WorldCommand {
     },
     toString: () => text,
   };
+}
+
+/** What no controller does, as a row of the sequence table too. */
+function happens(text: string, effect: Effect): WorldCommand {
+  return command(text, (world) => {
+    world.steps.push({ who: '·', what: text, precondition: '', result: '' });
+    effect(world);
+  });
 }
 
 const which = fc.nat({ max: 1 });
@@ -137,25 +145,24 @@ const sync = fc
 const lead = fc
   .record({ index: which, leading: fc.boolean() })
   .map(({ index, leading }) =>
-    command(`${letter(index)} ${leading ? 'leads' : 'leads no more'}`, (world) => world.lead(index, leading)),
+    happens(`${letter(index)} ${leading ? 'leads' : 'leads no more'}`, (world) => world.lead(index, leading)),
   );
 const patience = fc.constantFrom(1_000, 30_000, 120_000).map((ms) =>
-  command(`${ms / 1_000} s pass`, (world) => {
+  happens(`${ms / 1_000} s pass`, (world) => {
     world.nowMs += ms;
   }),
 );
 const replenish = fc
   .constantFrom<HuskBehaviour>('honest', 'honest', ...huskBehaviours)
-  .map((behaviour) => command(`the pool adds a husk (${behaviour})`, (world) => world.addHusk(behaviour)));
-const husksDie = fc.nat({ max: 3 }).map((index) =>
-  command(`husk ${index} dies`, (world) => {
+  .map((behaviour) => happens(`the pool adds a husk (${behaviour})`, (world) => world.addHusk(behaviour)));
+export const dies = (index: number): WorldCommand =>
+  happens(`husk ${index} dies`, (world) => {
     const pod = world.api.list('Pod').items[index];
     if (pod === undefined) return;
     world.host.stop(pod.metadata.uid);
     const ref = { kind: 'Pod', namespace: pod.metadata.namespace, name: pod.metadata.name };
     world.api.patch(ref, { status: { phase: 'Failed' } }, { subresource: 'status' });
-  }),
-);
+  });
 
 /** Faults of processes and networks, without any tenant. */
 const faults: readonly fc.Arbitrary<WorldCommand>[] = [
@@ -165,19 +172,19 @@ const faults: readonly fc.Arbitrary<WorldCommand>[] = [
   lead,
   patience,
   replenish,
-  husksDie,
+  fc.nat({ max: 3 }).map(dies),
 ];
 
 export const deletesClaim = (index: number): WorldCommand =>
-  command(`${claimNames[index]} is deleted`, (world) => {
+  happens(`${claimNames[index]} is deleted`, (world) => {
     world.api.remove({ kind: 'SandboxClaim', namespace: pool.namespace, name: claimNames[index] ?? '' });
   });
 export const createsClaim = (index: number): WorldCommand =>
-  command(`${claimNames[index]} is created`, (world) =>
+  happens(`${claimNames[index]} is created`, (world) =>
     world.addOwner('SandboxClaim', claimNames[index] ?? '', claimSpec),
   );
 const annotate = which.map((index) =>
-  command(`its author annotates ${claimNames[index]}`, (world) => {
+  happens(`its author annotates ${claimNames[index]}`, (world) => {
     const ref = { kind: 'SandboxClaim', namespace: pool.namespace, name: claimNames[index] ?? '' };
     world.api.patch(ref, { metadata: { annotations: { note: String(world.steps.length) } } });
   }),
@@ -195,7 +202,7 @@ export const authors: readonly fc.Arbitrary<WorldCommand>[] = [
 
 const podAt = (world: ClaimWorld, index: number) => world.api.list('Pod').items[index];
 export const relabels = (index: number, value: string | null): WorldCommand =>
-  command(
+  happens(
     `a tenant ${value === null ? 'takes the claim label off' : `sets the claim label to '${value}' on`} pod ${index}`,
     (world) => {
       const pod = podAt(world, index);
@@ -208,7 +215,7 @@ const relabel = fc
   .record({ index: fc.nat({ max: 3 }), value: fc.constantFrom(null, null, '', 'claim-1', 'uid-x') })
   .map(({ index, value }) => relabels(index, value));
 const recreatePod = fc.nat({ max: 3 }).map((index) =>
-  command(`a tenant deletes pod ${index} and makes it again under its name`, (world) => {
+  happens(`a tenant deletes pod ${index} and makes it again under its name`, (world) => {
     const pod = podAt(world, index);
     if (pod === undefined) return;
     world.api.remove({ kind: 'Pod', namespace: pool.namespace, name: pod.metadata.name });
@@ -219,12 +226,12 @@ const recreatePod = fc.nat({ max: 3 }).map((index) =>
 const plant = fc
   .constantFrom('a-decoy', 'fork-fork-0', 'z-decoy')
   .map((name) =>
-    command(`a tenant plants the pod ${name}`, (world) =>
+    happens(`a tenant plants the pod ${name}`, (world) =>
       world.plant(name, { 'mitos.run/husk': 'true', 'mitos.run/pool': pool.name }),
     ),
   );
 export const losesAddress = (index: number): WorldCommand =>
-  command(`pod ${index} dies, and a tenant's pod gets its address`, (world) => {
+  happens(`pod ${index} dies, and a tenant's pod gets its address`, (world) => {
     const pod = podAt(world, index);
     const husk = world.host.husks.get(pod?.metadata.uid ?? '');
     if (husk === undefined) return;
@@ -232,7 +239,7 @@ export const losesAddress = (index: number): WorldCommand =>
     world.plant(`heir-${index}`, { app: 'web' }, husk.address);
   });
 const stripFinalizer = which.map((index) =>
-  command(`a tenant takes the finalizer off ${claimNames[index]}`, (world) => {
+  happens(`a tenant takes the finalizer off ${claimNames[index]}`, (world) => {
     const ref = { kind: 'SandboxClaim', namespace: pool.namespace, name: claimNames[index] ?? '' };
     world.api.patch(ref, { metadata: { finalizers: [] } });
   }),
@@ -248,7 +255,7 @@ export const podTenants: readonly fc.Arbitrary<WorldCommand>[] = [
 ];
 
 const squatToken = which.map((index) =>
-  command(`a tenant makes the Secret ${claimNames[index]}-sandbox-token, immutable`, (world) => {
+  happens(`a tenant makes the Secret ${claimNames[index]}-sandbox-token, immutable`, (world) => {
     world.api.create({
       kind: 'Secret',
       metadata: { namespace: pool.namespace, name: `${claimNames[index]}-sandbox-token` },
@@ -258,7 +265,7 @@ const squatToken = which.map((index) =>
   }),
 );
 const labelBystander = which.map((index) =>
-  command(`a pod of somebody else carries the label claim=${claimNames[index]}`, (world) => {
+  happens(`a pod of somebody else carries the label claim=${claimNames[index]}`, (world) => {
     world.plant(`web-${index}`, { app: 'web', 'mitos.run/claim': claimNames[index] ?? '' });
   }),
 );
@@ -267,7 +274,7 @@ const labelBystander = which.map((index) =>
 export const squatters: readonly fc.Arbitrary<WorldCommand>[] = [squatToken, labelBystander];
 
 const fork = fc.boolean().map((allowSecretInheritance) =>
-  command(
+  happens(
     `a fork of claim-0 is created, inheritance ${allowSecretInheritance ? 'allowed' : 'not allowed'}`,
     (world) =>
       world.addOwner('SandboxFork', 'fork', {
@@ -334,7 +341,7 @@ export function runWorld(
     violation = error.violation;
   }
   if (violation === null) return { world, violation };
-  return { world, violation: { ...violation, steps: world.steps.map(rowOf) } };
+  return { world, violation: { ...violation, steps: sequenceTable(world.steps) } };
 }
 
 /** The commands that ran, a line each, without fast-check's replay comment. */

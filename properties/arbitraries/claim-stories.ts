@@ -6,6 +6,7 @@ import type { HuskBehaviour } from '../models/husk-host.ts';
 import {
   createsClaim,
   deletesClaim,
+  dies,
   losesAddress,
   relabels,
   stopsAt,
@@ -23,7 +24,8 @@ function story(husks: readonly HuskBehaviour[], ...commands: readonly WorldComma
 
 const two: readonly HuskBehaviour[] = ['honest', 'honest'];
 
-export const stories = {
+/** Processes alone: two controllers, crashes, answers that are lost. */
+const ofProcesses = {
   /** The husk has the secrets, nobody knows, and then it cannot be reached. */
   deliveredThenUnreachable: story(
     two,
@@ -31,6 +33,9 @@ export const stories = {
     stopsAt(a, 0, 'dial', 'never arrived'),
     worksOn(a, 0),
   ),
+  /** One of the husks has the secrets, nobody knows, and then it dies: whichever it was, one of two stories. */
+  deliveredThenFirstDies: story(two, stopsAt(a, 0, 'deliver', 'crash after'), dies(0), worksOn(a, 0)),
+  deliveredThenSecondDies: story(two, stopsAt(a, 0, 'deliver', 'crash after'), dies(1), worksOn(a, 0)),
   /** A gives its husk up for good reasons, and writes so after B has delivered to it. */
   givenUpThoughTakenOver: story(
     two,
@@ -39,14 +44,14 @@ export const stories = {
     worksOn(b, 0),
     worksOn(a, 0),
   ),
-  /** A and B intend the same husk; B's intent stands, A believes that it is its own. */
+  /** A and B intend the same husk; B's intent stands and B delivers, A believes that the intent is its own. */
   twoIntents: story(
     two,
     stopsAt(a, 0, 'intend', 'waits'),
-    stopsAt(b, 0, 'dial', 'waits'),
+    stopsAt(b, 0, 'deliver', 'waits'),
     stopsAt(a, 0, 'dial', 'never arrived'),
+    stopsAt(b, 0, 'publish', 'waits', 'not at all'),
     worksOn(a, 0),
-    worksOn(b, 0, 'not at all'),
   ),
   /** B still sees the first husk in the claim, and the second one in the ledger. */
   staleClaimFreshLedger: story(
@@ -56,6 +61,15 @@ export const stories = {
     worksOn(a, 0),
     worksOn(b, 0, 'the ledger alone'),
   ),
+  /** Two claims want the only husk; the slower mark arrives when the other claim is served. */
+  lateMark: story(['honest'], stopsAt(a, 0, 'mark', 'waits'), worksOn(a, 1), worksOn(a, 0)),
+  /** kill -9 right after the mark, and right after the delivery. */
+  crashAfterMark: story(two, stopsAt(a, 0, 'mark', 'crash after'), worksOn(a, 0)),
+  crashAfterDelivery: story(two, stopsAt(a, 0, 'deliver', 'crash after'), worksOn(a, 0)),
+} as const;
+
+/** … and authors that delete their claims and make them again. */
+const ofAuthors = {
   /** B has not seen the new claim yet, but what the ledger holds for it. */
   unseenClaim: story(
     two,
@@ -74,8 +88,10 @@ export const stories = {
     stopsAt(a, 0, 'delete-pod', 'never arrived'),
     worksOn(a, 0),
   ),
-  /** Two claims want the only husk; the slower mark arrives when the other claim is served. */
-  lateMark: story(['honest'], stopsAt(a, 0, 'mark', 'waits'), worksOn(a, 1), worksOn(a, 0)),
+} as const;
+
+/** … and tenants with the stock `edit` role. */
+const ofTenants = {
   /** A tenant takes the label off a husk in use; the next claim looks for one. */
   labelTakenOff: story(['honest'], worksOn(a, 0), relabels(0, null), worksOn(a, 1)),
   /** The husk dies while it is about to be dialled, and a tenant's pod gets its address. */
@@ -85,7 +101,8 @@ export const stories = {
     losesAddress(0),
     worksOn(a, 0, 'not at all'),
   ),
-  /** kill -9 right after the mark, and right after the delivery. */
-  crashAfterMark: story(two, stopsAt(a, 0, 'mark', 'crash after'), worksOn(a, 0)),
-  crashAfterDelivery: story(two, stopsAt(a, 0, 'deliver', 'crash after'), worksOn(a, 0)),
 } as const;
+
+export const processStories: readonly WorldCase[] = Object.values(ofProcesses);
+export const authorStories: readonly WorldCase[] = [...processStories, ...Object.values(ofAuthors)];
+export const tenantStories: readonly WorldCase[] = [...authorStories, ...Object.values(ofTenants)];

@@ -4,6 +4,7 @@
  */
 import { type Ran, runWorld, type WorldCase, type WorldInvariant } from '../arbitraries/claim-commands.ts';
 import type { ApiObject } from '../models/api-server.ts';
+import { sequenceTable } from '../models/claim-trace.ts';
 import { ClaimWorld, maxAttempts } from '../models/claim-world.ts';
 import { pool } from '../models/husk-pod.ts';
 import type { Violation } from '../oracles/violation.ts';
@@ -36,6 +37,10 @@ export function phaseOf(world: ClaimWorld, owner: number): unknown {
   const of = world.owners[owner];
   const object = of === undefined ? null : world.ownerObject(of);
   return object?.metadata.uid === of?.uid ? statusOf(object).phase : undefined;
+}
+
+function isThere(world: ClaimWorld, owner: ClaimWorld['owners'][number]): boolean {
+  return world.ownerObject(owner)?.metadata.uid === owner.uid;
 }
 
 export function statusOf(object: ApiObject | null): Readonly<Record<string, unknown>> {
@@ -146,8 +151,9 @@ export function judgeWorld(
 export function observeWorld(ran: Ran): string {
   const { world, violation } = ran;
   const phases = world.owners.map(
-    ({ kind, name }, index) => `${kind} ${name} ${String(phaseOf(world, index) ?? 'gone')}`,
+    (owner, index) =>
+      `${owner.name} ${String(phaseOf(world, index) ?? (isThere(world, owner) ? 'Pending' : 'gone'))}`,
   );
   const head = violation === null ? 'holds' : violation.observed;
-  return [`${head}; ${phases.join(', ')}`, ...(violation?.steps ?? [])].join('\n');
+  return [`${head}; ${phases.join(', ')}`, ...sequenceTable(world.steps)].join('\n');
 }

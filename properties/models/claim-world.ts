@@ -355,7 +355,7 @@ function configOf(identity: string): Config {
     claimDeadlineMs,
     maxAttempts,
     retryAfterMs: 1_000,
-    systemSecrets: ['mitos-ca', 'mitos-forkd-tls'],
+    systemSecrets: ['mitos-ca', 'mitos-forkd-tls', 'sandbox-token-*'],
   };
 }
 

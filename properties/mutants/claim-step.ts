@@ -73,6 +73,15 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F3.cleanup',
   },
   {
+    id: 'intent-after-delivery',
+    mistake: 'the intent is noted when the secrets were delivered already',
+    file: seat,
+    find: "return act({ ...state, attempt }, context.write('intend', fields), 'note the intent before the first dial');",
+    replace:
+      "return state.attempt?.progress === 'delivered' ? act(state, context.write('intend', fields), 'note it') : act({ ...state, attempt }, { kind: 'deliver', ...reached(found, seat.holder), secrets: context.secrets, token, snapshot: context.snapshot, deadlineMs: config.callDeadlineMs }, 'deliver first');",
+    killedBy: 'F3.delivered',
+  },
+  {
     id: 'take-over-believed-fresh',
     mistake: 'who takes an intent over believes that nothing was delivered',
     file: seat,
@@ -181,8 +190,8 @@ export const mutants: readonly Mutant[] = [
     id: 'system-secret-delivered',
     mistake: 'a Secret of the system is delivered when the stamp names it',
     file: life,
-    find: 'if (secrets.some((name) => config.systemSecrets.includes(name)))',
-    replace: 'if (secrets.every((name) => config.systemSecrets.includes(name)))',
+    find: 'if (secrets.some((name) => isSystemSecret(name, config.systemSecrets)))',
+    replace: 'if (secrets.every((name) => isSystemSecret(name, config.systemSecrets)))',
     killedBy: 'F3.authorized',
   },
 ];

@@ -9,7 +9,7 @@ import {
   worldCase,
 } from '../../arbitraries/claim-commands.ts';
 
-import { stories } from '../../arbitraries/claim-stories.ts';
+import { tenantStories } from '../../arbitraries/claim-stories.ts';
 import { defineClaim } from '../claim.ts';
 import {
   all,
@@ -29,7 +29,7 @@ export const claim = defineClaim<WorldCase>({
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
   weight: 0.25,
-  examples: () => Object.values(stories),
+  examples: () => tenantStories,
   arbitrary: ({ replayPath }) => worldCase([...authors, ...podTenants, ...forks], replayPath),
   control: claimBecomesReady,
   judge: (subject, input) => judgeWorld(subject, input, all(onePodOneHolder, noHostilePod)),

@@ -10,7 +10,7 @@ import {
   type WorldInvariant,
   worldCase,
 } from '../../arbitraries/claim-commands.ts';
-import { stories } from '../../arbitraries/claim-stories.ts';
+import { tenantStories } from '../../arbitraries/claim-stories.ts';
 import { defineClaim } from '../claim.ts';
 import { claimBecomesReady, judgeWorld, observeWorld, settle, statusOf } from '../claim-life.ts';
 
@@ -77,7 +77,7 @@ export const claim = defineClaim<WorldCase>({
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
   weight: 0.25,
-  examples: () => Object.values(stories),
+  examples: () => tenantStories,
   arbitrary: ({ replayPath }) =>
     worldCase([...authors, ...squatters, ...podTenants], replayPath, fc.constant('honest')),
   control: claimBecomesReady,

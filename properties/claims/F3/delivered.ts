@@ -8,7 +8,7 @@ import {
   worldCase,
 } from '../../arbitraries/claim-commands.ts';
 
-import { stories } from '../../arbitraries/claim-stories.ts';
+import { authorStories } from '../../arbitraries/claim-stories.ts';
 import { defineClaim } from '../claim.ts';
 import {
   all,
@@ -28,7 +28,7 @@ export const claim = defineClaim<WorldCase>({
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
   weight: 0.25,
-  examples: () => Object.values(stories),
+  examples: () => authorStories,
   arbitrary: ({ replayPath }) => worldCase([...authors, ...forks], replayPath),
   control: claimBecomesReady,
   judge: (subject, input) => judgeWorld(subject, input, all(secretsReachOnePod, onePodOneHolder)),

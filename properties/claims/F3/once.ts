@@ -8,7 +8,7 @@ import {
   worldCase,
 } from '../../arbitraries/claim-commands.ts';
 
-import { stories } from '../../arbitraries/claim-stories.ts';
+import { processStories } from '../../arbitraries/claim-stories.ts';
 import { defineClaim } from '../claim.ts';
 import { claimBecomesReady, judgeWorld, observeWorld, onePodOneHolder } from '../claim-life.ts';
 
@@ -20,7 +20,7 @@ export const claim = defineClaim<WorldCase>({
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' } },
   weight: 0.25,
-  examples: () => Object.values(stories),
+  examples: () => processStories,
   arbitrary: ({ replayPath }) => worldCase([...annotations, ...forks], replayPath),
   control: claimBecomesReady,
   judge: (subject, input) => judgeWorld(subject, input, onePodOneHolder),

@@ -9,7 +9,7 @@ import {
   type WorldInvariant,
   worldCase,
 } from '../../arbitraries/claim-commands.ts';
-import { stories } from '../../arbitraries/claim-stories.ts';
+import { tenantStories } from '../../arbitraries/claim-stories.ts';
 import type { ClaimWorld } from '../../models/claim-world.ts';
 import type { Violation } from '../../oracles/violation.ts';
 import { defineClaim } from '../claim.ts';
@@ -96,7 +96,7 @@ export const claim = defineClaim<WorldCase>({
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
   weight: 0.25,
-  examples: () => Object.values(stories),
+  examples: () => tenantStories,
   arbitrary: ({ replayPath }) => worldCase([...authors, ...podTenants, ...forks], replayPath),
   control: claimBecomesReady,
   judge: (subject, input) => judgeWorld(subject, input, () => null, everythingSettles),

@@ -7,7 +7,7 @@ import {
   type WorldInvariant,
   worldCase,
 } from '../../arbitraries/claim-commands.ts';
-import { stories } from '../../arbitraries/claim-stories.ts';
+import { authorStories } from '../../arbitraries/claim-stories.ts';
 import { defineClaim } from '../claim.ts';
 import { claimBecomesReady, judgeWorld, observeWorld, statusOf } from '../claim-life.ts';
 
@@ -44,7 +44,7 @@ export const claim = defineClaim<WorldCase>({
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
   weight: 0.25,
-  examples: () => Object.values(stories),
+  examples: () => authorStories,
   arbitrary: ({ replayPath }) => worldCase(authors, replayPath),
   control: claimBecomesReady,
   judge: (subject, input) => judgeWorld(subject, input, oneClaimOnePod),

@@ -44,7 +44,7 @@ interface ClaimObject {
     readonly finalizers?: readonly string[];
   };
   readonly spec?: {
-    readonly secrets?: readonly { readonly secretRef: string }[];
+    readonly secrets?: unknown;
     readonly sourceRef?: string;
     readonly replicas?: number;
   };
@@ -152,8 +152,17 @@ function activate(memory: Memory, event: Event, claim: ClaimObject, accepts: Acc
       'refused: again',
     );
   }
-  const secrets = (claim.spec?.secrets ?? []).map(({ secretRef }) => secretRef);
+  const secrets = secretRefs(claim.spec?.secrets);
+  if (secrets === null) return idle(memory, 'a list of another type does not decode');
   return does(memory, deliver(memory.pod, owner.uid, secrets, memory.token), 'secrets and token');
+}
+
+/** As a typed client decodes it: another type is an error, not a value. */
+function secretRefs(list: unknown): string[] | null {
+  if (list === undefined || list === null) return [];
+  if (!Array.isArray(list)) return null;
+  const names = list.map((one: { readonly secretRef?: unknown } | null) => one?.secretRef);
+  return names.every((name) => typeof name === 'string') ? names : null;
 }
 
 function deliver(

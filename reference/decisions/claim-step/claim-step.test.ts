@@ -1,0 +1,442 @@
+/** A claim's life, step by step: what is written or called next, and under which precondition. */
+import { describe, expect, test } from 'vitest';
+import type { HuskRecord } from '#reference/contract/husk.ts';
+import { podSpecHash } from '../select-husk/pod-view.ts';
+import type { ClaimConfig, ClaimEvent, ClaimMemory, Outcome } from './claim-events.ts';
+import { memoryAtStart, stepClaim } from './claim-step.ts';
+
+const namespace = 'team-a';
+const pool = { namespace, name: 'pool', uid: 'uid-pool' };
+const config: ClaimConfig = {
+  identity: 'controller-1',
+  controllerNamespace: 'mitos-system',
+  writeDeadlineMs: 5_000,
+  callDeadlineMs: 10_000,
+  claimDeadlineMs: 60_000,
+  maxAttempts: 3,
+  retryAfterMs: 1_000,
+  systemSecrets: ['mitos-ca'],
+};
+const createdAt = '2026-11-24T00:00:00Z';
+const nowMs = Date.parse(createdAt) + 1_000;
+
+function husk(number: number, labels: object = {}) {
+  return {
+    metadata: {
+      namespace,
+      name: `husk-${number}`,
+      uid: `uid-husk-${number}`,
+      resourceVersion: `${100 + number}`,
+      labels: { 'mitos.run/husk': 'true', 'mitos.run/pool': 'pool', ...labels },
+      ownerReferences: [
+        {
+          apiVersion: 'mitos.run/v1alpha1',
+          kind: 'SandboxPool',
+          name: 'pool',
+          uid: 'uid-pool',
+          controller: true,
+          blockOwnerDeletion: true,
+        },
+      ],
+    },
+    spec: { containers: [{ name: 'husk', image: `husk@sha256:${number}` }] },
+    status: {
+      phase: 'Running',
+      podIP: `10.0.0.${number}`,
+      conditions: [{ type: 'Ready', status: 'True' }],
+      containerStatuses: [{ restartCount: 0 }],
+    },
+  };
+}
+
+function recordOf(number: number, holder: string | null = null): HuskRecord {
+  const { metadata, spec } = husk(number);
+  return {
+    pod: { namespace, name: metadata.name, uid: metadata.uid },
+    pool,
+    specHash: podSpecHash(spec) ?? '',
+    holder,
+    resourceVersion: `${200 + number}`,
+  };
+}
+
+const claimOf = (status: object = {}, metadata: object = {}, spec: object = {}) => ({
+  metadata: {
+    namespace,
+    name: 'claim',
+    uid: 'uid-claim',
+    resourceVersion: '7',
+    creationTimestamp: createdAt,
+    finalizers: ['mitos.run/husk'],
+    ...metadata,
+  },
+  spec: { poolRef: 'pool', ...spec },
+  status,
+});
+
+const mine = { 'mitos.run/claim': 'uid-claim' };
+const restoring = (by = config.identity, attempt = 1) => ({
+  phase: 'Restoring',
+  attempts: attempt,
+  token: { name: 'sandbox-token-1', uid: 'uid-token' },
+  husk: { pod: recordOf(1).pod, attempt, by },
+});
+const attempt = (more: Partial<NonNullable<ClaimMemory['attempt']>> = {}): ClaimMemory => ({
+  ...memoryAtStart,
+  attempt: {
+    holder: 'uid-claim',
+    podUid: 'uid-husk-1',
+    number: 1,
+    fresh: true,
+    progress: 'intended',
+    ...more,
+  },
+});
+
+function step(
+  event: Partial<ClaimEvent>,
+  memory: ClaimMemory = memoryAtStart,
+  more: Partial<ClaimConfig> = {},
+) {
+  return stepClaim({ ...config, ...more }, memory, {
+    nowMs,
+    leading: true,
+    owner: { kind: 'SandboxClaim', namespace, name: 'claim', uid: 'uid-claim' },
+    object: claimOf(),
+    live: false,
+    authorized: null,
+    source: null,
+    pool,
+    ledger: [recordOf(1)],
+    pods: [husk(1)],
+    last: null,
+    ...event,
+  });
+}
+
+const held = { ledger: [recordOf(1, 'uid-claim')], pods: [husk(1, mine)] };
+
+describe('a claim on its way to Ready', () => {
+  test('always gets its finalizer first, under its UID and version', () => {
+    const { actions } = step({ object: claimOf({}, { finalizers: ['own'] }) });
+    expect(actions).toMatchObject([
+      {
+        purpose: 'finalize',
+        precondition: { uid: 'uid-claim', resourceVersion: '7' },
+        patch: { metadata: { finalizers: ['own', 'mitos.run/husk'] } },
+        deadlineMs: 5_000,
+      },
+    ]);
+  });
+
+  test('marks the record of a warm husk, under the version that was read', () => {
+    expect(step({}).actions).toMatchObject([
+      {
+        purpose: 'mark',
+        target: { kind: 'HuskRecord', namespace: 'mitos-system', name: 'uid-husk-1' },
+        precondition: { resourceVersion: '201' },
+        patch: { holder: 'uid-claim' },
+      },
+    ]);
+  });
+
+  test('labels the husk that it holds, under the UID and version that were judged', () => {
+    expect(step({ ledger: held.ledger }).actions).toMatchObject([
+      {
+        purpose: 'label',
+        precondition: { uid: 'uid-husk-1', resourceVersion: '101' },
+        patch: { metadata: { labels: { 'mitos.run/claim': 'uid-claim' } } },
+      },
+    ]);
+  });
+
+  test('makes a token under a name that nobody can take, owned by UID', () => {
+    const { actions } = step(held);
+    expect(actions).toMatchObject([
+      {
+        purpose: 'token',
+        object: {
+          immutable: true,
+          metadata: { generateName: 'sandbox-token-', ownerReferences: [{ uid: 'uid-claim' }] },
+        },
+      },
+    ]);
+  });
+
+  test('notes the intent, with the pod by UID and this process, before the first dial', () => {
+    const last: Outcome = {
+      of: 'write',
+      purpose: 'token',
+      result: 'done',
+      uid: null,
+      created: { name: 'sandbox-token-1', uid: 'uid-token' },
+    };
+    const { actions, state } = step({ ...held, last }, { ...memoryAtStart, acting: 'uid-claim' });
+    expect(actions).toMatchObject([
+      { purpose: 'intend', subresource: 'status', precondition: { resourceVersion: '7' } },
+    ]);
+    expect(actions[0]).toHaveProperty('patch.status', restoring());
+    expect(state.attempt).toMatchObject({ podUid: 'uid-husk-1', fresh: true });
+  });
+
+  test('dials as that pod and nobody else, within a deadline', () => {
+    expect(step({ ...held, object: claimOf(restoring()) }, attempt()).actions).toMatchObject([
+      {
+        kind: 'dial',
+        address: '10.0.0.1',
+        identity: { namespace, podUid: 'uid-husk-1' },
+        holder: 'uid-claim',
+        deadlineMs: 10_000,
+      },
+    ]);
+  });
+
+  test('delivers only when the peer proved to be the pod', () => {
+    const last: Outcome = { of: 'dial', podUid: 'uid-husk-1', result: 'proved', holds: null };
+    const object = claimOf(restoring(), {}, { secrets: [{ name: 'db', secretRef: 'db' }] });
+    const { actions, state } = step({ ...held, object, authorized: ['db'], last }, attempt());
+    expect(actions).toMatchObject([
+      { kind: 'deliver', secrets: ['db'], token: { uid: 'uid-token' }, snapshot: null, deadlineMs: 10_000 },
+    ]);
+    expect(state.attempt).toMatchObject({ fresh: false, progress: 'unclear' });
+  });
+
+  test('publishes where the husk is and since when', () => {
+    const { actions } = step({ ...held, object: claimOf(restoring()) }, attempt({ progress: 'delivered' }));
+    expect(actions[0]).toHaveProperty('patch.status', {
+      phase: 'Ready',
+      endpoint: 'https://10.0.0.1:9091',
+      sandboxID: 'uid-husk-1',
+      readyAt: new Date(nowMs).toISOString(),
+    });
+  });
+});
+
+describe('secrets', () => {
+  const asks = (secretRef: unknown) => claimOf({}, {}, { secrets: [{ name: 'x', secretRef }] });
+
+  test.each([
+    ['were never authorized', asks('db'), null],
+    ['are not all authorized', asks('db'), ['other']],
+    ['are the system’s own, whoever may read them', asks('mitos-ca'), ['mitos-ca']],
+    ['are unreadable', asks(7), ['db']],
+    ['are no list', claimOf({}, {}, { secrets: 'db' }), ['db']],
+  ])('fail a claim whose Secrets %s', (_, object, authorized) => {
+    expect(step({ object, authorized }).actions).toMatchObject([{ purpose: 'fail' }]);
+  });
+});
+
+describe('what nobody knows', () => {
+  const dialled = (result: 'other-peer' | 'refused' | 'unknown'): Outcome => ({
+    of: 'dial',
+    podUid: 'uid-husk-1',
+    result,
+    holds: null,
+  });
+  const object = claimOf(restoring());
+
+  test.each(['other-peer', 'refused', 'unknown'] as const)(
+    'gives up a husk that was never delivered to, when its dial ends %s',
+    (result) => {
+      const { actions } = step({ ...held, object, last: dialled(result) }, attempt());
+      expect(actions[0]).toHaveProperty('patch.status', {
+        phase: 'Pending',
+        husk: null,
+        attempts: 2,
+        spent: ['uid-husk-1'],
+      });
+    },
+  );
+
+  test('never gives up a husk that may hold the secrets: the claim fails', () => {
+    const { actions } = step({ ...held, object, last: dialled('unknown') }, attempt({ fresh: false }));
+    expect(actions).toMatchObject([{ purpose: 'fail' }]);
+  });
+
+  test.each([
+    ['another process', claimOf(restoring('controller-0')), memoryAtStart],
+    ['an unclear delivery', object, attempt({ fresh: false, progress: 'unclear' })],
+  ])('goes on with the same pod after %s, one attempt further and never as fresh', (_, claim, memory) => {
+    const { actions, state } = step({ ...held, object: claim }, memory);
+    expect(actions).toMatchObject([{ purpose: 'take-over', precondition: { resourceVersion: '7' } }]);
+    expect(state.attempt).toMatchObject({ number: 2, fresh: false, podUid: 'uid-husk-1' });
+  });
+
+  test('never delivers more often than the cap says', () => {
+    const { actions } = step({ ...held, object: claimOf(restoring('controller-0', 3)) });
+    expect(actions).toMatchObject([{ purpose: 'fail' }]);
+  });
+
+  test('publishes without delivering when the husk says that it holds this claim', () => {
+    const last: Outcome = { of: 'dial', podUid: 'uid-husk-1', result: 'proved', holds: 'uid-claim' };
+    expect(step({ ...held, object, last }, attempt()).actions).toMatchObject([{ purpose: 'publish' }]);
+  });
+
+  test('never delivers to a husk that holds another claim', () => {
+    const last: Outcome = { of: 'dial', podUid: 'uid-husk-1', result: 'proved', holds: 'uid-other' };
+    expect(step({ ...held, object, last }, attempt()).actions).toMatchObject([{ purpose: 'fail' }]);
+  });
+});
+
+describe('waiting', () => {
+  test('waits while no husk is warm, and fails when its time is over', () => {
+    const nothing = { ledger: [], pods: [] };
+    expect(step(nothing).actions).toEqual([{ kind: 'wait', afterMs: 1_000 }]);
+    expect(step({ ...nothing, nowMs: nowMs + 60_000 }).actions).toMatchObject([{ purpose: 'fail' }]);
+  });
+
+  test('never acts without leadership', () => {
+    expect(step({ ...held, leading: false }, attempt())).toMatchObject({ actions: [], state: memoryAtStart });
+  });
+
+  test('fails a claim whose pool is not there', () => {
+    expect(step({ pool: null }).actions).toMatchObject([{ purpose: 'fail' }]);
+  });
+});
+
+describe('a Ready claim', () => {
+  const ready = { ...restoring(), phase: 'Ready', readyAt: createdAt };
+
+  test('is left alone while its husk serves', () => {
+    expect(step({ ...held, object: claimOf(ready) }).actions).toEqual([]);
+  });
+
+  test('asks the API server before it says that the husk is gone', () => {
+    const gone = { object: claimOf(ready), ledger: held.ledger, pods: [] };
+    expect(step(gone).actions).toMatchObject([{ kind: 'read' }]);
+    expect(step({ ...gone, live: true }).actions).toMatchObject([{ purpose: 'fail' }]);
+  });
+
+  test('ends when its time is over', () => {
+    const object = claimOf(ready, {}, { timeout: 1 });
+    expect(step({ ...held, object, nowMs: Date.parse(createdAt) + 999 }).actions).toEqual([]);
+    expect(step({ ...held, object, nowMs: Date.parse(createdAt) + 1_000 }).actions).toMatchObject([
+      { purpose: 'end', patch: { status: { phase: 'Terminating' } } },
+    ]);
+  });
+
+  test('gives back a husk that it marked and does not use', () => {
+    const ledger = [...held.ledger, recordOf(2, 'uid-claim')];
+    expect(step({ object: claimOf(ready), ledger, pods: held.pods }).actions).toMatchObject([
+      { purpose: 'delete-pod', precondition: { uid: 'uid-husk-2' } },
+    ]);
+  });
+});
+
+describe('an end', () => {
+  const deleted = claimOf(restoring(), { deletionTimestamp: createdAt });
+
+  test('deletes the pod by UID, then the record, then takes the finalizer off', () => {
+    expect(step({ ...held, object: deleted }).actions).toMatchObject([
+      { kind: 'delete', purpose: 'delete-pod', precondition: { uid: 'uid-husk-1' } },
+    ]);
+    const memory = { ...memoryAtStart, deleted: ['uid-husk-1'] };
+    expect(step({ ...held, object: deleted }, memory).actions).toMatchObject([
+      { kind: 'delete', purpose: 'forget', precondition: { resourceVersion: '201' } },
+    ]);
+    const empty = { ledger: [], object: deleted };
+    expect(step(empty).actions).toMatchObject([{ kind: 'read' }]);
+    expect(step({ ...empty, live: true }).actions).toMatchObject([
+      { purpose: 'unfinalize', precondition: { uid: 'uid-claim', resourceVersion: '7' } },
+    ]);
+  });
+
+  test('never takes a lost answer for a deletion that was done', () => {
+    const last: Outcome = {
+      of: 'write',
+      purpose: 'delete-pod',
+      result: 'unknown',
+      uid: 'uid-husk-1',
+      created: null,
+    };
+    expect(step({ ...held, object: deleted, last }).actions).toMatchObject([{ purpose: 'delete-pod' }]);
+  });
+
+  test('reaps what a claim held that is gone or was made again, after it looked', () => {
+    for (const object of [null, claimOf({}, { uid: 'uid-new' })]) {
+      expect(step({ ...held, object }).actions).toMatchObject([{ kind: 'read' }]);
+      expect(step({ ...held, object, live: true }).actions).toMatchObject([{ purpose: 'delete-pod' }]);
+    }
+  });
+
+  test('writes the workspace back once, to the husk that the ledger holds for it', () => {
+    const object = claimOf(
+      { ...restoring(), phase: 'Ready', readyAt: createdAt },
+      { deletionTimestamp: createdAt },
+      { checkpointOnTerminate: true },
+    );
+    expect(step({ ...held, object }).actions).toMatchObject([
+      { kind: 'dehydrate', identity: { podUid: 'uid-husk-1' } },
+    ]);
+    const last: Outcome = { of: 'dehydrate', podUid: 'uid-husk-1', result: 'unknown', digest: null };
+    expect(step({ ...held, object, last }).actions).toMatchObject([{ purpose: 'delete-pod' }]);
+  });
+
+  test('revokes the token of a claim that failed, by UID', () => {
+    const object = claimOf({ ...restoring(), phase: 'Failed', husk: null });
+    expect(step({ object, ledger: [], pods: [] }).actions).toMatchObject([
+      { purpose: 'revoke', precondition: { uid: 'uid-token' } },
+    ]);
+  });
+});
+
+describe('a fork', () => {
+  const fork = (status: object, spec: object = {}) => ({
+    owner: { kind: 'SandboxFork', namespace, name: 'fork', uid: 'uid-claim' } as const,
+    object: claimOf(status, { name: 'fork' }, { sourceRef: 'source', ...spec }),
+  });
+  const source = (spec: object = {}) => ({
+    metadata: { namespace, name: 'source', uid: 'uid-source' },
+    spec,
+    status: { phase: 'Ready', husk: { pod: recordOf(1).pod } },
+  });
+  const bound = { source: { claim: 'uid-source', pod: recordOf(1).pod }, attempts: 1 };
+  const sourceHeld = {
+    ledger: [recordOf(1, 'uid-source')],
+    pods: [husk(1, { 'mitos.run/claim': 'uid-source' })],
+  };
+
+  test('binds its source by UID, with the pod that it holds', () => {
+    expect(step({ ...fork({}), source: source() }).actions[0]).toHaveProperty('patch.status', {
+      source: { claim: 'uid-source', pod: recordOf(1).pod },
+    });
+  });
+
+  test('refuses a source that holds secrets unless inheritance was allowed', () => {
+    const holder = source({ secrets: [{ name: 'db', secretRef: 'db' }] });
+    expect(step({ ...fork({}), source: holder }).actions).toMatchObject([{ purpose: 'fail' }]);
+    const inEnvironment = source({
+      env: [{ name: 'X', valueFrom: { secretKeyRef: { name: 'db', key: 'x' } } }],
+    });
+    expect(step({ ...fork({}), source: inEnvironment }).actions).toMatchObject([{ purpose: 'fail' }]);
+    const allowed = fork({}, { allowSecretInheritance: true });
+    expect(step({ ...allowed, source: holder }).actions).toMatchObject([{ purpose: 'bind-source' }]);
+  });
+
+  test('notes the attempt before the call, and takes the snapshot from the pod of the ledger', () => {
+    expect(step({ ...fork({ ...bound, attempts: 0 }), ...sourceHeld }).actions[0]).toHaveProperty(
+      'patch.status',
+      { attempts: 1 },
+    );
+    const memory = { ...memoryAtStart, snapshotAttempt: 1 };
+    expect(step({ ...fork(bound), ...sourceHeld }, memory).actions).toMatchObject([
+      { kind: 'snapshot', identity: { podUid: 'uid-husk-1' }, holder: 'uid-source' },
+    ]);
+  });
+
+  test('never takes a snapshot of a pod that the ledger holds for another', () => {
+    const memory = { ...memoryAtStart, snapshotAttempt: 1 };
+    const { actions } = step({ ...fork(bound), ledger: [recordOf(1, 'uid-other')], live: true }, memory);
+    expect(actions).toMatchObject([{ purpose: 'fail' }]);
+  });
+
+  test('gives each child a holder of its own', () => {
+    const { actions } = step(fork({ ...bound, forkSnapshotTaken: 'sha256:1' }, { replicas: 2 }));
+    expect(actions).toMatchObject([{ purpose: 'mark', patch: { holder: 'uid-claim.0' } }]);
+  });
+
+  test.each([0, 65, 1.5, '2'])('refuses %j replicas', (replicas) => {
+    const { actions } = step(fork({ ...bound, forkSnapshotTaken: 'sha256:1' }, { replicas }));
+    expect(actions).toMatchObject([{ purpose: 'fail' }]);
+  });
+});
