@@ -180,6 +180,18 @@ describe('the store’s word on a witness', () => {
     expect(said('inserting', stored('witness', answer))).toEqual(reaped(rule));
   });
 
+  test('never releases a fork whose response is lost', () => {
+    const state = stateIn('inserting');
+    const fork = state.forks['fork-1'];
+    if (fork !== undefined) fork.response = null;
+    const step = stepActivation(config, state, stored('witness'));
+    expect(step).toEqual({
+      state: { forks: {} },
+      actions: [{ kind: 'reap', fork: 'fork-1' }],
+      rule: 'no response',
+    });
+  });
+
   test('always forgets the response that it was asked about', () => {
     expect(stateIn('releasing').forks['fork-1']).toMatchObject({ response: null });
   });
