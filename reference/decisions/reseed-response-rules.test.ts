@@ -69,5 +69,7 @@ describe('a line of the guest', () => {
     // A field that is unknown, but occurs once: what is refused is its name, not its text.
     expect(readResponse(line({ note: 'ok": true, "ok' }))).toBe('unknown field');
     expect(readResponse(line({ note: '\\"ok\\":' }))).toBe('unknown field');
+    // Nor what stands between two texts for a text of its own.
+    expect(readResponse(line({ '\\a': '\\,,', ':\\': ':' }))).toBe('unknown field');
   });
 });

@@ -171,10 +171,11 @@ describe('a policy', () => {
   });
 
   test('always overtakes the batch that carries what it takes away, and no other', () => {
-    const ledger = new Ledger()
+    // One of the two that go is in the batch.
+    const ledger = new Ledger(9)
       .ready()
       .ready('tap1')
-      .pinned([wish(one)]);
+      .pinned([wish(one), wish('1.1.1.9')]);
     const [carried] = ledger.pin('carried', [wish(one), wish('2001:db8::1')], 1).actions;
     const [apart] = ledger.pin('apart', [wish(two)], 1).actions;
     const [elsewhere] = ledger.pin('elsewhere', [wish(one)], 1, 'tap1').actions;
@@ -287,6 +288,28 @@ describe('a delete', () => {
     const { ledger, action } = leaving();
     ledger.step({ kind: 'detach', tap: 'tap0', nowMs: 0 });
     expect(ledger.ack(action, 'EBUSY')).toMatchObject({ actions: [], rule: 'nobody waits for it' });
+  });
+});
+
+describe('a pin that is gone', () => {
+  test('while an answer waited that had found it alive is never reported as pinned', () => {
+    const ledger = new Ledger().ready().pinned([wish(one, { ttlSeconds: 300, entry: other })]);
+    const [add] = ledger.pin('r', [wish(one), wish(two)], 1).actions;
+    const [removal] = ledger.policy([entry], 1).actions;
+    ledger.ack(removal, null, 1);
+    expect(ledger.ack(add, null, 2).outcomes).toEqual([acknowledged('r', { [one]: 0, [two]: 59.999 })]);
+    expect(Object.keys(ledger.tap?.pins ?? {})).toEqual(['1.1.1.2 tcp 443']);
+  });
+
+  test.each([
+    [null, 'deleted'],
+    ['EBUSY', 'deleted one by one'],
+  ])('by its time before its delete was heard of is never asked for again: %s', (error, rule) => {
+    const ledger = new Ledger().ready().pinned([wish(one), wish(two)]);
+    const [removal] = ledger.policy([]).actions;
+    ledger.policy([entry]);
+    expect(ledger.pin('r', [wish('1.1.1.3')], 100_000).rule).toBe('reserved, one batch');
+    expect(ledger.ack(removal, error, 100_000)).toMatchObject({ actions: [], rule });
   });
 });
 

@@ -158,7 +158,8 @@ class Step {
     if (this.#state.requests >= this.#limits.maxRequestsInFlight) {
       return this.#refuse(requestId, requested, 'too many requests in flight');
     }
-    if (own.policy !== null && requested.some(({ entry }) => !own.policy?.includes(entry))) {
+    const { policy } = own;
+    if (policy !== null && requested.some(({ entry }) => !policy.includes(entry))) {
       return this.#refuse(requestId, requested, 'an entry is not in the policy');
     }
     const wanted = clampLife(requested, this.#limits);
@@ -220,16 +221,21 @@ class Step {
     const action = this.#state.inFlight[actionKey(actionId)];
     if (action === undefined) return 'nobody waits for it';
     delete this.#state.inFlight[actionKey(actionId)];
-    if (action.kind === 'sets') return this.#setsDone(action, error);
-    if (action.kind === 'cancelled') {
-      this.#state.requests -= 1;
-      return 'sandbox gone';
+    switch (action.kind) {
+      case 'sets':
+        return this.#setsDone(action, error);
+      case 'cancelled':
+        this.#state.requests -= 1;
+        return 'sandbox gone';
+      case 'delete':
+        return this.#deleted(this.#own(action.tap) ?? emptyTap(), action, error);
+      case 'add':
+        return this.#addDone(this.#own(action.tap) ?? emptyTap(), action, error, nowMs);
     }
-    const own = this.#own(action.tap);
-    if (action.kind === 'delete')
-      return own === undefined ? 'sandbox gone' : this.#deleted(own, action, error);
+  }
+
+  #addDone(own: TapPins, action: AddInFlight, error: string | null, nowMs: number): string {
     this.#state.requests -= 1;
-    if (own === undefined) return 'sandbox gone';
     own.reserved.ipv4 -= action.reserved.ipv4;
     own.reserved.ipv6 -= action.reserved.ipv6;
     for (const key of Object.keys(action.batch)) settle(own, key);
