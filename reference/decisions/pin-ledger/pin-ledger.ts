@@ -141,14 +141,10 @@ class Step {
       return 'sets are as they should be';
     }
     if (attempt >= mostAttempts) return `sets of ${tap}: ${error}, given up after ${attempt} attempts`;
-    if (own !== undefined) this.#settleAgain(tap, own, attempt + 1);
+    // All over again: a set that was made beside one that would not go is none of this sandbox's.
+    if (own !== undefined) this.attach(tap, attempt + 1, own.policy);
     else if (family !== null) this.#deleteSet(tap, family, attempt + 1);
     return `sets of ${tap}: ${error}, tried again`;
-  }
-
-  /** All over again: a set that was made beside one that would not go is none of this sandbox's. */
-  #settleAgain(tap: string, { policy }: TapPins, attempt: number): void {
-    this.attach(tap, attempt, policy);
   }
 
   pin(tap: string, requestId: string, requested: readonly RequestedElement[], nowMs: number): string {
@@ -330,13 +326,8 @@ class Step {
   }
 
   #delete(tap: string, own: TapPins, leaves: (pin: Pin) => boolean): void {
-    const leaving = Object.entries(own.pins).filter(([, pin]) => !pin.leaving && leaves(pin));
-    if (leaving.length === 0) return;
-    this.#issueDelete(
-      tap,
-      own,
-      leaving.map(([key]) => key),
-    );
+    const keys = Object.entries(own.pins).flatMap(([key, pin]) => (!pin.leaving && leaves(pin) ? [key] : []));
+    if (keys.length > 0) this.#issueDelete(tap, own, keys);
   }
 
   #issueDelete(tap: string, own: TapPins, keys: string[], attempt = 1): void {
@@ -369,7 +360,7 @@ class Step {
       return 'deleted one by one';
     }
     // The kernel will not let go of one element: the set goes, with every pin in it.
-    this.#settleAgain(tap, own, 1);
+    this.attach(tap, 1, own.policy);
     return `delete of ${keys[0]} failed: sets made anew`;
   }
 
