@@ -38,7 +38,7 @@ export async function listParts(): Promise<Part[]> {
     return {
       name,
       files,
-      tests: testsOf(sources, importers, decisions),
+      tests: testsOf(name, sources, importers, decisions),
       claims: judging.map(({ id }) => id),
     };
   });
@@ -50,6 +50,7 @@ function partOf(file: string): string {
 
 /** Unit tests that import the part, and tests of corpora that load its decisions by name. */
 function testsOf(
+  part: string,
   sources: readonly string[],
   importers: ReadonlySet<string>,
   decisions: readonly string[],
@@ -66,6 +67,13 @@ function testsOf(
       ((file.startsWith(decisionsFolder) && importers.has(file) && !isDrawn(file)) ||
         (file.startsWith('properties/vectors/') && loadsByName(file))),
   );
+  // Its own tests first, of those the ones that state its rules; then whoever uses it, then the costly ones.
+  const distance = (file: string) => {
+    if (!file.startsWith(decisionsFolder)) return 3;
+    if (!file.startsWith(`${decisionsFolder}${part}`)) return 2;
+    return file.endsWith('-rules.test.ts') ? 0 : 1;
+  };
+  judges.sort((a, b) => distance(a) - distance(b));
   return [...judges, 'properties/mutation/reference-claims.spec.ts'];
 }
 
