@@ -38,7 +38,7 @@ export async function listParts(): Promise<Part[]> {
     return {
       name,
       files,
-      tests: testsOf(name, sources, importers, decisions),
+      tests: testsOf(name, files, sources, decisions),
       claims: judging.map(({ id }) => id),
     };
   });
@@ -48,23 +48,25 @@ function partOf(file: string): string {
   return file.slice(decisionsFolder.length).replace(/(\/.*|\.ts)$/, '');
 }
 
-/** Unit tests that import the part, and tests of corpora that load its decisions by name. */
+/** Unit tests that import a file of the part, and tests of corpora that load its decisions by name. */
 function testsOf(
   part: string,
+  files: readonly string[],
   sources: readonly string[],
-  importers: ReadonlySet<string>,
   decisions: readonly string[],
 ): string[] {
   const loadsByName = (file: string) => {
     const text = textOf(file);
     return text.includes('loadSubject(') && decisions.some((name) => text.includes(`'${name}'`));
   };
+  const importsIt = (file: string) =>
+    importsOf(file).some(({ target }) => target !== null && files.includes(target));
   // A unit test that draws its own cases has no fixed seed: the claims below have one.
   const isDrawn = (file: string) => textOf(file).includes("from 'fast-check'");
   const judges = sources.filter(
     (file) =>
       file.endsWith('.test.ts') &&
-      ((file.startsWith(decisionsFolder) && importers.has(file) && !isDrawn(file)) ||
+      ((file.startsWith(decisionsFolder) && importsIt(file) && !isDrawn(file)) ||
         (file.startsWith('properties/vectors/') && loadsByName(file))),
   );
   // Its own tests first, of those the ones that state its rules; then whoever uses it, then the costly ones.
