@@ -223,8 +223,8 @@ export const mutants: readonly Mutant[] = [
     id: 'alias-with-a-tail',
     mistake: 'a CNAME may hold octets after its name',
     file: wire,
-    find: 'target === null || this.#names.end !== dataOffset + dataLength',
-    replace: 'target === null',
+    find: 'if (this.#names.end !== dataOffset + dataLength) return null;',
+    replace: 'if (target === null) return null;',
     killedBy: 'F1.malformed',
   },
   {

@@ -22,8 +22,8 @@ const stryker = new Stryker({
   incremental: true,
   concurrency: 1,
   // A mutant that never ends: Stryker counts its turns too, so that a slow machine makes no false kill.
-  timeoutMS: 10_000,
-  timeoutFactor: 4,
+  timeoutMS: 5_000,
+  timeoutFactor: 3,
   dryRunTimeoutMinutes: 3,
   ignorePatterns: ['.cache', 'docs', 'reports', 'kvm-lab', 'e2e'],
   reporters: ['parent'],

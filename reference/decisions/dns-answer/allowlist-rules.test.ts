@@ -22,7 +22,7 @@ describe('an allow entry', () => {
     ['*.test:443', 'a.b.c.test', ['tcp 443 by *.test:443']],
     // An address is for the datapath: no name resolves to it, not even one that is written like it.
     ['10.0.0.1:443', '10', []],
-    ['10.0.0.0/8:443', '10', []],
+    ['10.0.0.0/16:443', '10', []],
     ['[fd00::1]:443', 'fd00', []],
     ['[fd00::]/8:443', 'fd00', []],
     ['fd00::/8:443', 'fd00', []],
@@ -46,6 +46,7 @@ describe('an allow entry', () => {
       'tcp 54 by a.x.test:54',
       'udp 9 by udp://*.test:9',
     ]);
+    expect(portsOf(['x.test:53', 'x.test:53', 'udp://x.test:53'], 'x.test')).toHaveLength(2);
     expect(portsOf(['*.x.test:53', '*.x.test:53', 'udp://*.x.test:53'], 'a.x.test')).toHaveLength(2);
   });
 
@@ -62,7 +63,6 @@ describe('an allow entry', () => {
     ['x.test:000443', noPort],
     ['x.test:443x', noPort],
     ['x.test:-1', noPort],
-    ['tcp://:443', noPort],
     ['x y.test:443', noHost],
     ['x.test\n:443', noHost],
     ['*.:443', noHost],
@@ -70,6 +70,7 @@ describe('an allow entry', () => {
     ['*x.test:443', noHost],
     ['x.*.test:443', noHost],
     ['http://x.test:80', noHost],
+    ['tcp://:443', noHost],
     ['xtcp://x.test:80', noHost],
   ])('%j is refused by its text: %s', (entry, what) => {
     expect(() => compileAllowlist(['fine.test:443', entry])).toThrow(

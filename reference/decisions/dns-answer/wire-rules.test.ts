@@ -80,6 +80,11 @@ describe('a message', () => {
     expect(read(whole)).not.toBeNull();
   });
 
+  test('whose question has no name is never read on, though its header would pass for records', () => {
+    // As a record, octets 4 to 14 have the root as owner, a type and class that nobody knows, and two octets of data.
+    expect(read(header(1, 1, 0, 0), [0x80, 0, 2, 9, 9])).toBeNull();
+  });
+
   test('always tells opcode and RCODE by their four bits', () => {
     const bytes = Uint8Array.of(0, 0, 0b1111_1111, 0b1111_1010);
     expect([opcodeOf(bytes), rcodeOf(bytes), u16(bytes, 2)]).toEqual([15, 10, 0xfffa]);
@@ -149,8 +154,10 @@ describe('a record', () => {
   ])('of TTL %j always lives %i seconds (RFC 2181 section 8)', (ttl, seconds) => {
     expect(answered({ ttl })?.answers[0]?.ttlSeconds).toBe(seconds);
   });
+});
 
-  test('is always owned by the name that it names, however many names came before', () => {
+describe('the owner of a record', () => {
+  test('is always the name that it names, however many names came before', () => {
     const items = Array.from({ length: 40 }, (_, index) => ({
       name: [...label(1, 0x61 + (index % 26)), ...a],
     }));
@@ -162,7 +169,27 @@ describe('a record', () => {
     ]);
   });
 
-  test('is never owned by a name that stands behind it', () => {
+  test('that is no name ends the reading, though the question would pass for one', () => {
+    // The name that was read last ends where type A and class IN of the question stand; ten octets on, four of data.
+    expect(read(header(1, 1, 0, 0), question(a), [0x80, 0, 0, 0, 0, 4, 1, 1, 1, 1])).toBeNull();
+  });
+
+  test('that was read before is never read again', () => {
+    const long = [...label(63), ...label(63), ...label(63), ...label(50), 0];
+    const records = Array.from({ length: 50 }, () => record({ name: [0xc0, 12] })).flat();
+    const octets = Uint8Array.from([...header(1, 50, 0, 0), ...question(long), ...records]);
+    let looks = 0;
+    const bytes = new Proxy(octets, {
+      get(target, key) {
+        looks += 1;
+        return Reflect.get(target, key, target);
+      },
+    });
+    expect(readMessage(bytes)?.answers).toHaveLength(50);
+    expect(looks).toBeLessThan(50 * 40);
+  });
+
+  test('is never a name that stands behind it', () => {
     // Its pointer names the owner of the next record, which begins 16 octets on.
     expect(answered({ name: [0xc0, 19 + 16] }, {})).toBeNull();
     expect(answered({ name: [0xc0, 19] })).toBeNull();
@@ -228,6 +255,10 @@ describe('a name on the wire', () => {
   test('always points by fourteen bits', () => {
     const far = Uint8Array.from([...Array<number>(0x0123).fill(0), 1, 97, 0, 0xc1, 0x23]);
     expect(keyAt(far, 0x0126)).toBe('\u0001a\u0000');
+    // One octet is no pointer, whatever stands where it would point.
+    expect(readName(far.subarray(0, 0x0127), 0x0126)).toBeNull();
+    const near = Uint8Array.from([...Array<number>(0x0100).fill(0), 1, 97, 0, 0xc1]);
+    expect(readName(near, 0x0103)).toBeNull();
     expect(readName(at12(0, 0x80, 12), 13)).toBeNull();
     expect(readName(at12(0, 0xbf, 12), 13)).toBeNull();
   });
