@@ -4,7 +4,7 @@
  */
 import type { ClaimId } from '../claims/claim.ts';
 import { listClaimIds, loadClaims } from '../matrix/catalogue.ts';
-import { importsOf, repositoryFiles, sourceFiles, textOf } from '../tidy/source-files.ts';
+import { type Import, importsOf, repositoryFiles, sourceFiles, textOf } from '../tidy/source-files.ts';
 
 const decisionsFolder = 'reference/decisions/';
 const subjectsFolder = 'properties/subjects/reference/';
@@ -18,6 +18,8 @@ export interface Part {
   readonly tests: readonly string[];
   /** Claims that can: those on a decision whose reference subject imports the part. */
   readonly claims: readonly ClaimId[];
+  /** Decisions that those tests and claims run beside the part. */
+  readonly beside: readonly string[];
 }
 
 /** Every part, in alphabetical order. */
@@ -26,21 +28,25 @@ export async function listParts(): Promise<Part[]> {
   const sources = sourceFiles();
   const mutated = sources.filter((file) => file.startsWith(decisionsFolder) && !file.endsWith('.test.ts'));
   const byName = Map.groupBy(mutated, partOf);
-  const reaching = importersOf(sources);
+  const imports = sources
+    .flatMap(importsOf)
+    .filter((entry): entry is Import & { target: string } => entry.target !== null);
+  const importers = Map.groupBy(imports, ({ target }) => target);
+  const imported = Map.groupBy(imports, ({ file }) => file);
   return [...byName].sort().map(([name, files]) => {
-    const importers = new Set(files.flatMap((file) => [...reaching(file)]));
-    const decisions = [...importers]
+    const decisions = reach(files, (file) => (importers.get(file) ?? []).map((entry) => entry.file))
       .filter((file) => file.startsWith(subjectsFolder) && !file.endsWith('.test.ts'))
       .map((file) => file.slice(subjectsFolder.length, -'.ts'.length));
     const judging = claims.filter((claim) =>
       claim.decisions.some((decision) => decisions.includes(decision)),
     );
-    return {
-      name,
-      files,
-      tests: testsOf(name, files, sources, decisions),
-      claims: judging.map(({ id }) => id),
-    };
+    const tests = testsOf(name, files, sources, decisions);
+    const subjects = judging.flatMap((claim) => claim.decisions.map((one) => `${subjectsFolder}${one}.ts`));
+    const run = reach([...tests, ...subjects], (file) =>
+      (imported.get(file) ?? []).map(({ target }) => target),
+    );
+    const beside = run.filter((file) => mutated.includes(file) && !files.includes(file)).sort();
+    return { name, files, tests, claims: judging.map(({ id }) => id), beside };
   });
 }
 
@@ -79,24 +85,12 @@ function testsOf(
   return [...judges, 'properties/mutation/reference-claims.spec.ts'];
 }
 
-/** For a file, every file that imports it, directly or through others. */
-function importersOf(sources: readonly string[]): (file: string) => ReadonlySet<string> {
-  const direct = new Map<string, string[]>();
-  for (const { file, target } of sources.flatMap(importsOf)) {
-    if (target !== null) direct.set(target, [...(direct.get(target) ?? []), file]);
-  }
-  return (file) => {
-    const found = new Set<string>();
-    const open = [file];
-    for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      for (const importer of direct.get(next) ?? []) {
-        if (found.has(importer)) continue;
-        found.add(importer);
-        open.push(importer);
-      }
-    }
-    return found;
-  };
+/** The files, and all that come after them, each once. */
+function reach(files: readonly string[], next: (file: string) => readonly string[]): string[] {
+  const found = new Set(files);
+  // A set is walked through to what is added meanwhile.
+  for (const file of found) for (const one of next(file)) found.add(one);
+  return [...found];
 }
 
 /**
@@ -105,10 +99,13 @@ function importersOf(sources: readonly string[]): (file: string) => ReadonlySet<
  */
 export function judgingFiles(part: Part): string[] {
   const seen = new Set([...part.files, ...part.tests]);
+  const isElsewhere = (file: string) => file.startsWith(decisionsFolder) && !part.beside.includes(file);
   const judging =
     /^(reference|properties\/(arbitraries|claims|matrix|models|oracles|protocol|subjects|vectors))\/.*\.(ts|json)$/;
   const tooling = ['package.json', 'pnpm-lock.yaml', 'vitest.mutation.config.ts'];
   return repositoryFiles().filter(
-    (file) => (judging.test(file) && !file.endsWith('.test.ts') && !seen.has(file)) || tooling.includes(file),
+    (file) =>
+      tooling.includes(file) ||
+      (judging.test(file) && !file.endsWith('.test.ts') && !seen.has(file) && !isElsewhere(file)),
   );
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { sourceFiles, textOf } from '../tidy/source-files.ts';
 import { keyOf } from './judged-mutant.ts';
-import { listParts } from './parts.ts';
+import { judgingFiles, listParts } from './parts.ts';
 import { survivors } from './survivors.ts';
 
 const flat = (text: string) => text.replace(/\s+/g, ' ');
@@ -42,5 +42,21 @@ describe('the parts', () => {
       expect.arrayContaining(['F1.embedded', 'F1.chain', 'F3.address']),
     );
     expect(claimsOf['kernel-digest']?.every((id) => id.startsWith('F2.'))).toBe(true);
+  });
+
+  test('are only judged again when something changes that their judges run', async () => {
+    const filesOf = Object.fromEntries((await listParts()).map((part) => [part.name, judgingFiles(part)]));
+    const gate = 'reference/decisions/reseed-gate.ts';
+    expect(filesOf['activation-step']).toContain(gate);
+    expect(filesOf['pin-ledger']).not.toContain(gate);
+    // The part itself and its tests are what Stryker compares.
+    expect(filesOf['reseed-gate']).not.toContain(gate);
+    expect(filesOf['reseed-gate']).toEqual(
+      expect.arrayContaining([
+        'properties/claims/F6/witness.ts',
+        'reference/contract/reseed.ts',
+        'pnpm-lock.yaml',
+      ]),
+    );
   });
 });
