@@ -123,6 +123,7 @@ describe('a prefix', () => {
     ['10.0.0.0/0008', 'is no address with a prefix length'],
     ['/8', 'is no address with a prefix length'],
     ['10.0.0.0//8', 'is no address with a prefix length'],
+    ['x/10.0.0.0/8', 'is no address with a prefix length'],
     ['10.0.0.0/33', 'has a length over 32'],
     ['::/129', 'has a length over 128'],
     ['10.0.0.1/31', 'has host bits set'],

@@ -110,6 +110,7 @@ describe('the right pod', () => {
       labelled({ 'mitos.run/claim': 'claim-uid' }),
       { podUid: 'pod-uid', ledger: held('claim-uid') },
     ],
+    ['whose claim label is no text', labelled({ 'mitos.run/claim': 7 }), {}],
     ['with a deletion timestamp of null', pod({ metadata: { deletionTimestamp: null } }), {}],
   ])('is always selected: one %s', (_, one, changes) => {
     expect(ruleFor(one, changes)).toBe('selected');
@@ -203,6 +204,9 @@ describe('a state', () => {
     const bare = { ...pod(), spec: 'none' };
     expect(ruleFor(bare)).toBe('drift: spec');
     expect(podSpecHash('none')).toBeNull();
+    let deep: unknown = 'end';
+    for (let depth = 0; depth < 100; depth++) deep = [deep];
+    expect(podSpecHash({ deep })).toBeNull();
     expect(podSpecHash(spec)).toBe(podSpecHash({ containers: spec.containers }));
   });
 });
@@ -241,6 +245,7 @@ describe('an address', () => {
     '170.254.1.1',
     '223.255.255.255',
     'fd00::1',
+    'fd80::1',
     'fe00::1',
     'fe7f::1',
     '2001:db8::1',
