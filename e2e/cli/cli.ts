@@ -9,6 +9,7 @@ import { generateCommand } from './generate-command.ts';
 import { doctorCommand } from './lab-command.ts';
 import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-command.ts';
 import { addMutationOptions, type MutationFlags, mutationCommand } from './mutation-command.ts';
+import { addProveArguments, type ProveFlags, proveCommand } from './prove-command.ts';
 import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.ts';
 import { addSubjectArguments, subjectCommand } from './subject-command.ts';
 
@@ -64,6 +65,10 @@ addCheckOptions(
 ).action(async (decision: string, program: string[], flags: CheckFlags) =>
   exitWith(await checkCommand(decision, program, flags)),
 );
+
+addProveArguments(
+  verb('prove', 'what holds for every case of a stated scope: the decisions against their oracles'),
+).action(async (names: string[], flags: ProveFlags) => exitWith(await proveCommand(names, flags)));
 
 addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).action(
   async (names: string[], flags: { json?: true }) => exitWith(await benchCommand(names, flags)),

@@ -254,7 +254,7 @@ export const podTenants: readonly fc.Arbitrary<WorldCommand>[] = [
   stripFinalizer,
 ];
 
-const squatToken = which.map((index) =>
+export const squatsToken = (index: number): WorldCommand =>
   happens(`a tenant makes the Secret ${claimNames[index]}-sandbox-token, immutable`, (world) => {
     world.api.create({
       kind: 'Secret',
@@ -262,16 +262,17 @@ const squatToken = which.map((index) =>
       immutable: true,
       data: { token: 'squatted' },
     });
-  }),
-);
-const labelBystander = which.map((index) =>
+  });
+export const labelsBystander = (index: number): WorldCommand =>
   happens(`a pod of somebody else carries the label claim=${claimNames[index]}`, (world) => {
     world.plant(`web-${index}`, { app: 'web', 'mitos.run/claim': claimNames[index] ?? '' });
-  }),
-);
+  });
 
 /** Objects of tenants under names that a controller would predict. */
-export const squatters: readonly fc.Arbitrary<WorldCommand>[] = [squatToken, labelBystander];
+export const squatters: readonly fc.Arbitrary<WorldCommand>[] = [
+  which.map(squatsToken),
+  which.map(labelsBystander),
+];
 
 const fork = fc.boolean().map((allowSecretInheritance) =>
   happens(

@@ -7,8 +7,10 @@ import {
   createsClaim,
   deletesClaim,
   dies,
+  labelsBystander,
   losesAddress,
   relabels,
+  squatsToken,
   stopsAt,
   syncsAll,
   type WorldCase,
@@ -106,3 +108,13 @@ const ofTenants = {
 export const processStories: readonly WorldCase[] = Object.values(ofProcesses);
 export const authorStories: readonly WorldCase[] = [...processStories, ...Object.values(ofAuthors)];
 export const tenantStories: readonly WorldCase[] = [...authorStories, ...Object.values(ofTenants)];
+
+/** … and objects of tenants under names that a controller would predict. */
+const ofSquatters = {
+  /** A pod of somebody else carries the name of a claim as its label; the claim is deleted. */
+  bystanderLabelled: story(two, worksOn(a, 0), labelsBystander(0), deletesClaim(0), worksOn(a, 0)),
+  /** The name of a token is taken before its claim is served. */
+  tokenNameTaken: story(two, squatsToken(0), worksOn(a, 0)),
+} as const;
+
+export const squatterStories: readonly WorldCase[] = [...Object.values(ofSquatters), ...tenantStories];

@@ -4,11 +4,14 @@
  */
 import { readdir } from 'node:fs/promises';
 import { listClaimIds, loadClaims, loadMutants } from '../matrix/catalogue.ts';
+import { loadProofs } from '../proofs/run/proof-catalogue.ts';
 import { claimsPage } from './claims-page.ts';
 import { decisionsPage } from './decisions-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { naivePage } from './naive-page.ts';
 import { observedPage } from './observed-page.ts';
 import type { Product } from './product.ts';
+import { proofsPage } from './proofs-page.ts';
 import { schemaFiles } from './schemas.ts';
 
 const corpusFolder = new URL('../vectors/generate/', import.meta.url);
@@ -17,9 +20,11 @@ export async function products(): Promise<Product[]> {
   const claims = await loadClaims(await listClaimIds());
   return [
     { path: 'docs/claims.md', text: claimsPage(claims, await loadMutants()) },
-    { path: 'docs/decisions.md', text: decisionsPage() },
+    { path: 'docs/decisions.md', text: await decisionsPage() },
     { path: 'docs/errors.md', text: errorsPage() },
+    { path: 'docs/naive-filters.md', text: naivePage() },
     { path: 'docs/observed-behaviour.md', text: await observedPage() },
+    { path: 'docs/proofs.md', text: proofsPage(await loadProofs()) },
     ...schemaFiles(),
     ...(await corpora()),
   ];

@@ -4,7 +4,7 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { importBinds, subjectFrom } from '../subjects/load-subject.ts';
 import { type BuiltInSubject, builtInSubjects } from '../subjects/subject.ts';
 import { loadClaim } from './catalogue.ts';
-import { plant } from './patch-source.ts';
+import { plantCopy } from './patch-source.ts';
 import type { Job } from './plan-jobs.ts';
 import { type CellResult, runCell } from './run-cell.ts';
 
@@ -22,10 +22,10 @@ function isBuiltIn(name: string): name is BuiltInSubject {
 }
 
 async function run(job: Job): Promise<WorkerAnswer> {
-  if (job.mutant !== undefined) plant(job.mutant);
+  const copy = job.mutant === undefined ? '' : plantCopy(job.mutant);
   const claim = await loadClaim(job.claim);
   const base = isBuiltIn(job.subject) ? job.subject : 'reference';
-  const subject = subjectFrom(job.subject, await importBinds(base, claim.decisions));
+  const subject = subjectFrom(job.subject, await importBinds(base, claim.decisions, copy));
   const onCase = () => Atomics.add(beats, 0, 1);
   const result = await runCell(claim, subject, { ...job, onCase });
   if (result.outcome !== 'falsified') return { kind: 'done', result, replayed: null };

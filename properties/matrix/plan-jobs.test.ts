@@ -14,6 +14,12 @@ describe('the plan', () => {
     expect(runs).toBeGreaterThanOrEqual(defaultReferenceCases);
   });
 
+  test('never plans fewer than 5,000 cases for a claim', () => {
+    const cells = planCells(claims, ['reference'], [], { seed: 1, totalWeight });
+    const few = cells.filter(({ jobs }) => jobs.reduce((sum, { runs }) => sum + runs, 0) < 5_000);
+    expect(few.map(({ claim }) => claim)).toEqual([]);
+  });
+
   test('always runs each mutant on the claim that must kill it, and on no other', () => {
     const cells = planCells(claims, [], mutants, { seed: 1, totalWeight });
     expect(cells).toHaveLength(mutants.length);

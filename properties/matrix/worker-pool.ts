@@ -75,13 +75,10 @@ function hire(seat: Seat): Worker {
 }
 
 async function runJob(seat: Seat, job: Job, options: PoolOptions): Promise<JobResult> {
-  // A mutant's thread has patched modules in its cache: nothing else may run in it.
-  if (job.mutant !== undefined) await dismiss(seat);
   const worker = seat.worker ?? hire(seat);
   Atomics.store(seat.beats, 0, 0);
   const result = await answerOf(worker, seat, job, options);
-  if (job.mutant !== undefined || result.outcome === 'hung' || result.outcome === 'crashed')
-    await dismiss(seat);
+  if (result.outcome === 'hung' || result.outcome === 'crashed') await dismiss(seat);
   return result;
 }
 

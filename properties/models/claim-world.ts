@@ -60,7 +60,10 @@ export interface Step {
 /** How an action ends: carried out and answered, carried out with its answer lost, or never arrived. */
 export type Fate = 'answered' | 'answer lost' | 'never arrived';
 
-/** Both controllers believe that they lead, until a command says otherwise: what leadership saves is work, not safety. */
+/**
+ * Both controllers believe that they lead, until a command says otherwise: what leadership saves is work,
+ * not safety.
+ */
 export class ClaimWorld {
   nowMs = Date.parse('2026-11-24T00:00:00Z');
   readonly api = new ApiServerModel(() => new Date(this.nowMs).toISOString());
@@ -81,6 +84,8 @@ export class ClaimWorld {
   afloat: { readonly owner: Owner; readonly action: Action }[] = [];
   /** Holders of the ledger's records, by pod, for as long as the world stands. */
   readonly heldBy = new Map<string, string>();
+  /** Pods by the owner that they were marked for last, where marks are labels. */
+  readonly labelledFor = new Map<string, string>();
   /** Records that went from one holder to another. */
   readonly reassigned: { readonly podUid: string; readonly before: string; readonly holder: string }[] = [];
   readonly #decide: (config: Config) => (input: Input) => OutputOf<typeof claimStep>;
@@ -279,6 +284,9 @@ export class ClaimWorld {
         const options = { ...precondition, ...(subresource === null ? {} : { subresource }) };
         const result = this.api.patch(target, patch, options);
         this.#noteHolder(result);
+        if (purpose === 'mark' && result.ok && result.object.kind === 'Pod') {
+          this.labelledFor.set(result.object.metadata.uid, owner.uid);
+        }
         return written(purpose, precondition.uid ?? null, result);
       }
       case 'create': {

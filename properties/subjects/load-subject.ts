@@ -44,11 +44,18 @@ function guarded(subject: string, decision: DecisionName, bound: ErasedBound): E
 /** Bind functions of a subject, by decision. */
 export type Binds = ReadonlyMap<DecisionName, ErasedBind>;
 
-/** Imports the bind functions of a built-in subject. An absent file rejects with the import's error. */
-export async function importBinds(name: BuiltInSubject, needed: readonly DecisionName[]): Promise<Binds> {
+/**
+ * Imports the bind functions of a built-in subject. An absent file rejects with the import's error.
+ * @param copy of a planted reference: what `plantCopy` answered
+ */
+export async function importBinds(
+  name: BuiltInSubject,
+  needed: readonly DecisionName[],
+  copy = '',
+): Promise<Binds> {
   const binds = new Map<DecisionName, ErasedBind>();
   for (const decision of needed) {
-    const module = (await import(`./${name}/${decision}.ts`)) as { bind: ErasedBind };
+    const module = (await import(`./${name}/${decision}.ts${copy}`)) as { bind: ErasedBind };
     binds.set(decision, module.bind);
   }
   return binds;

@@ -69,7 +69,7 @@ describe('imports', () => {
   test('claims, oracles, models and arbitraries never import what they judge', () => {
     const judges = /^properties\/(claims|oracles|models|arbitraries)\//;
     const judged =
-      /^(reference\/(?!base\/coded-error)|properties\/subjects\/(vulnerable|published|reference)\/)/;
+      /^(reference\/(?!base\/coded-error)|properties\/(subjects\/(vulnerable|published|reference)|proofs)\/)/;
     const wrong = inside.filter(
       ({ file, target }) => judges.test(file) && !/\.(test|property)\.ts$/.test(file) && judged.test(target),
     );

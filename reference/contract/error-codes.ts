@@ -37,9 +37,17 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'Stryker ended before it had judged the mutants of a part',
     remedy: 'run the tests that judge it: npx vitest run -c vitest.mutation.config.ts',
   },
+  'no-separator': {
+    means: 'a program to check was named without -- before it, so that its options could be taken for ours',
+    remedy: 'pnpm check decision <decision> -- <program> <its arguments>',
+  },
   'nothing-selected': {
     means: 'no cell of the matrix is selected',
     remedy: 'name a claim and a subject that has input for it',
+  },
+  'proof-too-large': {
+    means: 'a proof needs more BDD nodes, or more runs of a decision, than it may',
+    remedy: 'prove it in a smaller scope; a decision that reads octets by itself lets a trie answer instead',
   },
   'report-not-written': {
     means: 'a report could not be written whole; nothing half-written was left',
@@ -60,6 +68,7 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'there is no such folder or file of reference/decisions',
     remedy: 'see pnpm test:mutation --help, or name none for all',
   },
+  'unknown-proof': { means: 'there is no such proof', remedy: 'choose one of docs/proofs.md' },
   'unknown-subject': {
     means: 'there is no such subject',
     remedy: 'vulnerable, published, reference, mutants or mutant:<id>',

@@ -8,7 +8,7 @@ import {
   emptyPolicy,
 } from '../../arbitraries/addresses.ts';
 import { addressNumber } from '../../oracles/addresses/address-number.ts';
-import { decodersOf, requiredOf } from '../../oracles/addresses/address-oracle.ts';
+import { embeddingsIn, requiredOf } from '../../oracles/addresses/address-oracle.ts';
 import { sixToFour, wellKnownNat64 } from '../../oracles/addresses/embeddings.ts';
 import { addressVectors, defineAddressClaim } from '../address-claim.ts';
 
@@ -29,7 +29,7 @@ export const claim = defineAddressClaim<AddressCase>({
     const { mayPin, rule } = requiredOf(policy, address);
     const number = addressNumber(address);
     const known = ['NAT64 64:ff9b::/96', '6to4'];
-    const unusual = number.family === 6 && decodersOf(policy, number).some(({ how }) => !known.includes(how));
+    const unusual = embeddingsIn(policy, number).some((how) => !known.includes(how));
     return mayPin && !unusual ? { verdict: 'pin', rule } : null;
   },
 });

@@ -28,7 +28,7 @@ export const claim = defineClaim<WorldCase>({
     'findings.md F3 Residual: "by removing the claim label of a pod in use has the next claim activated on it"',
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
-  weight: 0.25,
+  weight: 0.3,
   examples: () => tenantStories,
   arbitrary: ({ replayPath }) => worldCase([...authors, ...podTenants, ...forks], replayPath),
   control: claimBecomesReady,

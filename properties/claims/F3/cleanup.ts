@@ -10,7 +10,9 @@ import {
   type WorldInvariant,
   worldCase,
 } from '../../arbitraries/claim-commands.ts';
-import { tenantStories } from '../../arbitraries/claim-stories.ts';
+import { squatterStories } from '../../arbitraries/claim-stories.ts';
+import type { ClaimWorld } from '../../models/claim-world.ts';
+import { pool } from '../../models/husk-pod.ts';
 import { defineClaim } from '../claim.ts';
 import { claimBecomesReady, judgeWorld, observeWorld, settle, statusOf } from '../claim-life.ts';
 
@@ -20,7 +22,8 @@ const onlyItsOwn: WorldInvariant = (world) => {
     const { uid, name, ownerReferences = [] } = object.metadata;
     const own =
       object.kind === 'Pod'
-        ? world.host.husks.get(uid)?.hostile === false && belongs(world.heldBy.get(uid), owner.uid)
+        ? world.host.husks.get(uid)?.hostile === false &&
+          (belongs(world.heldBy.get(uid), owner.uid) || world.labelledFor.get(uid) === owner.uid)
         : object.kind === 'HuskRecord'
           ? belongs(world.heldBy.get(name), owner.uid)
           : ownerReferences.some((reference) => reference.uid === owner.uid);
@@ -44,6 +47,13 @@ const onlyItsOwn: WorldInvariant = (world) => {
 /** Holders of a fork's children are `<UID>.<index>`. */
 const belongs = (holder: string | undefined, uid: string) => holder === uid || holder?.startsWith(`${uid}.`);
 
+/** A tenant's own Secret stands where a controller would expect the token. */
+function isTokenNameTaken({ api }: ClaimWorld, name: string): boolean {
+  const ref = { kind: 'Secret', namespace: pool.namespace, name: `${name}-sandbox-token` };
+  const found = api.read(ref);
+  return found.ok && found.object.immutable === true;
+}
+
 /** A name that a tenant took fails no claim. */
 const nobodyElseIsBroken: WorldInvariant = (world) => {
   settle(world);
@@ -51,6 +61,7 @@ const nobodyElseIsBroken: WorldInvariant = (world) => {
     const object = world.ownerObject(owner);
     const { phase, reason } = statusOf(object);
     if (object?.metadata.uid !== owner.uid || object.metadata.deletionTimestamp !== undefined) continue;
+    if (!isTokenNameTaken(world, owner.name)) continue;
     if (
       phase === 'Ready' ||
       phase === 'Terminated' ||
@@ -59,7 +70,10 @@ const nobodyElseIsBroken: WorldInvariant = (world) => {
       continue;
     }
     return {
-      observed: `${owner.name} ends ${String(phase)}: ${String(reason)}`,
+      observed:
+        phase === undefined
+          ? `${owner.name} never gets a phase`
+          : `${owner.name} ends ${String(phase)}: ${String(reason)}`,
       required: 'a tenant’s object of a predictable name breaks nobody’s claim',
       requiredRule:
         'findings.md F3: "a tenant’s immutable <claim>-sandbox-token fails the victim’s claim for good"',
@@ -76,8 +90,8 @@ export const claim = defineClaim<WorldCase>({
     'findings.md F3 Residual and Reference: "tenant-side objects are reached by UID and owner, never by name alone"',
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
-  weight: 0.25,
-  examples: () => tenantStories,
+  weight: 0.3,
+  examples: () => squatterStories,
   arbitrary: ({ replayPath }) =>
     worldCase([...authors, ...squatters, ...podTenants], replayPath, fc.constant('honest')),
   control: claimBecomesReady,

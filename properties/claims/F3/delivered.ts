@@ -27,7 +27,7 @@ export const claim = defineClaim<WorldCase>({
     'findings.md F3 Residual: kill -9 between mark and status; "a peer that refuses gets the secrets 381 times"',
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
-  weight: 0.25,
+  weight: 0.3,
   examples: () => authorStories,
   arbitrary: ({ replayPath }) => worldCase([...authors, ...forks], replayPath),
   control: claimBecomesReady,

@@ -19,7 +19,7 @@ export const claim = defineClaim<WorldCase>({
   source: 'findings.md F3 Reference: "one pod, one claim, for every interleaving"',
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' } },
-  weight: 0.25,
+  weight: 0.3,
   examples: () => processStories,
   arbitrary: ({ replayPath }) => worldCase([...annotations, ...forks], replayPath),
   control: claimBecomesReady,

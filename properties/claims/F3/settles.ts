@@ -95,7 +95,7 @@ export const claim = defineClaim<WorldCase>({
   blindSpot: 'a token that was minted before a crash goes with its claim, by ownership',
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
-  weight: 0.25,
+  weight: 0.3,
   examples: () => tenantStories,
   arbitrary: ({ replayPath }) => worldCase([...authors, ...podTenants, ...forks], replayPath),
   control: claimBecomesReady,

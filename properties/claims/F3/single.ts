@@ -43,7 +43,7 @@ export const claim = defineClaim<WorldCase>({
   source: 'findings.md F3 Residual: "two active controllers: 8 of 12 claims held 2–4 pods"',
   decisions: ['claim-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
-  weight: 0.25,
+  weight: 0.3,
   examples: () => authorStories,
   arbitrary: ({ replayPath }) => worldCase(authors, replayPath),
   control: claimBecomesReady,

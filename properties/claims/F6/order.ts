@@ -50,7 +50,7 @@ export const claim = defineClaim<OrderCase>({
   decisions: ['agent-step', 'activation-step'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
   async: true,
-  weight: 0.2,
+  weight: 0.3,
   arbitrary: () => fc.record({ script: forkScript, schedule }),
   control: honestForkIsServed,
   judge: async (subject, input) => (await run(subject, input)).violation,

@@ -3,8 +3,9 @@
  * Invariant: every source that delivers a Secret to the guest is read here; one that cannot be read is
  * refused, never skipped.
  */
+
+import { isDnsSubdomain } from '../dns-1123.ts';
 import { fieldOf, isObject } from '../json-values.ts';
-import { isDnsSubdomain } from './dns-1123.ts';
 import { Refusal } from './refusal.ts';
 
 export interface Asked {

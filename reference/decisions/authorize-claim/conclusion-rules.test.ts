@@ -142,9 +142,9 @@ describe('the conclusion', () => {
       [],
       'yes',
       { allowed: true, denied: true },
-      { allowed: true, denied: null },
+      { allowed: true, denied: 'no' },
       { allowed: true, evaluationError: 'x' },
-      { allowed: true, evaluationError: null },
+      { allowed: true, evaluationError: false },
     ];
     for (const own of doubtful) expect(body(id, own)).toEqual(mayNot(verb, 'review: ambiguous'));
     expect(body(id, { allowed: true, denied: false, evaluationError: '' }).verdict).toBe('allow');

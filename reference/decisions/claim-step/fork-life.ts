@@ -71,7 +71,9 @@ function stepSnapshot(
   const source = fieldOf(fork.status, 'source');
   const claim = textOf(fieldOf(source, 'claim'));
   const pod = objectNameOf(fieldOf(source, 'pod'));
-  const tried = Number(fieldOf(fork.status, 'attempts') ?? 0);
+  const attempts = fieldOf(fork.status, 'attempts') ?? 0;
+  // What is no number leaves no attempt.
+  const tried = typeof attempts === 'number' ? attempts : Number.POSITIVE_INFINITY;
   const write = (purpose: 'bind-source' | 'snapshot-taken', fields: Readonly<Record<string, unknown>>) =>
     patchStatus(config, owner, fork.resourceVersion, purpose, fields);
   if (claim === null || pod === null) return bindSource(config, state, event, fork);

@@ -1,4 +1,4 @@
-/** Decoders and configuration rule by rule: what carries an IPv4, what only looks like it, and who has the last word. */
+/** Decoders and configuration rule by rule: what carries an IPv4, what only looks like it, who has the last word. */
 import { describe, expect, test } from 'vitest';
 import { parseAddress } from './ip-address.ts';
 import { type AddressPolicy, compileAddressPolicy } from './pin-address.ts';

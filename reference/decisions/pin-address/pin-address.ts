@@ -29,7 +29,7 @@ export interface CompiledAddressPolicy {
   decide(bytes: Uint8Array, offset: number, length: 4 | 16): AddressVerdict;
 }
 
-/** How an address carries an IPv4: the octets that hold it, most significant first. */
+/** How an address carries an IPv4: the places of the octets that hold it, most significant first. */
 interface Decoder {
   readonly name: string;
   readonly octets: readonly [number, number, number, number];
@@ -44,6 +44,8 @@ interface Leaf {
   readonly never: string | null;
   readonly private: string | null;
   readonly pinPrivate: boolean;
+  /** IPv4-mapped (RFC 4291 section 2.5.5.2): the low 32 bits decide. */
+  readonly mapped: boolean;
   readonly decoders: readonly Decoder[];
 }
 
@@ -65,6 +67,11 @@ const isatap: Decoder = {
 };
 const wellKnownNat64 = '64:ff9b::/96';
 const sixToFourPrefix = '2002::/16';
+const mappedPrefix = '::ffff:0:0/96';
+
+/** Leaf 1: the interface identifier is 0000:5efe or 0200:5efe (RFC 5214 section 6.1). */
+const isatapIdentifiers = new PrefixTrie(0);
+for (const first of [0x00, 0x02]) isatapIdentifiers.paint(Uint8Array.of(first, 0, 0x5e, 0xfe), 32, () => 1);
 
 /**
  * A trie whose leaves are attributes: each painting changes one attribute, so that their order does not
@@ -78,7 +85,7 @@ class LeafTrie {
   constructor(from?: LeafTrie) {
     this.leaves = from === undefined ? [] : [...from.leaves];
     this.#known = new Map(from === undefined ? [] : from.#known);
-    const first = { never: null, private: null, pinPrivate: false, decoders: [] };
+    const first = { never: null, private: null, pinPrivate: false, mapped: false, decoders: [] };
     this.trie = from === undefined ? new PrefixTrie(this.#intern(first)) : from.trie.clone();
   }
 
@@ -99,6 +106,7 @@ class LeafTrie {
       leaf.never,
       leaf.private,
       leaf.pinPrivate,
+      leaf.mapped,
       leaf.decoders.map(({ name }) => name),
     ]);
     const index = this.#known.get(key) ?? this.leaves.length;
@@ -122,6 +130,7 @@ function compileBase(): Tries {
   tries.ipv6.paint(parsePrefix(globalUnicast, 'built in'), (leaf) => ({ ...leaf, private: null }));
   for (const { prefix, rule } of privateList) paint(tries, prefix, (leaf) => ({ ...leaf, private: rule }));
   for (const { prefix, rule } of neverList) paint(tries, prefix, (leaf) => ({ ...leaf, never: rule }));
+  paint(tries, mappedPrefix, (leaf) => ({ ...leaf, mapped: true }));
   paint(tries, wellKnownNat64, (leaf) => withDecoder(leaf, nat64Decoder(wellKnownNat64, 96)));
   paint(tries, sixToFourPrefix, (leaf) => withDecoder(leaf, sixToFour));
   return tries;
@@ -177,17 +186,12 @@ export function compileAddressPolicy(policy: AddressPolicy): CompiledAddressPoli
   const { ipv4, ipv6 } = { ipv4: tries.ipv4.trie, ipv6: tries.ipv6.trie };
   const leaves6 = tries.ipv6.leaves;
   const embedded = new EmbeddedVerdicts();
-  const scratch = new Uint8Array(4);
 
   /** The verdict on what one decoder finds. */
   const decode = (decoder: Decoder, bytes: Uint8Array, offset: number): AddressVerdict => {
     if (decoder.zeroOctet && bytes[offset + 8] !== 0) return uOctet;
-    const [a, b, c, d] = decoder.octets;
-    scratch[0] = bytes[offset + a] as number;
-    scratch[1] = bytes[offset + b] as number;
-    scratch[2] = bytes[offset + c] as number;
-    scratch[3] = bytes[offset + d] as number;
-    return embedded.of(decoder, verdicts4[ipv4.lookup(scratch, 0)] as AddressVerdict);
+    const inner = verdicts4[ipv4.lookupAt(bytes, offset, decoder.octets)] as AddressVerdict;
+    return embedded.of(decoder, inner);
   };
 
   const decide6 = (bytes: Uint8Array, offset: number): AddressVerdict => {
@@ -195,7 +199,7 @@ export function compileAddressPolicy(policy: AddressPolicy): CompiledAddressPoli
     const leaf = leaves6[index] as Leaf;
     const plain = verdicts6[index] as AddressVerdict;
     if (leaf.never !== null) return plain;
-    if (isMapped(bytes, offset)) return verdicts4[ipv4.lookup(bytes, offset + 12)] as AddressVerdict;
+    if (leaf.mapped) return verdicts4[ipv4.lookup(bytes, offset + 12)] as AddressVerdict;
     let allowed: AddressVerdict | null = null;
     let exempt = false;
     for (const decoder of leaf.decoders) {
@@ -204,7 +208,7 @@ export function compileAddressPolicy(policy: AddressPolicy): CompiledAddressPoli
       allowed ??= verdict;
       exempt ||= decoder.nat64;
     }
-    if (isIsatap(bytes, offset)) {
+    if (isatapIdentifiers.lookup(bytes, offset + 8) === 1) {
       const verdict = decode(isatap, bytes, offset);
       if (!verdict.pin) return verdict;
       allowed ??= verdict;
@@ -242,21 +246,4 @@ class EmbeddedVerdicts {
     }
     return verdict;
   }
-}
-
-/** `::ffff:0:0/96` (RFC 4291 section 2.5.5.2). */
-function isMapped(bytes: Uint8Array, offset: number): boolean {
-  for (let at = offset; at < offset + 10; at++) if (bytes[at] !== 0) return false;
-  return bytes[offset + 10] === 0xff && bytes[offset + 11] === 0xff;
-}
-
-/** Interface identifier 0000:5efe or 0200:5efe (RFC 5214 section 6.1). */
-function isIsatap(bytes: Uint8Array, offset: number): boolean {
-  const first = bytes[offset + 8];
-  return (
-    (first === 0 || first === 2) &&
-    bytes[offset + 9] === 0 &&
-    bytes[offset + 10] === 0x5e &&
-    bytes[offset + 11] === 0xfe
-  );
 }

@@ -38,6 +38,18 @@ export class PrefixTrie {
     return entry;
   }
 
+  /** The same for octets that stand apart: the first at `offset + places[0]`, and so on. */
+  lookupAt(bytes: Uint8Array, offset: number, places: readonly number[]): number {
+    const entries = this.#entries;
+    let depth = 0;
+    let entry = entries[bytes[offset + (places[0] as number)] as number] as number;
+    while (entry < 0) {
+      depth += 1;
+      entry = entries[(~entry << 8) | (bytes[offset + (places[depth] as number)] as number)] as number;
+    }
+    return entry;
+  }
+
   /** Replaces every leaf under the prefix by `change(leaf)`. */
   paint(prefix: Uint8Array, lengthBits: number, change: (leaf: number) => number): void {
     let node = 0;
