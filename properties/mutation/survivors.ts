@@ -264,4 +264,50 @@ export const survivors: readonly Survivor[] = [
       'the keys are those of pins that are there: the check satisfies the type',
     ],
   ),
+  ...of(
+    'select-husk/address-owners.ts',
+    [
+      "return this.#owners.get(addressKey(address) ?? '') === shared;",
+      'return this.#owners.get(addressKey(address) ?? "Stryker was here!") === shared;',
+      'who asks has refused what is no address before; neither text is one',
+    ],
+    [
+      'for (let index = 0; index < this.#pods.length; index++) {',
+      'for (let index = 0; index <= this.#pods.length; index++) {',
+      'behind the last pod there is none, and it names no address',
+    ],
+    [
+      'if (address !== first) note(owners, address, index);',
+      'if (true) note(owners, address, index);',
+      'a pod that names an address twice still is one pod: the check saves work alone',
+    ],
+    [
+      'if (key === null) return;',
+      'if (false) return;',
+      'what is no address is noted under a key that nobody asks for',
+    ],
+  ),
+  ...of('select-husk/kept-pod.ts', [
+    "if (typeof value !== 'object' || value === null || seen.has(value)) continue;",
+    'if (false || value === null || seen.has(value)) continue;',
+    'what is no object cannot change: to freeze it does nothing',
+  ]),
+  ...of('select-husk/pod-address.ts', [
+    "if (typeof text !== 'string' || text.length > longestAddress) return null;",
+    "if (typeof text !== 'string' || false) return null;",
+    'a longer text is no address: whatever key it has is the key of none',
+  ]),
+  ...of(
+    'select-husk/select-husk.ts',
+    [
+      'const start = pods.length === 0 ? 0 : spread(holder) % pods.length;',
+      'const start = false ? 0 : spread(holder) % pods.length;',
+      'without pods the place to begin at is never used',
+    ],
+    [
+      'if (index > 0 && address === addresses[0]) continue;',
+      'if (false) continue;',
+      'an address that is judged twice is judged alike: the check saves work alone',
+    ],
+  ),
 ];

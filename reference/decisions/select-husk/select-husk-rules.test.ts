@@ -233,6 +233,7 @@ describe('an address', () => {
     ['address: unspecified, loopback or an IPv4 in disguise', '::10.1.0.7'],
   ])('of a pod is never dialled when it is %s: %j', (rule, ip) => {
     expect(ruleFor(addressed(ip, [{ ip }]))).toBe(rule);
+    expect(ruleFor(addressed(ip))).toBe(rule);
     // Not as the second of its addresses either.
     expect(ruleFor(addressed('10.1.0.7', [{ ip: '10.1.0.7' }, { ip }]))).toBe(rule);
   });
@@ -279,6 +280,58 @@ describe('an address', () => {
     const running = { status: { phase: 'Running', podIP: '10.1.0.7' } };
     expect(select({ pods: [running, pod()] }).verdict).toBe('refuse');
     expect(ruleFor(addressed('fd00::7', [{ ip: 'fd00::7' }, { ip: 'FD00::7' }]))).toBe('selected');
+  });
+});
+
+describe('an address of its own', () => {
+  const neighbourAt = (podIP: string) => ({ status: { phase: 'Running', podIP } });
+  const verdictBeside = (own: string, other: string) =>
+    select({ pods: [addressed(own, [{ ip: own }]), neighbourAt(other)] }).verdict;
+
+  test('is never taken for one that differs in any one octet', () => {
+    const groups = ['2001', '2002', '2003', '2004', '2005', '2006', '2007', '2008'];
+    for (const index of groups.keys()) {
+      for (const changed of ['21', '20ff']) {
+        const other = groups.with(index, `${changed}${changed === '21' ? `0${index}` : ''}`).join(':');
+        expect(verdictBeside(groups.join(':'), other), other).toBe('select');
+      }
+    }
+    expect(verdictBeside(groups.join(':'), groups.join(':'))).toBe('refuse');
+  });
+
+  test('is never taken for one of the other family with the same octets', () => {
+    expect(verdictBeside('10.1.0.7', 'a01:7::')).toBe('select');
+    expect(verdictBeside('a01:7::', '10.1.0.7')).toBe('select');
+  });
+
+  test('is always compared whatever its length, and beside what is none', () => {
+    // The longest text that an address has.
+    const longest = '2001:0db8:0000:0000:0000:0000:255.255.255.255';
+    expect(verdictBeside('2001:db8::ffff:ffff', longest)).toBe('refuse');
+    for (const odd of ['x:y', ':', `${longest}0`, 'host'])
+      expect(verdictBeside('fd00::7', odd)).toBe('select');
+  });
+
+  test.each<[string, Changes]>([
+    ['hostIP', { hostIP: '10.1.0.7' }],
+    ['one of its hostIPs', { hostIP: '192.168.0.1', hostIPs: [{ ip: '192.168.0.1' }, { ip: '10.1.0.7' }] }],
+    [
+      'one of its hostIPs, in another notation',
+      { podIP: 'fd00::7', podIPs: [{ ip: 'fd00::7' }], hostIPs: [{ ip: 'FD00:0::7' }] },
+    ],
+  ])('is never that of its node: %s', (_, own) => {
+    expect(ruleFor(pod({ status: own }))).toBe('address: of its node');
+  });
+});
+
+describe('a container that nobody reports', () => {
+  test('is always drift, also beside one that is reported', () => {
+    const containers = [...spec.containers, { name: 'more', image: 'x' }];
+    const grown = { ...spec, containers };
+    const ledger = [{ ...record, specHash: podSpecHash(grown) ?? '' }];
+    const both = [...status.containerStatuses, { name: 'more', restartCount: 0 }];
+    expect(ruleFor(pod({ spec: grown }), { ledger })).toBe('drift: a container without status');
+    expect(ruleFor(pod({ spec: grown, status: { containerStatuses: both } }), { ledger })).toBe('selected');
   });
 });
 
