@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { root } from '../tidy/source-files.ts';
+import { isDecision } from './parts.ts';
 
 export interface LineRange {
   /** From 1, both ends included. */
@@ -72,7 +73,7 @@ export function changedLines(base: string, repository = root): Map<string, LineR
     '--',
     `${decisions}/*.ts`,
   );
-  for (const file of fresh.split('\0').filter((name) => name !== '' && isMutated(name))) {
+  for (const file of fresh.split('\0').filter((name) => name !== '' && isDecision(name))) {
     changed.set(file, [{ from: 1, to: readFileSync(join(repository, file), 'utf8').split('\n').length }]);
   }
   return changed;
@@ -86,15 +87,11 @@ export function readHunks(diff: string): Map<string, LineRange[]> {
     const name = /^\+\+\+ (?:b\/(.*)|\/dev\/null)$/.exec(line);
     if (name !== null) file = name[1] ?? null;
     const [, start, count = '1'] = /^@@ -\S+ \+(\d+)(?:,(\d+))? @@/.exec(line) ?? [];
-    if (file === null || start === undefined || count === '0' || !isMutated(file)) continue;
+    if (file === null || start === undefined || count === '0' || !isDecision(file)) continue;
     const from = Number(start);
     const ranges = changed.get(file) ?? [];
     ranges.push({ from, to: from + Number(count) - 1 });
     changed.set(file, ranges);
   }
   return changed;
-}
-
-function isMutated(file: string): boolean {
-  return file.startsWith(`${decisions}/`) && file.endsWith('.ts') && !file.endsWith('.test.ts');
 }

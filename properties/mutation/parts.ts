@@ -26,7 +26,7 @@ export interface Part {
 export async function listParts(): Promise<Part[]> {
   const claims = await loadClaims(await listClaimIds());
   const sources = sourceFiles();
-  const mutated = sources.filter((file) => file.startsWith(decisionsFolder) && !file.endsWith('.test.ts'));
+  const mutated = sources.filter(isDecision);
   const byName = Map.groupBy(mutated, partOf);
   const imports = sources
     .flatMap(importsOf)
@@ -48,6 +48,11 @@ export async function listParts(): Promise<Part[]> {
     const beside = run.filter((file) => mutated.includes(file) && !files.includes(file)).sort();
     return { name, files, tests, claims: judging.map(({ id }) => id), beside };
   });
+}
+
+/** Tests decide nothing, nor do the samples that they begin with. */
+export function isDecision(file: string): boolean {
+  return file.startsWith(decisionsFolder) && file.endsWith('.ts') && !/(\.test|-samples)\.ts$/.test(file);
 }
 
 function partOf(file: string): string {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { sourceFiles, textOf } from '../tidy/source-files.ts';
 import { keyOf } from './judged-mutant.ts';
-import { judgingFiles, listParts } from './parts.ts';
+import { isDecision, judgingFiles, listParts } from './parts.ts';
 import { survivors } from './survivors.ts';
 
 const flat = (text: string) => text.replace(/\s+/g, ' ');
@@ -26,9 +26,7 @@ describe('a listed survivor', () => {
 describe('the parts', () => {
   test('always hold every decision once, with a claim or a unit test that can reach it', async () => {
     const parts = await listParts();
-    const decisions = sourceFiles().filter(
-      (file) => file.startsWith('reference/decisions/') && !file.endsWith('.test.ts'),
-    );
+    const decisions = sourceFiles().filter(isDecision);
     expect(parts.flatMap(({ files }) => files).sort()).toEqual(decisions);
     expect(parts.filter(({ claims, tests }) => claims.length === 0 && tests.length < 2)).toEqual([]);
   });

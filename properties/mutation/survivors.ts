@@ -320,4 +320,101 @@ export const survivors: readonly Survivor[] = [
       'an address that is judged twice is judged alike: the check saves work alone',
     ],
   ),
+  ...of(
+    'claim-step/claim-life.ts',
+    [
+      "const readyAt = Date.parse(textOf(fieldOf(status, 'readyAt')) ?? '');",
+      'const readyAt = Date.parse(textOf(fieldOf(status, \'readyAt\')) ?? "Stryker was here!");',
+      'neither text is a date',
+    ],
+    [
+      'secrets: secrets ?? [],',
+      'secrets: secrets ?? ["Stryker was here"],',
+      'a claim with unreadable Secrets is settled, and nothing is delivered to it',
+    ],
+    [
+      'const checkpoint = held.length > 0 ? dehydrate(config, state, event, claim, seat) : null;',
+      'const checkpoint = true ? dehydrate(config, state, event, claim, seat) : null;',
+      'without a record of its own no pod is selected, and nothing is written back',
+    ],
+    [
+      'const checkpoint = held.length > 0 ? dehydrate(config, state, event, claim, seat) : null;',
+      'const checkpoint = held.length >= 0 ? dehydrate(config, state, event, claim, seat) : null;',
+      'without a record of its own no pod is selected, and nothing is written back',
+    ],
+    [
+      "const { pod } = selectHusk({ pool, pods, ledger, operation: 'dehydrate', holder, podUid });",
+      'const { pod } = selectHusk({ pool, pods, ledger, operation: "", holder, podUid });',
+      'the operation is for the reader: what is selected follows from holder and pod',
+    ],
+  ),
+  ...of(
+    'claim-step/fork-life.ts',
+    [
+      "const found = selectHusk({ pool, pods, ledger, operation: 'fork-source', holder: claim, podUid: pod.uid });",
+      'const found = selectHusk({ pool, pods, ledger, operation: "", holder: claim, podUid: pod.uid });',
+      'the operation is for the reader: what is selected follows from holder and pod',
+    ],
+    [
+      "if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 1 || replicas > maxReplicas) {",
+      'if (false || !Number.isInteger(replicas) || replicas < 1 || replicas > maxReplicas) {',
+      'an integer is a number: the check satisfies the type',
+    ],
+  ),
+  ...of(
+    'claim-step/owner-view.ts',
+    [
+      "const created = Date.parse(textOf(fieldOf(metadata, 'creationTimestamp')) ?? '');",
+      'const created = Date.parse(textOf(fieldOf(metadata, \'creationTimestamp\')) ?? "Stryker was here!");',
+      'neither text is a date',
+    ],
+    [
+      "return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0;",
+      'return true && Number.isSafeInteger(value) && value > 0 ? value : 0;',
+      'an integer is a number: the check satisfies the type',
+    ],
+    [
+      "return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0;",
+      "return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;",
+      'zero is zero either way',
+    ],
+    [
+      "const phases: readonly unknown[] = ['Pending', 'Restoring', 'Ready', 'Failed'];",
+      "const phases: readonly unknown[] = [\"\", 'Restoring', 'Ready', 'Failed'];",
+      'what is no phase is Pending, and the empty text is read as Pending’s own',
+    ],
+  ),
+  ...of(
+    'claim-step/seat.ts',
+    [
+      "return husk === null ? none(state, 'no intent') : pursue(context, state, husk);",
+      'return husk === null ? none(state, "") : pursue(context, state, husk);',
+      'who comes here has an intent: the check satisfies the type',
+    ],
+    [
+      "return husk === null ? none(state, 'no intent') : pursue(context, state, husk);",
+      "return false ? none(state, 'no intent') : pursue(context, state, husk);",
+      'who comes here has an intent: the check satisfies the type',
+    ],
+    [
+      "if (seat.phase === 'Failed') return none(state, 'failed, nothing left');",
+      'if (seat.phase === \'Failed\') return none(state, "");',
+      'a seat that failed leaves the word to its claim or fork',
+    ],
+    [
+      'const candidate = [...mine].sort((a, b) => (a.pod.uid < b.pod.uid ? -1 : 1))[0];',
+      'const candidate = [...mine].sort((a, b) => (a.pod.uid <= b.pod.uid ? -1 : 1))[0];',
+      'no two pods have one UID',
+    ],
+    [
+      "const selection = selectHusk({ pool, pods, ledger, operation: 'activate', holder, podUid: null });",
+      'const selection = selectHusk({ pool, pods, ledger, operation: "", holder, podUid: null });',
+      'the operation is for the reader: what is selected follows from holder and pod',
+    ],
+    [
+      "return selectHusk({ pool, pods, ledger, operation: 'activate', holder, podUid: pod.uid });",
+      'return selectHusk({ pool, pods, ledger, operation: "", holder, podUid: pod.uid });',
+      'the operation is for the reader: what is selected follows from holder and pod',
+    ],
+  ),
 ];

@@ -314,6 +314,8 @@ describe('what this process remembers of its attempt', () => {
       during({ progress: 'delivered' }),
     );
     expect(memoryAfter(dial('proved'), memoryAtStart)).toEqual(memoryAtStart);
+    const delivered: Outcome = { of: 'deliver', podUid: 'uid-husk-1', result: 'done', digest: null };
+    expect(memoryAfter(delivered, memoryAtStart)).toEqual(memoryAtStart);
   });
 
   test('is always that a workspace was written back, and what snapshot was taken', () => {
@@ -342,6 +344,21 @@ describe('what this process remembers of its attempt', () => {
       actions: [],
       rule: 'not leading: what was in flight is given up',
     });
+  });
+});
+
+describe('a clock', () => {
+  test.each([Number.NaN, Infinity, -Infinity, 8.64e15 + 1, -8.64e15 - 1])(
+    'that tells no date is never acted by: %d',
+    (unreadable) => {
+      expect(said({ ...held, nowMs: unreadable })).toEqual(
+        nothing('the clock is unreadable: nothing is done'),
+      );
+    },
+  );
+
+  test('is always acted by up to the last date that there is', () => {
+    expect(said({ ...held, nowMs: 8.64e15 }).rule).toBe('make its token');
   });
 });
 

@@ -180,6 +180,12 @@ describe('a Ready claim', () => {
 
   test('is always left alone while its husk serves', () => {
     expect(said({ ...held, object })).toEqual(nothing('served'));
+    expect(said({ ...held, pods: [null, husk(1, me)], object })).toEqual(nothing('served'));
+  });
+
+  test('never counts as served without a husk', () => {
+    const bare = claimOf({ phase: 'Ready', readyAt: createdAt });
+    expect(said({ object: bare })).toEqual(reading('its husk is gone: read again'));
   });
 
   test.each<[string, unknown[]]>([

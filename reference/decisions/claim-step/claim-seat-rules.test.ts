@@ -189,6 +189,13 @@ describe('a claim on its way to Ready', () => {
     });
   });
 
+  test('is never held up by a pod that has no name', () => {
+    expect(said({ ledger: held.ledger, pods: [null, husk(1)] }).rule).toBe(
+      'label it under the version that was judged',
+    );
+    expect(said({ ledger: held.ledger, pods: [null, husk(1, me)] }).rule).toBe('make its token');
+  });
+
   test('always labels what it marked, under the UID and the version that were judged', () => {
     expect(said({ ledger: held.ledger })).toEqual({
       action: patch(
@@ -316,7 +323,9 @@ describe('a claim that finds no husk', () => {
 
   test('never waits when nobody can say since when it is there', () => {
     for (const creationTimestamp of [undefined, 'yesterday', 7]) {
-      expect(late(claimOf({}, { creationTimestamp }), 0)).toEqual(failing('no husk in time'));
+      const object = claimOf({}, { creationTimestamp });
+      expect(late(object, 0)).toEqual(failing('no husk in time'));
+      expect(said({ ...none, object, nowMs: 1_000 })).toEqual(failing('no husk in time'));
     }
   });
 

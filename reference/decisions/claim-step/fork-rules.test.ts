@@ -200,6 +200,9 @@ describe('the snapshot of a source', () => {
     expect(said({ ...sourceHeld, object: forkOf({ ...bound, attempts: 'x' }) })).toEqual(
       failing('attempts are used up'),
     );
+    expect(said({ ...sourceHeld, object: forkOf({ ...bound, attempts: '1' }) })).toEqual(
+      failing('attempts are used up'),
+    );
   });
 
   test('is always asked of the pod that the ledger holds for the source, once', () => {
@@ -283,8 +286,17 @@ describe('the children of a fork', () => {
     expect(late(60_000).action).toEqual({ kind: 'wait', afterMs: 1_000 });
     expect(late(60_001).action).toEqual(status('fail', { forks: [gaveUp] }));
     expect(late(0, { creationTimestamp: 'never' }).action).toEqual(status('fail', { forks: [gaveUp] }));
+    const early = {
+      ledger: [],
+      pods: [],
+      object: forked({}, {}, { creationTimestamp: 'never' }),
+      nowMs: 1_000,
+    };
+    expect(said(early).action).toEqual(status('fail', { forks: [gaveUp] }));
   });
+});
 
+describe('the seats of children', () => {
   test('are always written in their own place, beside the others as they stand', () => {
     const object = forked({ forks: [failed, { token: { name: 't', uid: 'u' } }, 'odd'] }, { replicas: 3 });
     const event = { ledger: [recordOf(1, `${me}.1`)], pods: [husk(1, `${me}.1`)], object };

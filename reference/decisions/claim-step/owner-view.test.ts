@@ -67,6 +67,7 @@ describe('a seat', () => {
     {},
     { phase: 'Terminated' },
     { phase: 7 },
+    { phase: '' },
     { husk: 'x', token: 'y', spent: 'z', attempts: 'w' },
   ])('is always empty when its status is %j', (status) => {
     expect(seatOf('h', status)).toEqual(empty);
