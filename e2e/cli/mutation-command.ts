@@ -113,7 +113,7 @@ function reportText(report: MutationReport, paint: ReturnType<typeof painter>): 
   if (comparison.unlisted.length > 0) {
     said.push(
       `${counted(comparison.unlisted.length, 'survivor')} without a reason: test what the line is for, remove what`,
-      'nothing needs, or give the reason in properties/mutation/survivors.ts. What runs while a module is loaded is',
+      'nothing needs, or give the reason in properties/mutation/survivors. What runs while a module is loaded is',
       'judged again by a new test only with --force.\n',
     );
   }

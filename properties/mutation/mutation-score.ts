@@ -1,6 +1,6 @@
 /** What a run of mutants says: scores, and how the survivors compare with those that are listed. */
 import { type JudgedMutant, keyOf, lives } from './judged-mutant.ts';
-import type { Survivor } from './survivors.ts';
+import type { Survivor } from './survivors/survivor.ts';
 
 export interface Score {
   readonly killed: number;
