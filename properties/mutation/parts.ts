@@ -99,18 +99,17 @@ function reach(files: readonly string[], next: (file: string) => readonly string
 }
 
 /**
- * Files whose change makes every earlier judgement of the part void. Stryker itself sees a change of the part and
- * of a test; it does not see what the tests import.
+ * Files whose change makes every earlier judgement of the part void. Stryker itself sees a change of a test, and of
+ * the line that a mutant changes; it does not see what else the tests run.
  */
 export function judgingFiles(part: Part): string[] {
-  const seen = new Set([...part.files, ...part.tests]);
-  const isElsewhere = (file: string) => file.startsWith(decisionsFolder) && !part.beside.includes(file);
+  const run = new Set([...part.files, ...part.beside]);
+  const isElsewhere = (file: string) => file.startsWith(decisionsFolder) && !run.has(file);
   const judging =
     /^(reference|properties\/(arbitraries|claims|matrix|models|oracles|protocol|subjects|vectors))\/.*\.(ts|json)$/;
   const tooling = ['package.json', 'pnpm-lock.yaml', 'vitest.mutation.config.ts'];
   return repositoryFiles().filter(
     (file) =>
-      tooling.includes(file) ||
-      (judging.test(file) && !file.endsWith('.test.ts') && !seen.has(file) && !isElsewhere(file)),
+      tooling.includes(file) || (judging.test(file) && !file.endsWith('.test.ts') && !isElsewhere(file)),
   );
 }

@@ -109,7 +109,7 @@ function runStryker(part: Part, options: PartOptions, hear: (message: PartMessag
   });
 }
 
-/** Stryker reuses a result while code and unit tests stand; it does not see claims, models and dependencies. */
+/** Stryker reuses a result while line and test stand: it is given what it judged under the same code alone. */
 function judgesDigest(part: Part): string {
   const hash = createHash('sha256');
   for (const file of judgingFiles(part)) hash.update(`${file}\0`).update(readFileSync(`${root}${file}`));
