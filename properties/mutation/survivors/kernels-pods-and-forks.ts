@@ -158,4 +158,17 @@ export const inKernelsPodsAndForks: readonly Survivor[] = [
       'the operation is for the reader: what is selected follows from holder and pod',
     ],
   ),
+  ...survivorsOf(
+    'json-values.ts',
+    [
+      "if (typeof value === 'string') return JSON.stringify(value);",
+      'if (false) return JSON.stringify(value);',
+      'a shortcut: what is neither list nor object is written alike further down',
+    ],
+    [
+      "if (typeof value === 'string') return JSON.stringify(value);",
+      'if (typeof value === "") return JSON.stringify(value);',
+      'a shortcut: what is neither list nor object is written alike further down',
+    ],
+  ),
 ];
