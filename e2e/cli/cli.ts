@@ -8,6 +8,7 @@ import { exitCodes } from './exit-codes.ts';
 import { generateCommand } from './generate-command.ts';
 import { doctorCommand } from './lab-command.ts';
 import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-command.ts';
+import { addMutationOptions, type MutationFlags, mutationCommand } from './mutation-command.ts';
 import { addProveArguments, type ProveFlags, proveCommand } from './prove-command.ts';
 import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.ts';
 import { addSubjectArguments, subjectCommand } from './subject-command.ts';
@@ -36,6 +37,10 @@ addMatrixOptions(
   verb('test:properties', 'the properties on the three subjects, without the mutants'),
   'test:properties',
 ).action(async (flags: MatrixFlags) => exitWith(await matrixCommand('test:properties', flags)));
+
+addMutationOptions(
+  verb('test:mutation', 'small changes of the decisions, each of which a test or claim must notice'),
+).action(async (parts: string[], flags: MutationFlags) => exitWith(await mutationCommand(parts, flags)));
 
 addReproOptions(
   verb('repro', 'a finding or claim: the attack on vulnerable, published and reference, side by side'),

@@ -223,8 +223,8 @@ export const mutants: readonly Mutant[] = [
     id: 'alias-with-a-tail',
     mistake: 'a CNAME may hold octets after its name',
     file: wire,
-    find: 'target === null || this.#names.end !== dataOffset + dataLength',
-    replace: 'target === null',
+    find: 'if (this.#names.end !== dataOffset + dataLength) return null;',
+    replace: 'if (target === null) return null;',
     killedBy: 'F1.malformed',
   },
   {
@@ -287,8 +287,8 @@ export const mutants: readonly Mutant[] = [
     id: 'alias-of-any-class',
     mistake: 'a CNAME of another class is followed',
     file: build,
-    find: 'record.type === type.cname && record.class === classIn && sameName(record.name, owner)',
-    replace: 'record.type === type.cname && sameName(record.name, owner)',
+    find: 'record.target !== null && record.class === classIn && sameName(record.name, owner)',
+    replace: 'record.target !== null && sameName(record.name, owner)',
     killedBy: 'F1.chain',
   },
   {

@@ -75,7 +75,7 @@ export const mutants: readonly Mutant[] = [
     file: activation,
     find: 'return { state, actions: [insert], rule: judged.rule };',
     replace:
-      'return { state, actions: [...releaseFork(config, event.fork, fork).actions, insert], rule: judged.rule };',
+      "fork.phase = 'releasing'; return { state, actions: [...releaseActions(config, event.fork, generation), insert], rule: judged.rule };",
     killedBy: 'F6.order',
   },
   {

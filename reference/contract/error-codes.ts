@@ -33,6 +33,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a line on stdin exceeds the bound of the subject protocol',
     remedy: 'send one case a line',
   },
+  'mutation-failed': {
+    means: 'Stryker ended before it had judged the mutants of a part',
+    remedy: 'run the tests that judge it: npx vitest run -c vitest.mutation.config.ts',
+  },
   'no-separator': {
     means: 'a program to check was named without -- before it, so that its options could be taken for ours',
     remedy: 'pnpm check decision <decision> -- <program> <its arguments>',
@@ -55,7 +59,15 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   },
   'unknown-benchmark': { means: 'there is no such benchmark', remedy: 'see pnpm bench --help' },
   'unknown-claim': { means: 'there is no such claim or finding', remedy: 'choose one of docs/claims.md' },
+  'unknown-commit': {
+    means: 'the commit that a change is measured against is not in this clone',
+    remedy: 'name one that is, or fetch it',
+  },
   'unknown-decision': { means: 'there is no such decision', remedy: 'choose one of docs/decisions.md' },
+  'unknown-part': {
+    means: 'there is no such folder or file of reference/decisions',
+    remedy: 'see pnpm test:mutation --help, or name none for all',
+  },
   'unknown-proof': { means: 'there is no such proof', remedy: 'choose one of docs/proofs.md' },
   'unknown-subject': {
     means: 'there is no such subject',

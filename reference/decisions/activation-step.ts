@@ -234,18 +234,16 @@ function admit(
   if (fork.phase !== 'inserting') return { state, actions: [], rule: 'out of place: ignored' };
   const judged = judge(config, fork, answer);
   if (judged.verdict !== 'admit') return reap(state, id, judged.rule);
-  return { state, ...releaseFork(config, id, fork), rule: judged.rule };
-}
-
-function releaseFork(config: ActivationConfig, id: string, fork: Fork): { actions: ActivationAction[] } {
   fork.phase = 'releasing';
   fork.response = null;
-  return {
-    actions: [
-      { kind: 'release', fork: id, message: { generation: fork.generation } },
-      { kind: 'arm-deadline', fork: id, afterMs: config.deadlineMs },
-    ],
-  };
+  return { state, actions: releaseActions(config, id, fork.generation), rule: judged.rule };
+}
+
+function releaseActions(config: ActivationConfig, fork: string, generation: number): ActivationAction[] {
+  return [
+    { kind: 'release', fork, message: { generation } },
+    { kind: 'arm-deadline', fork, afterMs: config.deadlineMs },
+  ];
 }
 
 /**
@@ -260,9 +258,8 @@ function restart(config: ActivationConfig, running: readonly RunningFork[]): Act
       actions.push({ kind: 'reap', fork: id });
       continue;
     }
-    const fork: Fork = { phase: 'releasing', snapshot, generation, nonce: '', begun: null, response: null };
-    state.forks[id] = fork;
-    actions.push(...releaseFork(config, id, fork).actions);
+    state.forks[id] = { phase: 'releasing', snapshot, generation, nonce: '', begun: null, response: null };
+    actions.push(...releaseActions(config, id, generation));
   }
   return { state, actions, rule: 'what the store does not hold is reaped' };
 }

@@ -152,7 +152,7 @@ function frozen(state: AgentState, ok: boolean): AgentStep {
 
 function notifyForked(state: AgentState, request: NotifyForked): AgentStep {
   if (!reseedVersions.includes(request.version)) {
-    const rule = `version ${request.version} is not spoken here; spoken: ${reseedVersions.join(', ')}`;
+    const rule = `version ${request.version} is not spoken here; spoken: ${reseedVersions}`;
     return refuse(state, 'notify-forked', rule);
   }
   if (state.phase === 'running' || state.phase === 'freezing') {

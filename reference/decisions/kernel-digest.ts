@@ -48,7 +48,7 @@ export interface StagingStep {
 
 /** What is wrong with a digest by name, or null: exactly 64 hex digits, either case. */
 export function digestFault(sha256: string): string | null {
-  if (/^[0-9a-fA-F]{64}$/.test(sha256) && sha256.length === 64) return null;
+  if (/^[0-9a-fA-F]{64}$/.test(sha256)) return null;
   if (/[\r\n]/.test(sha256)) return 'digest holds a line break';
   if (/\s/.test(sha256)) return 'digest holds white space';
   if (/[^0-9a-fA-F]/.test(sha256)) return 'digest holds a character that is no hex digit';
@@ -163,10 +163,7 @@ class Step {
   }
 
   #opened({ error }: Result): StagingStep {
-    if (error === null) {
-      this.#state.source = 'file';
-      return this.#go({ do: 'copy-and-hash', from: 'file' }, 'hashed while it is copied');
-    }
+    if (error === null) return this.#go({ do: 'copy-and-hash', from: 'file' }, 'hashed while it is copied');
     if (this.#state.phase === 'open') return this.end('refused', `destination: ${error}`);
     if (error === 'ENOENT') return this.#fetch();
     if (error === 'EISDIR') return this.end('refused', 'destination is a directory');

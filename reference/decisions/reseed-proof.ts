@@ -15,7 +15,7 @@ import {
 
 const hexDigest = /^[0-9a-f]{64}$/;
 const hexOctets = /^(?:[0-9a-f]{2})*$/;
-const labelOctets = Buffer.from(proofLabel, 'latin1');
+const labelOctets = Buffer.from(proofLabel);
 const sampleAt = labelOctets.length;
 const generationAt = sampleAt + 32;
 const nonceAt = generationAt + 8;
@@ -38,8 +38,8 @@ export function isGeneration(value: unknown): value is number {
 }
 
 /** The sample of what was drawn (hex), or null when it is not 32 octets. */
-export function sampleOf(drawn: string): string | null {
-  if (drawn.length !== 2 * sampleDrawOctets || !hexOctets.test(drawn)) return null;
+export function sampleOf(drawn: string | undefined): string | null {
+  if (drawn === undefined || drawn.length !== 2 * sampleDrawOctets || !hexOctets.test(drawn)) return null;
   return hash('sha256', Buffer.from(drawn, 'hex'));
 }
 

@@ -39,7 +39,7 @@ function refuse(generation: number, rule: string): ReportStep {
 }
 
 function failed({ call, ret, errno }: CallResult): string {
-  const why = errno !== null && errnoName.test(errno) ? errno : `returned ${ret}`;
+  const why = errno?.match(errnoName)?.[0] ?? `returned ${ret}`;
   return `${call}: ${why}`;
 }
 
@@ -64,7 +64,7 @@ export function reportReseed(request: ReseedRequest, results: readonly CallResul
   }
   if (draw.call !== 'getrandom' || more.length > 0) return refuse(generation, 'results are out of order');
   if (draw.ret !== sampleDrawOctets) return refuse(generation, failed(draw));
-  const sample = sampleOf(draw.octets ?? '');
+  const sample = sampleOf(draw.octets);
   if (sample === null) return refuse(generation, 'getrandom: no 32 octets');
   const proof = proofOf(sample, generation, nonce);
   return {

@@ -63,12 +63,10 @@ interface ParsedEntry {
 function parseEntry(entry: string): ParsedEntry | null {
   const refuse = (what: string) =>
     new CodedError('bad-allow-entry', `allow: ${JSON.stringify(entry.slice(0, 300))}: ${what}`, remedy);
-  const [, scheme = 'tcp', rest = ''] = /^(?:(tcp|udp):\/\/)?(.*)$/s.exec(entry) ?? [];
-  const [, host = '', digits = ''] = /^(.+):(\d{1,5})$/s.exec(rest) ?? [];
+  const [, scheme, host, digits] = /^(?:(tcp|udp):\/\/)?(.+):(\d{1,5})$/s.exec(entry) ?? [];
   const port = Number(digits);
-  if (host === '' || port < 1 || port > 65_535) throw refuse('it has no port from 1 to 65535');
-  const address = host.replace(/[[\]]/g, '').split('/')[0] ?? '';
-  if (parseAddress(address) !== null) return null;
+  if (host === undefined || !(port >= 1 && port <= 65_535)) throw refuse('it has no port from 1 to 65535');
+  if (parseAddress(host.replace(/[[\]]|\/.*/gs, '')) !== null) return null;
   const wildcard = host.startsWith('*.');
   const name = parseHostName(wildcard ? host.slice(2) : host);
   if (name === null) throw refuse('its host is neither a name of letters, digits, - and _, nor a CIDR');

@@ -5,7 +5,7 @@
 import type { AllowedPort } from './allowlist.ts';
 import { type DnsPolicy, type Transport, udpPayloadOctets } from './dns-policy.ts';
 import { emptyAnswer } from './dns-query.ts';
-import { sameName } from './name.ts';
+import { sameName, type WireName } from './name.ts';
 import {
   classIn,
   flag,
@@ -36,9 +36,13 @@ export interface AnswerPlan {
   /** The least TTL of chain and records, as received. */
   readonly recordTtlSeconds: number;
   /** CNAME records from QNAME to the owner of the addresses. */
-  readonly chain: readonly ResourceRecord[];
+  readonly chain: readonly CnameRecord[];
   readonly refused: readonly { readonly offset: number; readonly length: 4 | 16; readonly rule: string }[];
   readonly rule: string;
+}
+
+interface CnameRecord extends ResourceRecord {
+  readonly target: WireName;
 }
 
 const maxChainRecords = 16;
@@ -107,7 +111,7 @@ function collectAddresses(
   policy: DnsPolicy,
   guest: Message,
   reply: Message,
-  chain: readonly ResourceRecord[],
+  chain: readonly CnameRecord[],
 ): Pick<AnswerPlan, 'addresses' | 'refused' | 'recordTtlSeconds'> {
   const owner = chain.at(-1)?.target ?? guest.question.name;
   const wanted = guest.question.type;
@@ -135,15 +139,17 @@ function collectAddresses(
 }
 
 /** CNAME records from QNAME on, in order; null when they loop or are too many. */
-function walkChain(guest: Message, reply: Message): ResourceRecord[] | null {
-  const chain: ResourceRecord[] = [];
+function walkChain(guest: Message, reply: Message): CnameRecord[] | null {
+  const chain: CnameRecord[] = [];
   let owner = guest.question.name;
   for (;;) {
     const next = reply.answers.find(
-      (record) => record.type === type.cname && record.class === classIn && sameName(record.name, owner),
+      (record): record is CnameRecord =>
+        record.target !== null && record.class === classIn && sameName(record.name, owner),
     );
-    if (next === undefined || next.target === null) return chain;
-    if (chain.length >= maxChainRecords || chain.includes(next)) return null;
+    if (next === undefined) return chain;
+    // A loop is a chain without end.
+    if (chain.length >= maxChainRecords) return null;
     chain.push(next);
     owner = next.target;
   }
@@ -160,10 +166,10 @@ function udpLimit(guest: Message): number {
 
 function answerOctets(
   guest: Message,
-  chain: readonly ResourceRecord[],
+  chain: readonly CnameRecord[],
   addresses: readonly PlannedAddress[],
 ): number {
-  const names = chain.reduce((sum, { target }) => sum + 12 + (target?.length ?? 0), 0);
+  const names = chain.reduce((sum, { target }) => sum + 12 + target.length, 0);
   const records = addresses.reduce((sum, { length }) => sum + 12 + length, 0);
   return guest.question.end + names + records + (guest.ednsPayloadOctets === null ? 0 : 11);
 }
@@ -196,7 +202,6 @@ export function buildAnswer(
     writer.u16(dataLength);
   };
   for (const { target } of plan.chain) {
-    if (target === null) continue;
     fixed(type.cname, target.length);
     owner = writer.at;
     writer.copy(target, 0, target.length);

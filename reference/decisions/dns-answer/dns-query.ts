@@ -96,12 +96,10 @@ function freshQuery(
 ): Uint8Array {
   const writer = new MessageWriter(headerOctets + name.length + 4 + 11);
   writer.header(random.id, flag.recursionDesired, 1, 0, 1);
-  let left = 0;
   for (let at = 0; at < name.length; at++) {
     const octet = name[at] as number;
-    const isLabelLength = left === 0;
-    left = isLabelLength ? octet : left - 1;
-    const isLetter = !isLabelLength && octet >= 0x61 && octet <= 0x7a;
+    // In a host name nothing but letters lies so high, the lengths of its labels least of all.
+    const isLetter = octet >= 0x61;
     const flip = randomCase && isLetter && (((random.caseBits[at >> 3] ?? 0) >> (at & 7)) & 1) === 1;
     writer.u8(flip ? octet & 0xdf : octet);
   }

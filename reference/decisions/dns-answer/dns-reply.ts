@@ -70,14 +70,13 @@ function sameQuestion(query: Uint8Array, reply: Uint8Array, exactCase: boolean):
   while (at < query.length && query[at] !== 0) {
     const length = query[at] as number;
     for (let index = at; index <= at + length; index++) {
-      const [sent, got] = [query[index] as number, reply[index]];
+      const [sent, got] = [query[index] as number, reply[index] as number];
       if (sent === got) continue;
-      const letters = index > at && !exactCase && got !== undefined && (sent | 0x20) === (got | 0x20);
+      const letters = index > at && !exactCase && (sent | 0x20) === (got | 0x20);
       if (!letters || (sent | 0x20) < 0x61 || (sent | 0x20) > 0x7a) return false;
     }
     at += length + 1;
   }
-  if (at + 5 > query.length) return false;
   for (let index = at; index < at + 5; index++) if (query[index] !== reply[index]) return false;
   return u16(query, at + 3) === classIn;
 }

@@ -51,7 +51,6 @@ export function readName(message: Uint8Array, offset: number): NameAt | null {
     if (octet > maxLabelOctets || length + octet + 1 > maxNameOctets) return null;
     scratch[length] = octet;
     if (octet === 0) return { name: scratch.slice(0, length + 1), end: end === -1 ? at + 1 : end };
-    if (at + octet >= message.length) return null;
     for (let index = 1; index <= octet; index++) {
       const letter = message[at + index] as number;
       scratch[length + index] = letter >= 0x41 && letter <= 0x5a ? letter | 0x20 : letter;
@@ -63,7 +62,7 @@ export function readName(message: Uint8Array, offset: number): NameAt | null {
 
 export function sameName(a: WireName, b: WireName): boolean {
   if (a === b) return true;
-  if (a.length !== b.length) return false;
+  // No name is the beginning of another: its root ends it.
   for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
   return true;
 }
@@ -72,7 +71,7 @@ export function sameName(a: WireName, b: WireName): boolean {
  * Letters, digits, hyphen and underscore only, at least one label (RFC 952, RFC 1123; `_` as in RFC 8552).
  */
 export function isHostName(name: WireName): boolean {
-  if (name.length < 2) return false;
+  if (name[0] === 0) return false;
   for (let at = 0; name[at] !== 0; at += (name[at] as number) + 1) {
     const length = name[at] as number;
     for (let index = at + 1; index <= at + length; index++) {

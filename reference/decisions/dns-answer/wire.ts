@@ -63,9 +63,8 @@ class NameCache {
 
   read(bytes: Uint8Array, offset: number): WireName | null {
     const first = bytes[offset] as number;
-    if (first >= 0xc0 && offset + 1 < bytes.length) {
-      const target = ((first & 0x3f) << 8) | (bytes[offset + 1] as number);
-      const known = target < offset ? this.#offsets.indexOf(target) : -1;
+    if (first >= 0xc0) {
+      const known = this.#offsets.indexOf(((first & 0x3f) << 8) | (bytes[offset + 1] as number));
       if (known !== -1) {
         this.end = offset + 2;
         return this.#names[known] as WireName;
@@ -83,9 +82,12 @@ class NameCache {
   }
 }
 
-/** Reads a message with exactly one question. Null when anything in it is malformed. */
+/**
+ * Reads a message with exactly one question. Null when anything in it is malformed. What reaches beyond the message
+ * reads as zeros and ends beyond it, where no message ends: it is refused there.
+ */
 export function readMessage(bytes: Uint8Array): Message | null {
-  if (bytes.length < headerOctets || bytes.length > 65_535 || u16(bytes, 4) !== 1) return null;
+  if (bytes.length > 65_535 || u16(bytes, 4) !== 1) return null;
   const names = new NameCache();
   const question = readQuestion(bytes, names);
   if (question === null) return null;
@@ -107,7 +109,7 @@ export function readMessage(bytes: Uint8Array): Message | null {
 
 function readQuestion(bytes: Uint8Array, names: NameCache): Question | null {
   const name = names.read(bytes, headerOctets);
-  if (name === null || names.end + 4 > bytes.length) return null;
+  if (name === null) return null;
   return { name, type: u16(bytes, names.end), class: u16(bytes, names.end + 2), end: names.end + 4 };
 }
 
@@ -134,19 +136,17 @@ class RecordReader {
 
   #record(): ResourceRecord | null {
     const bytes = this.#bytes;
-    if (this.at >= bytes.length) return null;
     const name = this.#names.read(bytes, this.at);
     const fixed = this.#names.end;
-    if (name === null || fixed + 10 > bytes.length) return null;
+    if (name === null) return null;
     const dataOffset = fixed + 10;
     const dataLength = u16(bytes, fixed + 8);
-    if (dataOffset + dataLength > bytes.length) return null;
     const recordType = u16(bytes, fixed);
     const recordClass = u16(bytes, fixed + 2);
     let target: WireName | null = null;
     if (recordType === type.cname) {
       target = this.#names.read(bytes, dataOffset);
-      if (target === null || this.#names.end !== dataOffset + dataLength) return null;
+      if (this.#names.end !== dataOffset + dataLength) return null;
     } else if (recordClass === classIn) {
       if (recordType === type.a && dataLength !== 4) return null;
       if (recordType === type.aaaa && dataLength !== 16) return null;

@@ -27,6 +27,10 @@ describe('discovery by ipv4only.arpa', () => {
     ).toEqual([]);
   });
 
+  test('never finds a prefix in what is no IPv6 address', () => {
+    expect(discoverNat64Prefixes([answer('2001:67c:c000:aa::').subarray(0, 15)])).toEqual([]);
+  });
+
   test('never takes an answer with bits 64 to 71 set', () => {
     expect(discoverNat64Prefixes([answer('2001:67c:c000:aa:100::')])).toEqual([]);
   });

@@ -155,7 +155,7 @@ function nat64Decoder(text: string, lengthBits: number): Decoder {
 function badNat64(text: string, what: string): CodedError {
   const remedy =
     'name the prefix that the NAT64 translator uses (RFC 6052 section 2.2), for example 64:ff9b:1::/96';
-  return new CodedError('bad-nat64-prefix', `nat64Prefixes: ${text.slice(0, 64)}: ${what}`, remedy);
+  return new CodedError('bad-nat64-prefix', `nat64Prefixes: ${text}: ${what}`, remedy);
 }
 
 function paintNat64(tries: Tries, text: string): void {

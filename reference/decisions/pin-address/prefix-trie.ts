@@ -59,7 +59,7 @@ export class PrefixTrie {
       depth += 1;
     }
     const free = (depth + 1) * 8 - lengthBits;
-    const first = lengthBits === 0 ? 0 : ((prefix[depth] as number) >> free) << free;
+    const first = ((prefix[depth] as number) >> free) << free;
     for (let index = first; index < first + 2 ** free; index++) this.#change((node << 8) | index, change);
   }
 

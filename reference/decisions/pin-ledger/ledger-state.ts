@@ -71,7 +71,7 @@ export interface CancelledInFlight {
 export interface SetsInFlight {
   readonly kind: 'sets';
   readonly tap: string;
-  /** A gone sandbox's set, or one of a sandbox that waits for it. */
+  /** The set that is deleted; null: both are made. */
   readonly family: Family | null;
   readonly attempt: number;
 }

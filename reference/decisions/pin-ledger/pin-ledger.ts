@@ -79,11 +79,11 @@ class Step {
   }
 
   /** A new sandbox starts from sets that were made for it: whatever stood there goes first. */
-  attach(tap: string, attempt = 1): string {
+  attach(tap: string, attempt = 1, policy: TapPins['policy'] = null): string {
     this.#forget(tap);
-    this.#state.taps[tapKey(tap)] = emptyTap();
-    this.#deleteSet(tap, 'ipv4', attempt, true);
-    this.#deleteSet(tap, 'ipv6', attempt, true);
+    this.#state.taps[tapKey(tap)] = { ...emptyTap(), policy };
+    this.#deleteSet(tap, 'ipv4', attempt);
+    this.#deleteSet(tap, 'ipv6', attempt);
     this.#createSets(tap, attempt);
     return 'fresh sets';
   }
@@ -111,13 +111,13 @@ class Step {
   }
 
   #deleteBoth(tap: string): void {
-    this.#deleteSet(tap, 'ipv4', 1, false);
-    this.#deleteSet(tap, 'ipv6', 1, false);
+    this.#deleteSet(tap, 'ipv4', 1);
+    this.#deleteSet(tap, 'ipv6', 1);
   }
 
-  #deleteSet(tap: string, family: Family, attempt: number, isAwaited: boolean): void {
+  #deleteSet(tap: string, family: Family, attempt: number): void {
     const actionId = this.#actionId();
-    this.#awaitSets(tap, actionId, isAwaited ? null : family, attempt);
+    this.#awaitSets(tap, actionId, family, attempt);
     this.#actions.push({ kind: 'delete-set', actionId, tap, family });
   }
 
@@ -130,27 +130,21 @@ class Step {
   #awaitSets(tap: string, actionId: string, family: Family | null, attempt: number): void {
     this.#state.inFlight[actionKey(actionId)] = { kind: 'sets', tap, family, attempt };
     const own = this.#own(tap);
-    if (own !== undefined && family === null) own.settling += 1;
+    if (own !== undefined) own.settling += 1;
   }
 
   /** A set that was not there is gone all the same; any other failure is tried again, a few times. */
   #setsDone({ tap, family, attempt }: SetsInFlight, error: string | null): string {
     const own = this.#own(tap);
     if (error === null || error === 'ENOENT') {
-      if (own !== undefined && family === null) own.settling -= 1;
+      if (own !== undefined) own.settling -= 1;
       return 'sets are as they should be';
     }
     if (attempt >= mostAttempts) return `sets of ${tap}: ${error}, given up after ${attempt} attempts`;
-    if (family !== null) this.#deleteSet(tap, family, attempt + 1, false);
-    else if (own !== undefined) this.#settleAgain(tap, own, attempt + 1);
+    // All over again: a set that was made beside one that would not go is none of this sandbox's.
+    if (own !== undefined) this.attach(tap, attempt + 1, own.policy);
+    else if (family !== null) this.#deleteSet(tap, family, attempt + 1);
     return `sets of ${tap}: ${error}, tried again`;
-  }
-
-  /** All over again: a set that was made beside one that would not go is none of this sandbox's. */
-  #settleAgain(tap: string, { policy }: TapPins, attempt: number): void {
-    this.attach(tap, attempt);
-    const fresh = this.#own(tap);
-    if (fresh !== undefined) fresh.policy = policy;
   }
 
   pin(tap: string, requestId: string, requested: readonly RequestedElement[], nowMs: number): string {
@@ -160,7 +154,8 @@ class Step {
     if (this.#state.requests >= this.#limits.maxRequestsInFlight) {
       return this.#refuse(requestId, requested, 'too many requests in flight');
     }
-    if (own.policy !== null && requested.some(({ entry }) => !own.policy?.includes(entry))) {
+    const { policy } = own;
+    if (policy !== null && requested.some(({ entry }) => !policy.includes(entry))) {
       return this.#refuse(requestId, requested, 'an entry is not in the policy');
     }
     const wanted = clampLife(requested, this.#limits);
@@ -170,9 +165,9 @@ class Step {
       const key = keyOf(element);
       const known = own.pins[key];
       // One that is on its way out is added again: the kernel works in order, so it stands after the delete.
-      const live = known !== undefined && !known.leaving && known.leastExpiryMs > nowMs;
-      if (live && known.leastExpiryMs >= nowMs + element.timeoutMs) continue;
-      const absent = known === undefined || known.leaving || known.mostExpiryMs <= nowMs;
+      const standing = known !== undefined && !known.leaving;
+      if (standing && known.leastExpiryMs >= nowMs + element.timeoutMs) continue;
+      const absent = !standing || known.mostExpiryMs <= nowMs;
       if (absent && !batch.has(key)) fresh[familyOf(element.address)] += 1;
       batch.set(key, this.#notShorter(own, key, element, batch.get(key), nowMs));
     }
@@ -222,16 +217,21 @@ class Step {
     const action = this.#state.inFlight[actionKey(actionId)];
     if (action === undefined) return 'nobody waits for it';
     delete this.#state.inFlight[actionKey(actionId)];
-    if (action.kind === 'sets') return this.#setsDone(action, error);
-    if (action.kind === 'cancelled') {
-      this.#state.requests -= 1;
-      return 'sandbox gone';
+    switch (action.kind) {
+      case 'sets':
+        return this.#setsDone(action, error);
+      case 'cancelled':
+        this.#state.requests -= 1;
+        return 'sandbox gone';
+      case 'delete':
+        return this.#deleted(this.#own(action.tap) ?? emptyTap(), action, error);
+      case 'add':
+        return this.#addDone(this.#own(action.tap) ?? emptyTap(), action, error, nowMs);
     }
-    const own = this.#own(action.tap);
-    if (action.kind === 'delete')
-      return own === undefined ? 'sandbox gone' : this.#deleted(own, action, error);
+  }
+
+  #addDone(own: TapPins, action: AddInFlight, error: string | null, nowMs: number): string {
     this.#state.requests -= 1;
-    if (own === undefined) return 'sandbox gone';
     own.reserved.ipv4 -= action.reserved.ipv4;
     own.reserved.ipv6 -= action.reserved.ipv6;
     for (const key of Object.keys(action.batch)) settle(own, key);
@@ -251,7 +251,7 @@ class Step {
       const element = { address, protocol, port };
       const key = keyOf(element);
       const timeoutMs = action.batch[key];
-      if (timeoutMs === undefined || isNew.includes(key)) continue;
+      if (timeoutMs === undefined) continue;
       const mostExpiryMs = nowMs + timeoutMs;
       const known = own.pins[key];
       if (known !== undefined && known.mostExpiryMs > nowMs) {
@@ -326,10 +326,7 @@ class Step {
   }
 
   #delete(tap: string, own: TapPins, leaves: (pin: Pin) => boolean): void {
-    const keys = Object.keys(own.pins).filter((key) => {
-      const pin = own.pins[key];
-      return pin !== undefined && !pin.leaving && leaves(pin);
-    });
+    const keys = Object.entries(own.pins).flatMap(([key, pin]) => (!pin.leaving && leaves(pin) ? [key] : []));
     if (keys.length > 0) this.#issueDelete(tap, own, keys);
   }
 
@@ -363,7 +360,7 @@ class Step {
       return 'deleted one by one';
     }
     // The kernel will not let go of one element: the set goes, with every pin in it.
-    this.#settleAgain(tap, own, 1);
+    this.attach(tap, 1, own.policy);
     return `delete of ${keys[0]} failed: sets made anew`;
   }
 

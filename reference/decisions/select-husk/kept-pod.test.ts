@@ -15,6 +15,26 @@ describe('a kept pod', () => {
     expect([specHashOf(kept.spec), specHashOf(kept.spec)]).toEqual([expected, expected]);
   });
 
+  test('is always hashed once, and one that is not kept each time', () => {
+    let reads = 0;
+    const counting = () => ({
+      spec: {
+        get image() {
+          reads += 1;
+          return 'husk';
+        },
+      },
+    });
+    const readsOf = (spec: unknown) => {
+      reads = 0;
+      const hashes = [specHashOf(spec), specHashOf(spec), specHashOf(spec)];
+      expect(new Set(hashes).size).toBe(1);
+      return reads;
+    };
+    const [keptReads, looseReads] = [readsOf(keepPod(counting()).spec), readsOf(counting().spec)];
+    expect(looseReads).toBe(3 * keptReads);
+  });
+
   test('never changes any more, however deep', () => {
     const frozenOutside = Object.freeze(pod());
     for (const kept of [keepPod(pod()), keepPod(frozenOutside)]) {
