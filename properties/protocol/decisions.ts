@@ -1,6 +1,7 @@
 /** Every decision that a subject can implement, by its public name. */
 import { activationStep } from './activation-step.ts';
 import { agentStep } from './agent-step.ts';
+import { authorizeClaim } from './authorize-claim.ts';
 import { claimStep } from './claim-step.ts';
 import type { Decision } from './decision.ts';
 import { dnsBuild } from './dns-build.ts';
@@ -26,6 +27,7 @@ export const decisions = {
   'activation-step': activationStep,
   'select-husk': selectHusk,
   'claim-step': claimStep,
+  'authorize-claim': authorizeClaim,
 } as const satisfies Record<string, Decision>;
 
 export type Decisions = typeof decisions;

@@ -6,7 +6,7 @@
 /** A service account as memory is bound to it: made again under its name it is another principal. */
 export interface Principal {
   readonly namespace: string;
-  /** DNS-1123 label. */
+  /** DNS-1123 subdomain, as Kubernetes names service accounts. */
   readonly name: string;
   readonly uid: string;
 }
@@ -23,7 +23,9 @@ export interface Author {
  * What admission found when it let a claim pass. The admission webhook writes it into the claim
  * (`stampAnnotation`), authenticated by a key that only the controller holds; a claim whose stamp does not
  * verify was admitted without the check and carries no trust. It is tied to the namespace, the name and the
- * hash of the spec, so that a stamp moved to another claim or spec does not verify.
+ * hash of the spec, so that a stamp moved to another claim or spec does not verify. Not to the UID: the API
+ * server gives a claim its UID, and a generated name, only after mutating admission. So a claim that needs a
+ * stamp needs a name of its own, and a stamp that a request brings along is denied.
  */
 export interface AdmissionStamp {
   readonly author: Author;
