@@ -76,7 +76,8 @@ function dispatchCommands(pod: PodNetwork, network: SandboxNetwork): Command[] {
 }
 
 export function inboundElements({ tap }: SandboxNetwork, { inbound }: SandboxPolicy): [string, Json][] {
-  return inbound.map(({ protocol, podPort }) => [
+  const ports = new Map(inbound.map((port) => [`${port.protocol} ${port.podPort}`, port]));
+  return [...ports.values()].map(({ protocol, podPort }) => [
     dispatchOf('inbound'),
     [concat(protocol, podPort), jump(`${tap}/inbound`)] as Json,
   ]);
