@@ -28,6 +28,10 @@ interface Standing {
   policy: SandboxPolicy;
 }
 
+const ipv6DeadlineMs = 2_000;
+/** Nobody wakes who waits here. */
+const nobody = new Int32Array(new SharedArrayBuffer(4));
+
 function refuse(field: string, what: string): CodedError {
   return new CodedError('bad-network', `${field}: ${what}`, 'mend the field that the message names');
 }
@@ -83,6 +87,7 @@ export class Datapath implements DatapathPort {
       this.#nft.run(openSandbox(this.#pod, network, policy));
       isRuled = true;
       bringUp(this.#route, index);
+      if (network.ipv6 !== null) this.#awaitIpv6(network.ipv6.gateway);
       for (const [, { guest }] of familiesOf(network)) {
         bindNeighbor(this.#route, index, guest, network.guestMac);
       }
@@ -94,6 +99,21 @@ export class Datapath implements DatapathPort {
     }
     this.#standing.set(network.tap, { network, index, policy });
     return { fd, index };
+  }
+
+  /** The kernel makes an IPv6 address its own in a queue of work, some time after the tap is up. */
+  #awaitIpv6(gateway: string): void {
+    const end = performance.now() + ipv6DeadlineMs;
+    while (meaningOf(this.#route, gateway) !== 'own') {
+      if (performance.now() > end) {
+        throw new CodedError(
+          'ipv6-unsupported',
+          `the kernel did not make ${gateway} its own within ${ipv6DeadlineMs} ms`,
+          'see net.ipv6.conf.all.disable_ipv6, or leave IPv6 off',
+        );
+      }
+      Atomics.wait(nobody, 0, 0, 1);
+    }
   }
 
   /** What the sandbox would collide with in this pod. */

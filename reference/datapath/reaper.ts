@@ -1,8 +1,7 @@
 /**
- * Removes what stood around taps that are down: devices in one stroke, then their rules and sets, then their
- * flows.
- * Invariant: rules go only after the device is gone; every step is tried for every sandbox, and what failed is
- * reported, never swallowed.
+ * Removes what stood around taps that are down: devices in one stroke, then their flows, then rules and sets.
+ * Invariant: rules go only after the device is gone, and last: whoever is killed before leaves in them what the
+ * next one has to look for. What failed is reported, never swallowed, and waits to be tried again.
  */
 import type { PodNetwork, SandboxNetwork, SandboxPolicy } from '#reference/contract/datapath.ts';
 import { flowMark } from '../decisions/ruleset/flow-mark.ts';
@@ -80,8 +79,8 @@ export class Reaper {
       const all = [...members.values()];
       const isDone =
         attempt(errors, () => deleteGroup(this.#route, group)) &&
+        all.every((one) => attempt(errors, () => cutFlows(this.#netfilter, this.#markOf(one)))) &&
         attempt(errors, () => this.removeRules(all));
-      for (const one of all) attempt(errors, () => cutFlows(this.#netfilter, this.#markOf(one)));
       if (!isDone) left.push(batch);
     }
     this.#batches.push(...left);
@@ -120,16 +119,13 @@ export class Reaper {
     // `reap` did it meanwhile.
     if (!this.#batches.includes(batch)) return;
     const all = [...members.values()];
-    if (errors.length === 0) attempt(errors, () => this.removeRules(all));
-    const isDone = errors.length === 0;
-    for (const one of all) {
-      const own = [...errors];
-      await attemptAll(own, () => cutFlowsInBackground(netfilter, this.#markOf(one)));
-      if (own.length > 0) this.#failed.set(one.network.tap, own);
+    for (const one of errors.length === 0 ? all : []) {
+      await attemptAll(errors, () => cutFlowsInBackground(netfilter, this.#markOf(one)));
     }
-    const at = this.#batches.indexOf(batch);
-    if (at === -1) return;
-    this.#batches.splice(at, 1);
+    if (!this.#batches.includes(batch)) return;
+    const isDone = errors.length === 0 && attempt(errors, () => this.removeRules(all));
+    if (!isDone) for (const { network } of all) this.#failed.set(network.tap, errors);
+    this.#batches.splice(this.#batches.indexOf(batch), 1);
     if (!isDone) this.#batches.push(batch);
   }
 
