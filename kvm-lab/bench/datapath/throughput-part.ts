@@ -1,0 +1,114 @@
+/**
+ * What passes a second from a guest to the world, through the rules and through a bare forward: three namespaces,
+ * veth pairs, TCP and UDP by real stacks. The guest's veth stands for a tap; its rules are those of one.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { contractPod } from '#reference/datapath/datapath-contract.ts';
+import { run } from '#reference/datapath/kernel-ground.ts';
+import { NETLINK_NETFILTER, NetlinkSession } from '#reference/datapath/netlink.ts';
+import { NftSession } from '#reference/datapath/nf-tables/nft-session.ts';
+import { closePod, openPod, openSandbox } from '#reference/decisions/ruleset/ruleset.ts';
+import { narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/samples.ts';
+import { median, type Part } from './figures.ts';
+
+const rounds = 5;
+const blaster = fileURLToPath(new URL('./blast.ts', import.meta.url));
+const network = sampleNetwork(0);
+const world = '93.184.215.14';
+const policy = { ...narrowPolicy, allow: [`tcp://${world}/32:443`, `udp://${world}/32:443`] };
+
+function lay(): void {
+  run('mount', '-t', 'tmpfs', 'none', '/run');
+  for (const name of ['guest', 'world']) run('ip', 'netns', 'add', name);
+  const [tap, uplink] = [network.tap, contractPod.uplink];
+  for (const [link, peer, netns] of [
+    [tap, 'eth0', 'guest'],
+    [uplink, 'eth1', 'world'],
+  ] as const) {
+    run('ip', 'link', 'add', link, 'type', 'veth', 'peer', 'name', peer, 'netns', netns);
+    run('ip', 'link', 'set', link, 'up');
+    run('ip', '-n', netns, 'link', 'set', 'lo', 'up');
+  }
+  run('ip', 'link', 'set', tap, 'address', network.tapMac);
+  run('ip', '-n', 'guest', 'link', 'set', 'eth0', 'address', network.guestMac, 'up');
+  run('ip', '-n', 'world', 'link', 'set', 'eth1', 'up');
+  run('ip', 'address', 'add', `${network.ipv4.gateway}/30`, 'dev', tap);
+  run('ip', 'address', 'add', '192.0.2.10/24', 'dev', uplink);
+  run('ip', '-n', 'guest', 'address', 'add', `${network.ipv4.guest}/30`, 'dev', 'eth0');
+  run('ip', '-n', 'guest', 'route', 'add', 'default', 'via', network.ipv4.gateway);
+  run('ip', '-n', 'world', 'address', 'add', '192.0.2.1/24', 'dev', 'eth1');
+  run('ip', '-n', 'world', 'address', 'add', `${world}/32`, 'dev', 'eth1');
+  // The bare forward translates nothing: the world knows the way back.
+  run('ip', '-n', 'world', 'route', 'add', '10.200.0.0/16', 'via', '192.0.2.10');
+  run('ip', 'route', 'add', 'default', 'via', '192.0.2.1');
+  run('sysctl', '-qw', 'net.ipv4.ip_forward=1');
+}
+
+/** The last line that a process says. */
+function said(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    child.on('error', reject);
+    child.on('exit', (code) =>
+      code === 0 ? resolve(text.trim()) : reject(new Error(`blast: exit ${code}`)),
+    );
+  });
+}
+
+const start = (netns: string, ...parameters: string[]) =>
+  spawn('ip', ['netns', 'exec', netns, process.execPath, blaster, ...parameters], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+
+/** Per second, at the receiver: octets of TCP, or datagrams of UDP. */
+async function blast(protocol: 'tcp' | 'udp'): Promise<number> {
+  const receiver = start('world', protocol, 'receive', world);
+  const heard = said(receiver);
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  await said(start('guest', protocol, 'send', world));
+  return Number(await heard);
+}
+
+export async function throughputPart(): Promise<Part> {
+  lay();
+  const netfilter = new NetlinkSession(NETLINK_NETFILTER);
+  const nft = new NftSession(netfilter);
+  const found = {
+    tcp: { rules: [] as number[], bare: [] as number[] },
+    udp: { rules: [] as number[], bare: [] as number[] },
+  };
+  for (let round = 0; round < rounds; round++) {
+    for (const protocol of ['tcp', 'udp'] as const) {
+      found[protocol].bare.push(await blast(protocol));
+      nft.run(openPod(contractPod));
+      nft.run(openSandbox(contractPod, network, policy));
+      found[protocol].rules.push(await blast(protocol));
+      nft.run(closePod());
+    }
+  }
+  netfilter.close();
+  const measurement = (name: string, unit: string, values: number[], leads: boolean) => ({
+    name,
+    unit,
+    perSecond: median(values),
+    rounds: [...values].sort((a, b) => a - b),
+    ...(leads ? { leads: true as const } : {}),
+  });
+  const share = ({ rules, bare }: { rules: number[]; bare: number[] }) =>
+    ((median(rules) / median(bare)) * 100).toFixed(0);
+  return {
+    measurements: [
+      measurement('TCP through the rules', 'octets', found.tcp.rules, true),
+      measurement('  a bare forward', 'octets', found.tcp.bare, false),
+      measurement('UDP through the rules', 'datagrams', found.udp.rules, true),
+      measurement('  a bare forward', 'datagrams', found.udp.bare, false),
+    ],
+    notes: [
+      `through the rules passes ${share(found.tcp)} % (TCP) and ${share(found.udp)} % (UDP) of a bare forward`,
+    ],
+  };
+}
