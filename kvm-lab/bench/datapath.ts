@@ -34,7 +34,7 @@ export const datapathBenchmark: Benchmark = {
       const notes = ['unsupported: it makes taps in a network namespace of its own; run it as root'];
       return { measurements: [], notes };
     }
-    const parts = ['sandboxes', 'pins', 'throughput'].map(part);
+    const parts = ['sandboxes', 'pins', 'forward', 'throughput'].map(part);
     return {
       measurements: parts.flatMap(({ measurements }) => measurements),
       notes: parts.flatMap(({ notes }) => notes),

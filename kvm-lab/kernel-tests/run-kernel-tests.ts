@@ -17,7 +17,7 @@ interface Ground {
   readonly enter: readonly string[];
 }
 
-const asRoot: Ground = { title: 'root', enter: ['unshare', '-n'] };
+const asRoot: Ground = { title: 'root', enter: ['unshare', '-nm'] };
 const rootless: Ground = { title: 'user namespace', enter: ['unshare', '-Urnm'] };
 const netAdminOnly: Ground = {
   title: 'NET_ADMIN alone, /proc/sys read-only',

@@ -1,7 +1,8 @@
 /**
  * The datapath of one pod: taps, addresses, rules, pins, flows.
- * Invariant: a tap comes up only after its rules stand, and its rules go only after it is gone; a change of
- * policy is one transaction. After a restart what an earlier process left is replaced by what is asked for.
+ * Invariant: a tap comes up only after its rules stand; at its end it is named by no rule first, which leaves
+ * it nothing, and its chains go only after it is gone. A change of policy is one transaction. After a restart
+ * what an earlier process left is replaced by what is asked for.
  */
 import { CodedError } from '#reference/base/coded-error.ts';
 import { close } from '#reference/base/syscalls.ts';
@@ -13,7 +14,7 @@ import { changePolicy, closePod, openPod, openSandbox } from '../decisions/rules
 import { familiesOf } from '../decisions/ruleset/sandbox-words.ts';
 import { addAddress, bindNeighbor, forwardsIpv6, meaningOf } from './address.ts';
 import { replaceFlows } from './flow-change.ts';
-import { bringUp, createTap, deleteLink, forwardFrom, linkNamed, prepareTap, withdraw } from './link.ts';
+import { bringUp, createTap, deleteLink, forwardFrom, linkNamed, prepareTap } from './link.ts';
 import { ephemeralPorts, listeningPorts } from './local-ports.ts';
 import { lockNamespace } from './namespace-lock.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSession } from './netlink.ts';
@@ -94,7 +95,10 @@ export class Datapath implements DatapathPort {
     } catch (error) {
       close(fd);
       if (index !== -1) deleteLink(this.#route, index);
-      if (isRuled) this.#reaper.removeRules([{ network, policy }]);
+      if (isRuled) {
+        this.#reaper.cut({ network, index, policy });
+        this.#reaper.removeRules([{ network, index, policy }]);
+      }
       throw error;
     }
     this.#standing.set(network.tap, { network, index, policy });
@@ -184,9 +188,10 @@ export class Datapath implements DatapathPort {
 
   cutOff(tap: string): void {
     const { network, index, policy } = this.#known(tap);
-    withdraw(this.#route, index, this.#reaper.group);
+    const withdrawn = { network, index, policy };
+    this.#reaper.cut(withdrawn);
     this.#standing.delete(tap);
-    this.#reaper.add({ network, policy });
+    this.#reaper.add(withdrawn);
   }
 
   reap(): void {

@@ -1,4 +1,7 @@
-/** Flows on the kernel: the verdict of `admits` is the kernel's, and a change cuts what it forbids and no more. Needs: tun. */
+/**
+ * Flows on the kernel: the verdict of `admits` is the kernel’s, and a change cuts what it forbids and no more.
+ * Needs: tun.
+ */
 import { randomInt } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';

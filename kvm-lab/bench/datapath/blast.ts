@@ -1,14 +1,10 @@
-/** One end of a bounded blast: `blast.ts tcp|udp send|receive ADDRESS`; the receiver prints what came per second. */
-import { createSocket } from 'node:dgram';
+/** One end of a bounded blast: `blast.ts send|receive ADDRESS`; the receiver prints what came per second. */
 import { connect, createServer } from 'node:net';
 
-const [, , protocol = '', side = '', address = ''] = process.argv;
+const [, , side = '', address = ''] = process.argv;
 const port = 443;
-const octets = 768 << 20;
+const octets = 256 << 20;
 const chunk = Buffer.alloc(256 << 10, 7);
-const datagrams = 60_000;
-const datagram = Buffer.alloc(1_200, 7);
-const quietMs = 400;
 const deadlineMs = 60_000;
 setTimeout(() => process.exit(3), deadlineMs).unref();
 
@@ -44,40 +40,5 @@ function sendTcp(): void {
   socket.resume();
 }
 
-function receiveUdp(): void {
-  const socket = createSocket('udp4');
-  let [count, start, last] = [0, 0, 0];
-  socket.on('message', () => {
-    last = performance.now();
-    if (count === 0) start = last;
-    count += 1;
-  });
-  socket.bind(port, address);
-  const watch = setInterval(() => {
-    if (count === 0 || performance.now() - last < quietMs) return;
-    console.log((count * 1_000) / (last - start));
-    clearInterval(watch);
-    socket.close();
-  }, 50);
-}
-
-async function sendUdp(): Promise<void> {
-  const socket = createSocket('udp4');
-  for (let sent = 0; sent < datagrams; sent += 64) {
-    await Promise.all(
-      Array.from(
-        { length: 64 },
-        () => new Promise((resolve) => socket.send(datagram, port, address, resolve)),
-      ),
-    );
-  }
-  socket.close();
-}
-
-const acts: Readonly<Record<string, () => void | Promise<void>>> = {
-  'tcp send': sendTcp,
-  'tcp receive': receiveTcp,
-  'udp send': sendUdp,
-  'udp receive': receiveUdp,
-};
-await acts[`${protocol} ${side}`]?.();
+const acts: Readonly<Record<string, () => void>> = { send: sendTcp, receive: receiveTcp };
+acts[side]?.();
