@@ -64,7 +64,13 @@ function runOne(file: string, { title, enter }: Ground): 'passed' | 'failed' | '
     'vitest.kernel.config.ts',
   ];
   const [name = '', ...parameters] = [...enter, ...vitest, file];
-  const { status } = spawnSync(name, parameters, { cwd: root, stdio: 'inherit', timeout: deadlineMs });
+  const { status } = spawnSync(name, parameters, {
+    cwd: root,
+    stdio: 'inherit',
+    timeout: deadlineMs,
+    // Mounts of a test are seen by nobody else.
+    env: { ...process.env, OWN_MOUNTS: '1' },
+  });
   console.log(`${status === 0 ? 'passed ' : 'FAILED '}  ${file} (${title})`);
   return status === 0 ? 'passed' : 'failed';
 }

@@ -1,20 +1,9 @@
 /** What every datapath does, told as tests: run on the fake everywhere, and on the kernel where there is one. */
 import { expect, test } from 'vitest';
 import { CodedError } from '#reference/base/coded-error.ts';
-import type { PinElement, PodNetwork } from '#reference/contract/datapath.ts';
+import type { PinElement } from '#reference/contract/datapath.ts';
 import type { DatapathPort } from '#reference/contract/datapath-port.ts';
 import { mixedPolicy, narrowPolicy, sampleNetwork, widePolicy } from '../decisions/ruleset/samples.ts';
-
-const maxPins = 4;
-
-export const contractPod: PodNetwork = {
-  uplink: 'up0',
-  denyCIDRs: ['10.96.0.0/12'],
-  nat64Prefixes: [],
-  pinPrivateCIDRs: [],
-  masqueradePorts: [61_000, 65_000],
-  maxPins,
-};
 
 function refusalOf(act: () => unknown): string {
   try {
@@ -39,7 +28,7 @@ type Contract = (title: string, act: Act) => void;
 
 const [one, two] = [sampleNetwork(0), sampleNetwork(1)];
 
-/** `make` opens a datapath over `contractPod`; `settle` gives descriptors back after each test. */
+/** `make` opens a datapath over the pod of the samples; `settle` gives descriptors back after each test. */
 export function datapathContract(make: () => DatapathPort, settle: (datapath: DatapathPort) => void): void {
   const contract: Contract = (title, act) =>
     test(title, async () => {

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { close } from '#reference/base/syscalls.ts';
 import type { DatapathPort, OpenedTap } from '#reference/contract/datapath-port.ts';
-import { narrowPolicy, sampleNetwork, widePolicy } from '../decisions/ruleset/samples.ts';
+import { contractPod, narrowPolicy, sampleNetwork, widePolicy } from '../decisions/ruleset/samples.ts';
 import { Datapath } from './datapath.ts';
-import { contractPod, datapathContract } from './datapath-contract.ts';
+import { datapathContract } from './datapath-contract.ts';
 import { layGround, ruleset, run, strangers } from './kernel-ground.ts';
 
 const fds = new Map<DatapathPort, number[]>();

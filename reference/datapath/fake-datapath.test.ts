@@ -1,7 +1,7 @@
 /** The fake keeps the contract of every datapath. */
 import { expect, test } from 'vitest';
-import { narrowPolicy, sampleNetwork } from '../decisions/ruleset/samples.ts';
-import { contractPod, datapathContract } from './datapath-contract.ts';
+import { contractPod, narrowPolicy, sampleNetwork } from '../decisions/ruleset/samples.ts';
+import { datapathContract } from './datapath-contract.ts';
 import { FakeDatapath } from './fake-datapath.ts';
 
 datapathContract(

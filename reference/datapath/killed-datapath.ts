@@ -4,9 +4,8 @@
  */
 import { spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
-import { mixedPolicy, sampleNetwork, widePolicy } from '../decisions/ruleset/samples.ts';
+import { contractPod, mixedPolicy, sampleNetwork, widePolicy } from '../decisions/ruleset/samples.ts';
 import { Datapath } from './datapath.ts';
-import { contractPod } from './datapath-contract.ts';
 import { frameOf } from './guest-frames.ts';
 import { NetlinkSession } from './netlink.ts';
 

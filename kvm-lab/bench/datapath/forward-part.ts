@@ -6,12 +6,11 @@ import { writeSync } from 'node:fs';
 import { close } from '#reference/base/syscalls.ts';
 import { addAddress, bindNeighbor } from '#reference/datapath/address.ts';
 import { Datapath } from '#reference/datapath/datapath.ts';
-import { contractPod } from '#reference/datapath/datapath-contract.ts';
 import { frameOf } from '#reference/datapath/guest-frames.ts';
 import { layGround, run } from '#reference/datapath/kernel-ground.ts';
 import { bringUp, createTap, deleteLink, linkNamed, prepareTap } from '#reference/datapath/link.ts';
 import { NETLINK_ROUTE, NetlinkSession } from '#reference/datapath/netlink.ts';
-import { narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/samples.ts';
+import { contractPod, narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/samples.ts';
 import { median, type Part, rate } from './figures.ts';
 
 const rounds = 7;

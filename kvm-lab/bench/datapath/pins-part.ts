@@ -3,9 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { close } from '#reference/base/syscalls.ts';
 import type { PinElement } from '#reference/contract/datapath.ts';
 import { Datapath } from '#reference/datapath/datapath.ts';
-import { contractPod } from '#reference/datapath/datapath-contract.ts';
 import { layGround } from '#reference/datapath/kernel-ground.ts';
-import { narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/samples.ts';
+import { contractPod, narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/samples.ts';
 import { median, type Part, rate, timed } from './figures.ts';
 
 const maxPins = 65_536;

@@ -5,13 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { close } from '#reference/base/syscalls.ts';
 import { Datapath } from '#reference/datapath/datapath.ts';
-import { contractPod } from '#reference/datapath/datapath-contract.ts';
 import { layGround, run, strangers } from '#reference/datapath/kernel-ground.ts';
 import { createTap } from '#reference/datapath/link.ts';
 import { NETLINK_NETFILTER, NetlinkSession } from '#reference/datapath/netlink.ts';
 import { NftSession } from '#reference/datapath/nf-tables/nft-session.ts';
 import { openPod, openSandbox } from '#reference/decisions/ruleset/ruleset.ts';
-import { mixedPolicy, sampleNetwork } from '#reference/decisions/ruleset/samples.ts';
+import { contractPod, mixedPolicy, sampleNetwork } from '#reference/decisions/ruleset/samples.ts';
 import { median, ms, type Part, quantile, rate, timed } from './figures.ts';
 
 const sandboxes = 500;

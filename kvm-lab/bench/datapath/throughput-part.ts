@@ -4,12 +4,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { contractPod } from '#reference/datapath/datapath-contract.ts';
 import { run } from '#reference/datapath/kernel-ground.ts';
 import { NETLINK_NETFILTER, NetlinkSession } from '#reference/datapath/netlink.ts';
 import { NftSession } from '#reference/datapath/nf-tables/nft-session.ts';
 import { closePod, openPod, openSandbox } from '#reference/decisions/ruleset/ruleset.ts';
-import { narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/samples.ts';
+import { contractPod, narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/samples.ts';
 import { median, type Part } from './figures.ts';
 
 const rounds = 25;
