@@ -62,6 +62,8 @@ function runOne(file: string, { title, enter }: Ground): 'passed' | 'failed' | '
     'run',
     '--config',
     'vitest.kernel.config.ts',
+    '--configLoader',
+    'native',
   ];
   const [name = '', ...parameters] = [...enter, ...vitest, file];
   const { status } = spawnSync(name, parameters, {
