@@ -3,6 +3,7 @@
  * Invariant: a tap comes up only after its rules stand, and its rules go only after it is gone; a change of
  * policy is one transaction. After a restart what an earlier process left is replaced by what is asked for.
  */
+import { SyscallError } from '#reference/base/syscalls.ts';
 import {
   inetTable,
   netdevTable,
@@ -121,11 +122,20 @@ export class Datapath {
   /** The tap first, so that the guest is cut off; then its rules, pins and flows. */
   close(tap: string): void {
     const { network, index, policy } = this.#known(tap);
-    setUp(this.#route, index, false);
-    deleteLink(this.#route, index);
+    this.#withdraw(index);
     this.#nft.run(closeSandbox(this.#pod, network, policy, { tapIsThere: false }));
     cutFlows(this.#netfilter, flowMark(this.#pod, network, policy));
     this.#standing.delete(tap);
+  }
+
+  /** A VMM that ended took its tap with it: what is gone already is withdrawn. */
+  #withdraw(index: number): void {
+    try {
+      setUp(this.#route, index, false);
+      deleteLink(this.#route, index);
+    } catch (error) {
+      if (!(error instanceof SyscallError) || error.code !== 'ENODEV') throw error;
+    }
   }
 
   /** Which of the pins stand in the kernel now, in order. */
