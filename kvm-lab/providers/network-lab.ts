@@ -114,6 +114,8 @@ export interface HuskPod {
     deadlineMs: number,
   ): Promise<{ answered: string | null; failure: string | null }>;
   probe(): Promise<Probe[]>;
+  /** Where the probes and dials of the world came from, so far. */
+  readonly probed: readonly Place[];
   honestGuest(end: GuestEnd): HonestGuest;
   /** Takes what the kernel has ready, now. */
   drain(): void;

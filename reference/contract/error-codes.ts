@@ -33,6 +33,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'an option is not a number within its bounds',
     remedy: 'give an integer within the bounds that the message names',
   },
+  'command-failed': {
+    means: 'a program that the lab runs ended with an error',
+    remedy: 'see what it said, and pnpm lab doctor for what the tier needs',
+  },
   'line-too-long': {
     means: 'a line on stdin exceeds the bound of the subject protocol',
     remedy: 'send one case a line',
@@ -49,6 +53,7 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a mutant’s text is not there exactly once',
     remedy: 'bring the mutant up to date with its file',
   },
+  'unknown-attack': { means: 'there is no such attack', remedy: 'choose one of e2e/attacks' },
   'unknown-benchmark': { means: 'there is no such benchmark', remedy: 'see pnpm bench --help' },
   'unknown-claim': { means: 'there is no such claim or finding', remedy: 'choose one of docs/claims.md' },
   'unknown-decision': { means: 'there is no such decision', remedy: 'choose one of docs/decisions.md' },

@@ -76,6 +76,7 @@ function buildWorld(world: Namespace, pod: Namespace): void {
 export class NamespacePod implements HuskPod {
   readonly datapath: ChildDatapath;
   readonly upstream: Place;
+  readonly probed: Place[] = [];
   readonly #reactor: Reactor;
   readonly #pod = Namespace.create();
   readonly #world = Namespace.create();
@@ -171,6 +172,7 @@ export class NamespacePod implements HuskPod {
       clearTimeout(timer);
       return { answered: null, failure: dialled.refused };
     }
+    this.probed.push({ address: from.address, port: dialled.connection.local.port });
     dialled.connection.send(Buffer.from(word));
     const answered = await answer;
     clearTimeout(timer);
