@@ -3,7 +3,7 @@
  * Invariant: it knows neither subject nor provider; the same attack runs against anybody's datapath.
  */
 import type { Reading } from '#kvm-lab/frames/read-frame.ts';
-import type { GuestEnd, HuskPod } from '#kvm-lab/providers/network-lab.ts';
+import type { GuestEnd, HuskPod, Reached } from '#kvm-lab/providers/network-lab.ts';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 
 /** Where the attack takes place. */
@@ -47,8 +47,11 @@ export interface Attack {
   /** Traffic that the attack may rightly cause: what the policy allows. */
   explains?(reading: Reading, seen: Seen): boolean;
   explainsFlow?(line: string): boolean;
-  /** Answers to groups count, although the kernel sends such of its own accord. */
-  readonly groupAnswersCount?: true;
+  explainsReached?(reached: Reached): boolean;
+  /** Answers to groups that count, although the kernel sends such of its own accord. */
+  groupAnswersCount?(reading: Reading): boolean;
+  /** Effects that only this attack can see, in words. */
+  also?(stage: Stage): readonly string[];
   /** The policy is not the usual one afterwards: the control cannot pass again. */
   readonly closesControl?: true;
   readonly expected: Readonly<Record<BuiltInSubject, Cell>>;

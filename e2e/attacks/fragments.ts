@@ -105,7 +105,8 @@ export const attacks: readonly Attack[] = [
         on4(ipv4(ends, protocols.udp, honest.subarray(16), { id, fragmentAt: 16 })),
       ];
     },
-    shows: 'the listener notes the guest',
+    explains: ({ fromPort, toPort }) => fromPort === 53 || toPort === 53,
+    shows: 'the control listener notes the guest',
     expected: cells.closed,
   },
   {
@@ -170,7 +171,7 @@ export const attacks: readonly Attack[] = [
     'source-route',
     'a loose source route',
     [131, 11, 4, ...uplink.ipv4.split('.').map(Number), 8, 8, 8, 8],
-    cells.residual,
+    cells.closed,
   ),
   withOption('record-route', 'a record route option', [7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0], cells.fixed),
   withOption('router-alert', 'a router alert', [148, 4, 0, 0], cells.fixed),

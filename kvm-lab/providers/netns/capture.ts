@@ -3,7 +3,7 @@
  * Invariant: it watches from the moment it is made; what it could not keep is counted.
  */
 import type { SeenFrame } from '../network-lab.ts';
-import { bindSocket, CallError, closeFd, newSocket, receive, sendTo, setOption } from './kernel-calls.ts';
+import { bindSocket, CallError, closeAside, newSocket, receive, sendTo, setOption } from './kernel-calls.ts';
 import type { Namespace } from './namespace.ts';
 import type { Reactor } from './reactor.ts';
 
@@ -11,6 +11,7 @@ const AF_PACKET = 17;
 const SOCK_RAW = 3;
 const ETH_P_ALL_BE = 0x0300;
 const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
 const SO_RCVBUFFORCE = 33;
 const PACKET_OUTGOING = 4;
 const receiveBufferOctets = 16 << 20;
@@ -36,8 +37,18 @@ export class Capture {
   constructor(reactor: Reactor, namespace: Namespace) {
     this.#reactor = reactor;
     this.#fd = namespace.within(() => newSocket(AF_PACKET, SOCK_RAW, ETH_P_ALL_BE));
-    setOption(this.#fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveBufferOctets);
+    this.#widen();
     reactor.read(this.#fd, () => this.drain());
+  }
+
+  /** Beyond the host's limit where that is allowed: in a user namespace it is not. */
+  #widen(): void {
+    try {
+      setOption(this.#fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveBufferOctets);
+    } catch (error) {
+      if (!(error instanceof CallError) || error.code !== 'EPERM') throw error;
+      setOption(this.#fd, SOL_SOCKET, SO_RCVBUF, receiveBufferOctets);
+    }
   }
 
   /** Takes what is there. An interface that went down is no error: the others go on. */
@@ -69,7 +80,7 @@ export class Capture {
 
   close(): void {
     this.#reactor.forget(this.#fd);
-    closeFd(this.#fd);
+    closeAside(this.#fd);
   }
 }
 
@@ -87,6 +98,6 @@ export class FrameSender {
   }
 
   close(): void {
-    closeFd(this.#fd);
+    closeAside(this.#fd);
   }
 }

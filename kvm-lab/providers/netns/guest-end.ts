@@ -1,7 +1,7 @@
 /** The VMM's end of a tap, held as a descriptor: any frame out, every frame in. */
 import type { SandboxPlace } from '#properties/subjects/datapath-protocol.ts';
 import type { GuestEnd, SeenFrame } from '../network-lab.ts';
-import { CallError, closeFd, readFd, writeFd } from './kernel-calls.ts';
+import { CallError, closeAside, readFd, writeFd } from './kernel-calls.ts';
 import type { Reactor } from './reactor.ts';
 
 const maxFrames = 40_000;
@@ -63,6 +63,6 @@ export class TapEnd implements GuestEnd {
     if (this.#closed) return;
     this.#closed = true;
     this.#reactor.forget(this.#fd);
-    closeFd(this.#fd);
+    closeAside(this.#fd);
   }
 }

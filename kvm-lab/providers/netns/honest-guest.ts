@@ -5,7 +5,7 @@
 import { isIPv4 } from 'node:net';
 import type { HonestGuest, Place } from '../network-lab.ts';
 import type { TapEnd } from './guest-end.ts';
-import { CallError, closeFd, openTap, readFd, writeFd } from './kernel-calls.ts';
+import { CallError, closeAside, openTap, readFd, writeFd } from './kernel-calls.ts';
 import { Namespace } from './namespace.ts';
 import type { Reactor } from './reactor.ts';
 import { DatagramSocket, dialTcp } from './sockets.ts';
@@ -108,7 +108,7 @@ export class NamespaceGuest implements HonestGuest {
   close(): void {
     this.#end.onFrame = null;
     this.#reactor.forget(this.#fd);
-    closeFd(this.#fd);
+    closeAside(this.#fd);
     this.#namespace.close();
   }
 }

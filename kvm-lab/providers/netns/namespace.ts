@@ -4,7 +4,7 @@
  */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { CodedError } from '#reference/base/coded-error.ts';
-import { closeFd, enterNamespace, newNamespace, openRead } from './kernel-calls.ts';
+import { closeAside, closeFd, enterNamespace, newNamespace, openRead } from './kernel-calls.ts';
 
 const commandTimeoutMs = 20_000;
 const maxOutputOctets = 256 * 1024 * 1024;
@@ -72,6 +72,6 @@ export class Namespace {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    closeFd(this.fd);
+    closeAside(this.fd);
   }
 }

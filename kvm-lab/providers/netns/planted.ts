@@ -47,10 +47,11 @@ export class Planted {
     );
   }
 
-  udp(listener: string, place: Place, answer: (data: Buffer) => Buffer = (data) => data): DatagramSocket {
+  /** Answers with what `answer` makes of it; one that only notes cannot be made to talk to another for ever. */
+  udp(listener: string, place: Place, answer?: (data: Buffer) => Buffer): DatagramSocket {
     const socket = new DatagramSocket(this.#reactor, this.#namespace, place, (data, from, self) => {
       this.note('datagram', listener, self.local, from, data);
-      self.send(answer(data), from);
+      if (answer !== undefined) self.send(answer(data), from);
     });
     this.#listeners.push(socket);
     return socket;
@@ -106,7 +107,10 @@ export function plantPod(planted: Planted): DatagramSocket {
 export function plantWorld(planted: Planted): void {
   for (const port of openPorts) {
     planted.tcp('world', { address: '::', port }, serve);
-    planted.udp('world', { address: '::', port });
+    // At each address: a socket for all of them would answer from the router's.
+    for (const address of [hosts.allowed, hosts.pinned, hosts.forbidden]) {
+      planted.udp('world', { address, port }, (data) => data);
+    }
   }
   planted.udp('world', { address: hosts.dnsServer, port: resolverPort }, answerOf);
 }

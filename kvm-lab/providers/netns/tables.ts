@@ -6,16 +6,17 @@ interface Row {
   readonly [field: string]: unknown;
 }
 
-/** Both families each. */
+/** Both families each, but for the cache: without a family it is IPv4's. */
 const queries = 'route show table all\nroute show cache\naddr show\nneigh show\n';
 
 export function readTables(namespace: Namespace): Tables {
   const [routes = [], cache = [], addr = [], neigh = []] = documents(
     namespace.run('ip', ['-j', '-batch', '-'], queries),
   );
+  const [cache6 = []] = documents(namespace.run('ip', ['-j', '-6', 'route', 'show', 'cache']));
   return {
     routes: routes.map(routeLine).sort(),
-    exceptions: cache.map(routeLine).sort(),
+    exceptions: [...cache, ...cache6].map(routeLine).sort(),
     addresses: addr.flatMap(addressLines).sort(),
     neighbors: neigh.map((row) => words(row, 'dst', 'dev', 'lladdr')).sort(),
     flows: flowsOf(namespace).sort(),

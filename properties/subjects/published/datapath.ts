@@ -76,8 +76,9 @@ export class CommandDatapath implements DrivenDatapath {
     this.#standing.delete(tap);
   }
 
+  /** The namespace goes, and everything in it. */
   shutDown(): void {
-    for (const tap of [...this.#standing.keys()]) this.close(tap);
+    this.#standing.clear();
   }
 
   #apply({ tap, ipv4 }: SandboxPlace, policy: PolicyOrder): void {

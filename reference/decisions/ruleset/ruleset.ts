@@ -81,8 +81,11 @@ export function closeSandbox(
         { delete: { set: { ...inet, name: pinSetOf(tap, family) } } },
         { delete: { set: { ...inet, name: cidrSetOf(tap, family) } } },
       ]),
-      // A chain at a device goes with the device.
-      ...(tapIsThere ? [{ flush: { chain: ingress } }, { delete: { chain: ingress } }] : []),
+      // A chain at a device went with the device before Linux 6.16, and stays since. Where it went, it is made
+      // again, without a hook, so that deleting it is right on both.
+      ...(tapIsThere ? [] : [{ add: { chain: ingress } }]),
+      { flush: { chain: ingress } },
+      { delete: { chain: ingress } },
     ],
   };
 }
