@@ -69,7 +69,7 @@ export interface DatapathControl {
   close(tap: string, onStep?: OnStep): Promise<void>;
   /** The guest's end while `open` is still on its way; null when there is no tap yet. */
   grab(network: SandboxPlace): GuestEnd | null;
-  /** `kill -9`, then a new process in the same pod: what a kubelet does with a husk's container. */
+  /** `kill -9`, the VMM with it, then a new process in the same pod: what a kubelet does with a husk's container. */
   restart(): Promise<void>;
 }
 
@@ -117,6 +117,8 @@ export interface HuskPod {
   /** Where the probes and dials of the world came from, so far. */
   readonly probed: readonly Place[];
   honestGuest(end: GuestEnd): HonestGuest;
+  /** Of the pod's interface: a smaller one than the tap's makes path MTU discovery work. */
+  setUplinkMtu(octets: number): void;
   /** Takes what the kernel has ready, now. */
   drain(): void;
   close(): Promise<void>;

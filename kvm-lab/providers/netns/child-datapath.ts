@@ -93,14 +93,19 @@ export class ChildDatapath implements DatapathControl {
 
   async restart(): Promise<void> {
     await this.#child.kill();
+    this.#closeEnds('now');
     this.#child = this.#spare();
     await this.enter();
   }
 
+  #closeEnds(when: 'now' | 'aside'): void {
+    for (const end of this.#ends.values()) end.close(when);
+    this.#ends.clear();
+  }
+
   /** The process goes back for the next pod, unless it is broken. */
   async end(): Promise<void> {
-    for (const end of this.#ends.values()) end.close();
-    this.#ends.clear();
+    this.#closeEnds('aside');
     const child = this.#child;
     if (!child.alive) return;
     try {

@@ -1,7 +1,7 @@
 /** The VMM's end of a tap, held as a descriptor: any frame out, every frame in. */
 import type { SandboxPlace } from '#properties/subjects/datapath-protocol.ts';
 import type { GuestEnd, SeenFrame } from '../network-lab.ts';
-import { CallError, closeAside, readFd, writeFd } from './kernel-calls.ts';
+import { CallError, closeAside, closeFd, readFd, writeFd } from './kernel-calls.ts';
 import type { Reactor } from './reactor.ts';
 
 const maxFrames = 40_000;
@@ -59,10 +59,12 @@ export class TapEnd implements GuestEnd {
     else this.frames.push({ atMs: performance.now(), interface: 0, outgoing, frame });
   }
 
-  close(): void {
+  /** The tap is gone when this returns, unless somebody else holds it; `aside`: soon. */
+  close(when: 'now' | 'aside' = 'now'): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#reactor.forget(this.#fd);
-    closeAside(this.#fd);
+    if (when === 'now') closeFd(this.#fd);
+    else closeAside(this.#fd);
   }
 }

@@ -202,6 +202,10 @@ export class NamespacePod implements HuskPod {
     return made;
   }
 
+  setUplinkMtu(octets: number): void {
+    this.#pod.run('ip', ['link', 'set', 'dev', uplink.name, 'mtu', `${octets}`]);
+  }
+
   drain(): void {
     this.#podCapture.drain();
     this.#worldCapture.drain();
