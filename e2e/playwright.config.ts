@@ -1,4 +1,7 @@
-/** Playwright Test as the runner of the kernel tier: no browser, one worker for each core, reports as JSON and JUnit. */
+/**
+ * Playwright Test as the runner of the kernel tier: no browser, one worker for each core, reports as JSON
+ * and JUnit.
+ */
 import { availableParallelism } from 'node:os';
 import { defineConfig } from '@playwright/test';
 

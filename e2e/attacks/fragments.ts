@@ -1,4 +1,7 @@
-/** Fragments, overlaps and IPv4 options: what a filter that reads one packet at a time may miss (F4.source, F4.leave). */
+/**
+ * Fragments, overlaps and IPv4 options: what a filter that reads one packet at a time may miss (F4.source,
+ * F4.leave).
+ */
 import { type Ipv4Extras, ipv4, protocols } from '#kvm-lab/frames/internet.ts';
 import { udp } from '#kvm-lab/frames/transport.ts';
 import { listenerPorts } from '#kvm-lab/providers/topology.ts';

@@ -1,4 +1,7 @@
-/** Frames that no honest guest sends: tags, other MACs, ARP claims, group frames, other EtherTypes (F4.source, F4.state). */
+/**
+ * Frames that no honest guest sends: tags, other MACs, ARP claims, group frames, other EtherTypes
+ * (F4.source, F4.state).
+ */
 import { ipv4, protocols } from '#kvm-lab/frames/internet.ts';
 import {
   type Arp,

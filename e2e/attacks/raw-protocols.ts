@@ -1,4 +1,7 @@
-/** Protocols other than TCP and UDP, out and to the pod, from the guest's own and from a forged source (F4.leave, F4.source). */
+/**
+ * Protocols other than TCP and UDP, out and to the pod, from the guest's own and from a forged source
+ * (F4.leave, F4.source).
+ */
 import { ipv4, ipv6, protocols } from '#kvm-lab/frames/internet.ts';
 import { etherTypes } from '#kvm-lab/frames/link.ts';
 import { esp, gre, sctpInit } from '#kvm-lab/frames/transport.ts';
@@ -42,7 +45,7 @@ export const attacks: readonly Attack[] = Object.entries(payloads).flatMap(
       id: `raw-protocols.${name}-spoofed`,
       claim: 'F4.source',
       statement: `${name} from a forged source never has an effect`,
-      source: 'findings.md F4, residual: any IPv4 source other than the guest address misses every rule',
+      source: 'findings.md F4, residual (any IPv4 source other than the guest address misses every rule)',
       control: 'resolver',
       frames: (stage) => {
         const packet = (to: string) => on4(ipv4({ from: '10.200.0.0', to }, number, body(stage.port())));

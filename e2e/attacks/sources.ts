@@ -37,7 +37,7 @@ export const attacks: readonly Attack[] = list.map(({ name, from, why, expected 
   claim: 'F4.source',
   statement: `a packet from ${from}, ${why}, never has an effect`,
   source:
-    'findings.md F4, residual: any IPv4 source other than the guest address misses every rule; RFC 2827',
+    'findings.md F4, residual (any IPv4 source other than the guest address misses every rule); RFC 2827',
   control: 'resolver',
   frames: (stage) => [
     syn({ from, to: uplink.ipv4, fromPort: stage.port(), toPort: listenerPorts.control }),

@@ -1,4 +1,7 @@
-/** Ethernet frames as a hostile guest makes them: any MAC, tags in any number, ARP of any claim (RFC 826). */
+/**
+ * Ethernet frames as a hostile guest makes them, of whatever MAC, with tags in any number, ARP of any claim
+ * (RFC 826).
+ */
 import { address, mac, u8, u16 } from './octets.ts';
 
 export const etherTypes = {

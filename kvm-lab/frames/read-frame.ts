@@ -1,4 +1,7 @@
-/** A frame as an observer reads it: addresses, protocol, ports; and in words. Total: any octets have a reading. */
+/**
+ * A frame as an observer reads it: addresses, protocol, ports; and in words. Total, so that all octets have
+ * a reading.
+ */
 
 import { protocols } from './internet.ts';
 import { etherTypes } from './link.ts';

@@ -33,10 +33,6 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'an option is not a number within its bounds',
     remedy: 'give an integer within the bounds that the message names',
   },
-  'command-failed': {
-    means: 'a program that the lab runs ended with an error',
-    remedy: 'see what it said, and pnpm lab doctor for what the tier needs',
-  },
   'line-too-long': {
     means: 'a line on stdin exceeds the bound of the subject protocol',
     remedy: 'send one case a line',

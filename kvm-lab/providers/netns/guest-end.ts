@@ -1,4 +1,4 @@
-/** The VMM's end of a tap, held as a descriptor: any frame out, every frame in. */
+/** The VMM's end of a tap, held as a descriptor, whatever frame out, every frame in. */
 import type { SandboxPlace } from '#properties/subjects/datapath-protocol.ts';
 import type { GuestEnd, SeenFrame } from '../network-lab.ts';
 import { CallError, closeAside, closeFd, readFd, writeFd } from './kernel-calls.ts';

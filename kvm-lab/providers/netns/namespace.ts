@@ -3,12 +3,16 @@
  * Invariant: it goes with the descriptor, `kill -9` included; the thread is always back in its own namespace.
  */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { CodedError } from '#reference/base/coded-error.ts';
 import { closeAside, closeFd, enterNamespace, newNamespace, openRead } from './kernel-calls.ts';
 
 const commandTimeoutMs = 20_000;
 const maxOutputOctets = 256 * 1024 * 1024;
 const ownPath = '/proc/thread-self/ns/net';
+
+/** A program ended with an error, or did not start. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+}
 
 export class Namespace {
   readonly fd: number;
@@ -46,16 +50,12 @@ export class Namespace {
     }
   }
 
-  /** Output of a program that ran inside. Throws CodedError `command-failed` with what it said. */
+  /** Output of a program that ran inside. Throws CommandError with what it said. */
   run(program: string, words: readonly string[], input = ''): string {
     const result = this.try(program, words, input);
     if (result.status === 0) return result.stdout;
     const said = result.error?.message ?? result.stderr.trim().slice(0, 1_000);
-    throw new CodedError(
-      'command-failed',
-      `${program} ${words.join(' ')}: ${said}`,
-      'see pnpm lab doctor for what the kernel tier needs',
-    );
+    throw new CommandError(`${program} ${words.join(' ')}: ${said}`);
   }
 
   try(program: string, words: readonly string[], input = ''): SpawnSyncReturns<string> {

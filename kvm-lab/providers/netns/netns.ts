@@ -4,12 +4,11 @@
  */
 import { spawnSync } from 'node:child_process';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
-import { CodedError } from '#reference/base/coded-error.ts';
 import type { NetworkLab } from '../network-lab.ts';
 import { DatapathChild } from './datapath-child.ts';
 import { NamespacePod } from './husk-pod.ts';
 import { CallError, closeFd, openTap } from './kernel-calls.ts';
-import { Namespace } from './namespace.ts';
+import { CommandError, Namespace } from './namespace.ts';
 import { Reactor } from './reactor.ts';
 
 /** Why the lab cannot be had here, and what to do; null when it can. Tried, not guessed. */
@@ -42,7 +41,7 @@ function tryNamespace(): { reason: string; remedy: string } | null {
       const remedy = 'run as root, or as an unprivileged user where /dev/net/tun may be opened: unshare -Urn';
       return { reason: `no namespace with a tap: ${error.message}`, remedy };
     }
-    if (!(error instanceof CodedError)) throw error;
+    if (!(error instanceof CommandError)) throw error;
     return { reason: error.message, remedy: 'load the module nf_tables' };
   } finally {
     namespace?.close();
