@@ -24,6 +24,7 @@ import { dialTcp } from './sockets.ts';
 import { readTables } from './tables.ts';
 
 const probeDeadlineMs = 2_000;
+const settleDeadlineMs = 5_000;
 const worldEnd = 'world0';
 
 /** Of one namespace: read and written where the thread is. */
@@ -121,6 +122,15 @@ export class NamespacePod implements HuskPod {
   #indexIn(namespace: Namespace, name: string): number {
     const [found] = [...interfacesOf(namespace)].filter(([, other]) => other === name);
     return found?.[0] ?? 0;
+  }
+
+  /** The kernel gives the uplink its link-local address when it has seen the carrier: a little later. */
+  async settled(): Promise<void> {
+    const deadlineMs = performance.now() + settleDeadlineMs;
+    while (this.linkLocal(uplink.name) === null) {
+      if (performance.now() > deadlineMs) throw new Error('the uplink got no link-local address in time');
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
   }
 
   interfaceNames(): ReadonlyMap<number, string> {

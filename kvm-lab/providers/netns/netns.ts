@@ -65,6 +65,7 @@ export class NetnsLab implements NetworkLab {
       (child) => this.#idle.push(child),
     );
     await made.datapath.enter();
+    await made.settled();
     return made;
   }
 
