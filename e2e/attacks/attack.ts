@@ -51,7 +51,7 @@ export interface Attack {
   /** Answers to groups that count, although the kernel sends such of its own accord. */
   groupAnswersCount?(reading: Reading): boolean;
   /** Effects that only this attack can see, in words. */
-  also?(stage: Stage): readonly string[];
+  also?(stage: Stage): readonly string[] | Promise<readonly string[]>;
   /** The policy is not the usual one afterwards: the control cannot pass again. */
   readonly closesControl?: true;
   readonly expected: Readonly<Record<BuiltInSubject, Cell>>;

@@ -2,13 +2,18 @@
 import { ipv6, protocols } from '#kvm-lab/frames/internet.ts';
 import { arp, broadcastMac, ethernet, etherTypes } from '#kvm-lab/frames/link.ts';
 import { address, mac, u32 } from '#kvm-lab/frames/octets.ts';
+import { readFrame } from '#kvm-lab/frames/read-frame.ts';
 import { dnsMessage, icmpv6, linkOption } from '#kvm-lab/frames/transport.ts';
+import { sibling } from '#kvm-lab/providers/topology.ts';
 import { type Attack, cells, type Stage } from './attack.ts';
-import { datagram, gateway, hosts, on6, own, syn, tapLink } from './guest-frames.ts';
+import { datagram, datagramPacket, gateway, hosts, on4, on6, own, syn, tapLink } from './guest-frames.ts';
 
 const neighbors = 400;
 const flows = 2_000;
 const load = 6_000;
+/** More than the pod's range of masquerade ports. */
+const datagrams = 4_600;
+const siblingPort = 15_555;
 /** Between two probes, so that the loop sees everything. */
 const burst = 500;
 
@@ -27,6 +32,38 @@ async function flood(stage: Stage, count: number, make: (index: number) => Buffe
     for (let index = sent; index < Math.min(count, sent + burst); index++) stage.guest.send(make(index));
     await stage.pause(1);
   }
+}
+
+/** Who is to be answered says first where it is. */
+async function introduceSibling({ sibling: other }: Stage): Promise<void> {
+  if (other === null) throw new Error('the attack asks for a sibling');
+  const { ipv4: place, guestMac: senderMac } = other.place;
+  const who = { operation: 1, senderMac, senderAddress: place.guest, targetAddress: place.gateway } as const;
+  other.send(ethernet({ from: senderMac, to: broadcastMac }, etherTypes.arp, arp(who)));
+}
+
+const tries = 5;
+const answerMs = 60;
+
+/** What a sibling does not get any more: answers to datagrams, tried a few times. */
+async function unserved(
+  { pod, sibling: other, pause }: Stage,
+  to: string,
+  toPort: number,
+): Promise<string[]> {
+  if (other === null) return ['there is no sibling'];
+  const { ipv4: place, guestMac, tapMac } = other.place;
+  const ends = { from: place.guest, to, fromPort: siblingPort, toPort };
+  for (let tried = 0; tried < tries; tried++) {
+    other.send(
+      on4(datagramPacket(ends, dnsMessage(5, 'host.example', null)), { from: guestMac, to: tapMac }),
+    );
+    await pause(answerMs);
+    pod.drain();
+    if (other.frames.some(({ outgoing, frame }) => !outgoing && readFrame(frame).toPort === siblingPort))
+      return [];
+  }
+  return [`a sibling’s datagrams to ${to}:${toPort} are not answered any more`];
 }
 
 const toResolver = (stage: Stage, index: number) =>
@@ -97,8 +134,10 @@ export const attacks: readonly Attack[] = [
     source: 'claims.md, F4.load',
     control: 'resolver',
     act: (stage) => flood(stage, load, (index) => toResolver(stage, index)),
-    explains: ({ fromPort }, seen) => seen === 'tap' && fromPort === 53,
-    shows: 'a probe fails',
+    prepare: introduceSibling,
+    explains: ({ fromPort }) => fromPort === 53,
+    also: (stage) => unserved(stage, sibling.ipv4.resolver, 53),
+    shows: 'a probe fails, or a sibling’s question has no answer',
     expected: cells.closed,
   },
   {
@@ -112,10 +151,33 @@ export const attacks: readonly Attack[] = [
       flood(stage, flows, (index) =>
         syn({ from: own, to: hosts.allowed, fromPort: 1_024 + index, toPort: 443 }),
       ),
-    explains: ({ from, to }) => from === hosts.allowed || to === hosts.allowed,
+    explains: ({ from, to, fromPort }) => from === hosts.allowed || to === hosts.allowed || fromPort === 53,
     explainsFlow: (line) => line.includes(`src=${own} dst=${hosts.allowed} `),
     explainsReached: ({ peer }) => peer.address === own,
-    shows: 'a probe fails',
+    prepare: introduceSibling,
+    also: (stage) => unserved(stage, sibling.ipv4.resolver, 53),
+    shows: 'a probe fails, or a sibling’s question has no answer',
+    expected: cells.closed,
+  },
+  {
+    id: 'exhaustion.translated-ports',
+    claim: 'F4.load',
+    sibling: true,
+    statement: `${datagrams} datagrams from as many ports leave a sibling’s way to the same host open`,
+    source: 'claims.md, F4.load; RFC 5508 section 2: translated ports are few, and shared',
+    control: 'resolver',
+    prepare: introduceSibling,
+    act: (stage) =>
+      flood(stage, datagrams, (index) =>
+        datagram({ from: own, to: hosts.allowed, fromPort: 1_024 + index, toPort: 443 }),
+      ),
+    explains: ({ from, to }) => from === hosts.allowed || to === hosts.allowed,
+    explainsFlow: (line) => line.includes(`dst=${hosts.allowed} `),
+    also: (stage) => unserved(stage, hosts.allowed, 443),
+    // It has used up its own share.
+    closesControl: true,
+    shows: 'a sibling is not answered any more',
+    // Without a range of ports of its own the published masquerade has sixteen times as many: this flood is too small.
     expected: cells.closed,
   },
   {
