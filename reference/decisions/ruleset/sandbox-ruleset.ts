@@ -23,6 +23,7 @@ import {
   concat,
   ct,
   drop,
+  flowsOver,
   goTo,
   inSet,
   type Json,
@@ -118,6 +119,9 @@ function sourceRules(network: SandboxNetwork): Command[] {
   ];
 }
 
+/** Of one sandbox at a time: three quarters of the ports that its siblings need too. */
+const maxFlows = ({ masqueradePorts: [first, last] }: PodNetwork) => Math.floor(((last - first + 1) * 3) / 4);
+
 /** What the guest may begin and continue, decided before routing. */
 function leavingRules(
   pod: PodNetwork,
@@ -163,6 +167,16 @@ function leavingRules(
       chain,
       'any other local address',
       match({ fib: { result: 'type', flags: 'daddr' } }, 'unicast', '!='),
+      drop,
+    ),
+  );
+  // All sandboxes share the masquerade ports: one that took them all would close its siblings' way to a host.
+  rules.push(
+    add.rule(
+      chain,
+      'too many flows of one sandbox',
+      match(ct('state'), 'new', 'in'),
+      flowsOver(maxFlows(pod)),
       drop,
     ),
   );
