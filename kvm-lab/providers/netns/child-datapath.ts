@@ -29,6 +29,10 @@ export class ChildDatapath implements DatapathControl {
     this.#child = spare();
   }
 
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** To be called once before anything else. */
   async enter(): Promise<void> {
     await this.#child.order({ do: 'enter', netns: this.#namespace.path, pod });

@@ -103,6 +103,11 @@ export class NamespacePod implements HuskPod {
     this.datapath = new ChildDatapath(reactor, this.#pod, spare, done);
   }
 
+  /** Where the pod's and the world's namespaces are held. */
+  get namespacePaths(): readonly string[] {
+    return [this.#pod.path, this.#world.path];
+  }
+
   get reached(): readonly Reached[] {
     return this.#planted.reached;
   }
