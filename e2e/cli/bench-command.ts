@@ -37,9 +37,11 @@ export async function benchCommand(names: readonly string[], flags: { json?: tru
 }
 
 function resultTable({ measurements, notes }: BenchmarkResult): string {
-  const ours = measurements[0]?.perSecond ?? 0;
-  const rows = measurements.map(({ name, perSecond, unit }, index) => {
-    const ratio = index === 0 || perSecond === 0 ? '' : `ours is ${(ours / perSecond).toFixed(1)}×`;
+  let ours: number | null = null;
+  const rows = measurements.map(({ name, perSecond, unit, leads }) => {
+    const isOurs = ours === null || leads === true;
+    const ratio = isOurs || perSecond === 0 ? '' : `ours is ${((ours ?? 0) / perSecond).toFixed(1)}×`;
+    if (isOurs) ours = perSecond;
     return [`  ${name}`, `${groupDigits(Math.round(perSecond))} ${unit}/s`, ratio];
   });
   return [table(rows), ...notes.map((note) => `  ${note}`)].join('\n');

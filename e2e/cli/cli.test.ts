@@ -50,6 +50,9 @@ describe('bad input', () => {
     [['subject', 'refrence', 'pin-address'], /did you mean 'reference'/, 'unknown-subject'],
     [['subject', 'reference', 'pin-address'], /begin with \{"v":1/, 'bad-header'],
     [['check', 'decision', 'nothing', '--', 'true'], /valid: pin-address/, 'unknown-decision'],
+    [['check', 'decision', 'claim-step', '--', 'true'], /words of the program’s own/, 'unknown-decision'],
+    [['check', 'decision', 'pin-address', './it', 'x'], /put -- before it: .* -- \.\/it x/, 'no-separator'],
+    [['check', 'decision', 'pin-address', '--runs', 'many', '--', 'true'], /integer from 0/, 'bad-value'],
     [['bench', 'nothing'], /valid:/, 'unknown-benchmark'],
   ])('%s is refused with what is valid, and no stack trace', async (words, hint, errorCode) => {
     const { code, stderr } = await runCli(words);
@@ -59,15 +62,18 @@ describe('bad input', () => {
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 
-  test.each([[['nonsense']], [['verify', '--nonsense']], [['repro']]])(
-    '%s is refused by the command line',
-    async (words) => {
-      const { code, stderr } = await runCli(words);
-      expect(code).toBe(exitCodes.usage);
-      expect(stderr).toMatch(/^error: /m);
-      expect(stderr).not.toMatch(/\n\s+at /);
-    },
-  );
+  test.each([
+    [['nonsense']],
+    [['verify', '--nonsense']],
+    [['repro']],
+    [['check', 'decision', 'pin-address', './it', '--flag']],
+    [['check', 'decision', 'pin-address', '--']],
+  ])('%s is refused by the command line', async (words) => {
+    const { code, stderr } = await runCli(words);
+    expect(code).toBe(exitCodes.usage);
+    expect(stderr).toMatch(/^error: /m);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
 });
 
 const small = ['verify', '--claim', 'F1.embedded', '--runs', '200', '--seed', '7'];
@@ -203,32 +209,55 @@ describe('check decision', () => {
     expect(code).toBe(exitCodes.differs);
   });
 
-  test('always agrees with our own reference over the same protocol, and ends with 0', async () => {
-    const words = ['check', 'decision', 'pin-address', '--runs', '500', '--seed', '7', '--'];
-    const { code, stdout } = await runCli([
-      ...words,
-      process.execPath,
-      cli,
-      'subject',
-      'reference',
-      'pin-address',
-    ]);
-    expect(stdout).toContain('As it must');
-    expect(code).toBe(exitCodes.asDeclared);
+  test.each(['select-husk', 'agent-step'])(
+    '%s always agrees with our own reference over the same protocol, and ends with 0',
+    async (decision) => {
+      const words = ['check', 'decision', decision, '--runs', '500', '--seed', '7', '--'];
+      const ours = [process.execPath, cli, 'subject', 'reference', decision];
+      const { code, stdout } = await runCli([...words, ...ours]);
+      expect(stdout).toContain('As it must');
+      expect(code).toBe(exitCodes.asDeclared);
+    },
+  );
+
+  test('always finds out the published fix in a state machine, event by event', async () => {
+    const words = ['check', 'decision', 'activation-step', '--runs', '500', '--seed', '7', '--'];
+    const ours = [process.execPath, cli, 'subject', 'published', 'activation-step'];
+    const { code, stdout } = await runCli([...words, ...ours]);
+    expect(stdout).toMatch(/NOT as it must: activation-step, no vectors of its shape, \d+ generated inputs/);
+    expect(code).toBe(exitCodes.differs);
   });
 
-  test('always says how a program failed', async () => {
-    const { code, stdout } = await runCli([
-      'check',
-      'decision',
-      'pin-address',
-      '--runs',
-      '10',
-      '--',
-      'false',
-    ]);
-    expect(stdout).toMatch(/crashed: ended with code 1, \d+ of \d+ cases unanswered/);
+  const few = ['check', 'decision', 'pin-address', '--runs', '10'];
+
+  test.each([
+    [['false'], /crashed: ended with code 1 before its first answer, \d+ of \d+ cases unanswered/],
+    [['true'], /short: \d+ of \d+ cases unanswered, the first has id 0/],
+    [['/nowhere/at/all'], /not-executable: ENOENT: there is no such program/],
+    [['cat'], /garbage: no id that was asked: \{"v":1/],
+    [['sh', '-c', 'while :; do :; done'], /hung: no answer for 1000 ms, the next one owed has id 0/],
+  ])('always says how %j failed, and ends with 1', async (program, reason) => {
+    const { code, stdout } = await runCli([...few, '--answer-timeout', '1000', '--', ...program]);
+    expect(stdout).toMatch(reason);
     expect(code).toBe(exitCodes.differs);
+  });
+
+  test('always prints the command that runs it again, each word as the shell needs it', async () => {
+    const words = [...few, '--seed', '7', '--answer-timeout', '5000'];
+    const program = ['sh', '-c', "exit 3 # it's", 'two words', '--seed'];
+    const wanted = `--seed 7 --answer-timeout 5000 -- sh -c 'exit 3 # it'\\''s' 'two words' --seed`;
+    const asText = await runCli([...words, '--', ...program]);
+    expect(asText.stdout).toContain(`Again: pnpm check decision pin-address --runs 10 ${wanted}\n`);
+    const { stdout } = await runCli([...words, '--json', '--', ...program]);
+    const { replay, conversation } = JSON.parse(stdout) as { replay: string; conversation: object };
+    expect(replay).toBe(`pnpm check decision pin-address --runs 10 ${wanted}`);
+    expect(conversation).toMatchObject({ outcome: 'crashed', answered: 0, refused: 0 });
+  });
+
+  test('always says in its help what cannot be checked, and why', async () => {
+    const { stdout } = await runCli(['check', 'decision', '--help']);
+    expect(stdout).toContain('claim-step: its purposes');
+    expect(stdout).toContain('select-husk');
   });
 });
 

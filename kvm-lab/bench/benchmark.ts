@@ -5,6 +5,8 @@ export interface BenchmarkMeasurement {
   readonly perSecond: number;
   readonly unit: string;
   readonly rounds: readonly number[];
+  /** Ours again, on other inputs: those that follow are its peers. */
+  readonly leads?: true;
 }
 
 export interface Benchmark {

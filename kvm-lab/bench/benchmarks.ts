@@ -2,12 +2,18 @@
  * The benchmarks, by name. The first measurement of each is ours; the others are peers on the same inputs.
  */
 import type { Benchmark } from './benchmark.ts';
+import { claimStepBenchmark } from './claim-step.ts';
 import { dnsMessages } from './dns-messages.ts';
 import { pinAddressBenchmark } from './pin-address.ts';
 import { propertiesBenchmark } from './properties.ts';
+import { protocolBenchmark } from './protocol.ts';
+import { selectHuskBenchmark } from './select-husk.ts';
 
 export const benchmarks = {
   'pin-address': pinAddressBenchmark,
   'dns-messages': dnsMessages,
+  'select-husk': selectHuskBenchmark,
+  'claim-step': claimStepBenchmark,
+  protocol: protocolBenchmark,
   properties: propertiesBenchmark,
 } as const satisfies Record<string, Benchmark>;

@@ -7,6 +7,7 @@ import { listClaimIds, loadClaims, loadMutants } from '../matrix/catalogue.ts';
 import { claimsPage } from './claims-page.ts';
 import { decisionsPage } from './decisions-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { naivePage } from './naive-page.ts';
 import { observedPage } from './observed-page.ts';
 import type { Product } from './product.ts';
 import { schemaFiles } from './schemas.ts';
@@ -17,8 +18,9 @@ export async function products(): Promise<Product[]> {
   const claims = await loadClaims(await listClaimIds());
   return [
     { path: 'docs/claims.md', text: claimsPage(claims, await loadMutants()) },
-    { path: 'docs/decisions.md', text: decisionsPage() },
+    { path: 'docs/decisions.md', text: await decisionsPage() },
     { path: 'docs/errors.md', text: errorsPage() },
+    { path: 'docs/naive-filters.md', text: naivePage() },
     { path: 'docs/observed-behaviour.md', text: await observedPage() },
     ...schemaFiles(),
     ...(await corpora()),

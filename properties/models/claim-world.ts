@@ -60,7 +60,10 @@ export interface Step {
 /** How an action ends: carried out and answered, carried out with its answer lost, or never arrived. */
 export type Fate = 'answered' | 'answer lost' | 'never arrived';
 
-/** Both controllers believe that they lead, until a command says otherwise: what leadership saves is work, not safety. */
+/**
+ * Both controllers believe that they lead, until a command says otherwise: what leadership saves is work,
+ * not safety.
+ */
 export class ClaimWorld {
   nowMs = Date.parse('2026-11-24T00:00:00Z');
   readonly api = new ApiServerModel(() => new Date(this.nowMs).toISOString());
@@ -355,7 +358,7 @@ function configOf(identity: string): Config {
     claimDeadlineMs,
     maxAttempts,
     retryAfterMs: 1_000,
-    systemSecrets: ['mitos-ca', 'mitos-forkd-tls'],
+    systemSecrets: ['mitos-ca', 'mitos-forkd-tls', 'sandbox-token-*'],
   };
 }
 

@@ -38,6 +38,8 @@ export interface HuskPod {
   readonly spec: { readonly containers: readonly Container[]; readonly [field: string]: unknown };
   readonly status: {
     readonly phase: string;
+    readonly hostIP?: string;
+    readonly hostIPs?: readonly { readonly ip: string }[];
     readonly podIP?: string;
     readonly podIPs?: readonly { readonly ip: string }[];
     readonly conditions: readonly { readonly type: string; readonly status: string }[];

@@ -4,9 +4,10 @@ import type { Mutant } from './mutant.ts';
 const folder = 'reference/decisions/authorize-claim';
 const entry = `${folder}/authorize-claim.ts`;
 const request = `${folder}/admission-request.ts`;
+const status = 'reference/decisions/access-status.ts';
 const questions = `${folder}/access-questions.ts`;
 const spec = `${folder}/claim-spec.ts`;
-const names = `${folder}/dns-1123.ts`;
+const names = 'reference/decisions/dns-1123.ts';
 
 export const mutants: readonly Mutant[] = [
   {
@@ -44,23 +45,23 @@ export const mutants: readonly Mutant[] = [
   {
     id: 'allowed-beside-denied',
     mistake: 'denied is not read',
-    file: questions,
-    find: '!(denied === undefined || denied === false) ||',
-    replace: '',
+    file: status,
+    find: "const plain = (denied ?? false) === false && (doubt ?? '') === '';",
+    replace: "const plain = denied !== 'never' && (doubt ?? '') === '';",
     killedBy: 'F5.answer',
   },
   {
     id: 'evaluation-error-ignored',
     mistake: 'an evaluation error beside allowed is not read',
-    file: questions,
-    find: "!(evaluationError === undefined || evaluationError === '');",
-    replace: 'false;',
+    file: status,
+    find: "const plain = (denied ?? false) === false && (doubt ?? '') === '';",
+    replace: 'const plain = (denied ?? false) === false && doubt !== 7;',
     killedBy: 'F5.answer',
   },
   {
     id: 'truthy-allowed',
     mistake: 'anything truthy allows: "false" too',
-    file: questions,
+    file: status,
     find: "fieldOf(status, 'allowed') === true",
     replace: "Boolean(fieldOf(status, 'allowed'))",
     killedBy: 'F5.answer',

@@ -190,8 +190,8 @@ export const mutants: readonly Mutant[] = [
     id: 'system-secret-delivered',
     mistake: 'a Secret of the system is delivered when the stamp names it',
     file: life,
-    find: 'if (secrets.some((name) => config.systemSecrets.includes(name)))',
-    replace: 'if (secrets.every((name) => config.systemSecrets.includes(name)))',
+    find: 'if (secrets.some((name) => isSystemSecret(name, config.systemSecrets)))',
+    replace: 'if (secrets.every((name) => isSystemSecret(name, config.systemSecrets)))',
     killedBy: 'F3.authorized',
   },
 ];

@@ -116,9 +116,8 @@ export const mutants: readonly Mutant[] = [
     id: 'stamp-of-the-old-spec',
     mistake: 'the stamp carries the hash of the former spec',
     file: entry,
-    find: "specHash: hash('sha256', text),",
-    replace:
-      "specHash: hash('sha256', canonicalText(fieldOf(request.oldObject ?? request.object, 'spec')) ?? ''),",
+    find: "const specHash = specHashOf(fieldOf(request.object, 'spec'));",
+    replace: "const specHash = specHashOf(fieldOf(request.oldObject ?? request.object, 'spec'));",
     killedBy: 'F5.stamped',
   },
   {

@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts';
 
 const selection = 'reference/decisions/select-husk/select-husk.ts';
 const view = 'reference/decisions/select-husk/pod-view.ts';
+const owners = 'reference/decisions/select-husk/address-owners.ts';
 const address = 'reference/decisions/select-husk/pod-address.ts';
 
 export const mutants: readonly Mutant[] = [
@@ -83,8 +84,8 @@ export const mutants: readonly Mutant[] = [
     id: 'spec-hash-not-compared',
     mistake: 'the spec is not compared with what was created',
     file: selection,
-    find: "if (podSpecHash(fieldOf(pod, 'spec')) !== record.specHash)",
-    replace: "if (podSpecHash(fieldOf(pod, 'spec')) === null)",
+    find: "if (specHashOf(fieldOf(pod, 'spec')) !== record.specHash)",
+    replace: "if (specHashOf(fieldOf(pod, 'spec')) === null)",
     killedBy: 'F3.drift',
   },
   {
@@ -155,24 +156,40 @@ export const mutants: readonly Mutant[] = [
     id: 'shared-address-dialled',
     mistake: 'an address that another pod has too is dialled',
     file: selection,
-    find: 'if ((owners.get(canonical) ?? 0) > 1)',
-    replace: 'if ((owners.get(canonical) ?? 0) > 99)',
+    find: 'if (owners.isShared(address))',
+    replace: "if (owners.isShared(address) && address === '')",
     killedBy: 'F3.address',
   },
   {
     id: 'addresses-compared-as-text',
     mistake: 'addresses of other pods are compared as they are written',
-    file: selection,
-    find: 'const own = new Set(addressesOf(pod).map(canonicalAddress));',
-    replace: 'const own = new Set(addressesOf(pod).map((one) => (typeof one === "string" ? one : null)));',
+    file: owners,
+    find: 'const key = addressKey(address);',
+    replace: "const key = typeof address === 'string' && !address.includes(':') ? address : null;",
     killedBy: 'F3.address',
+  },
+  {
+    id: 'address-of-the-node-dialled',
+    mistake: 'the address of the node passes for one of the pod',
+    file: selection,
+    find: 'if (ofNode.includes(addressKey(address)))',
+    replace: 'if (ofNode.includes(address))',
+    killedBy: 'F3.address',
+  },
+  {
+    id: 'unreported-container-accepted',
+    mistake: 'a container that nobody reports counts as one that was never restarted',
+    file: view,
+    find: 'containers.every((one) => reported.has',
+    replace: 'containers.every((one) => reported.size === 0 || reported.has',
+    killedBy: 'F3.drift',
   },
   {
     id: 'second-address-unchecked',
     mistake: 'only the first address of a pod is checked',
     file: selection,
-    find: 'for (const other of [dialled, ...others]) {',
-    replace: 'for (const other of [dialled, ...others].slice(0, 1)) {',
+    find: 'for (const [index, address] of addresses.entries()) {',
+    replace: 'for (const [index, address] of addresses.slice(0, 1).entries()) {',
     killedBy: 'F3.address',
   },
   {

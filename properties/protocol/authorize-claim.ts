@@ -9,7 +9,7 @@ const texts = Type.Array(Type.String());
 const extra = Type.Record(Type.String(), texts);
 
 export const accessReview = Type.Object({
-  id: Type.String({ description: 'unique among the questions of one request' }),
+  id: Type.String({ description: '`<verb>:<name>`, as impersonate:builder or get:db' }),
   kind: Type.Literal('SubjectAccessReview'),
   spec: Type.Object(
     {
@@ -30,7 +30,7 @@ export const accessReview = Type.Object({
 });
 
 export const accountLookup = Type.Object({
-  id: Type.String(),
+  id: Type.String({ description: '`account:<name>`' }),
   kind: Type.Literal('ServiceAccount'),
   namespace: Type.String(),
   name: Type.String(),

@@ -1,9 +1,10 @@
 /** The subject protocol: every line gets its answer, and every bad line its reason. */
+import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import type { ErasedBind } from '../subjects/load-subject.ts';
-import { answerCases, maxLineBytes, protocolVersion, readLines } from './case-lines.ts';
+import { answerCases, maxLineBytes, protocolVersion, readLineBatches } from './case-lines.ts';
 import { pinAddress } from './pin-address.ts';
 
 const config = { denyCIDRs: [], nat64Prefixes: [], pinPrivateCIDRs: [] };
@@ -39,6 +40,17 @@ describe('the subject protocol', () => {
       { id: 1, output: { verdict: 'refuse', rule: 'saw ::1' }, rule: 'saw ::1' },
       { id: 'b', output: { verdict: 'refuse', rule: 'saw 10.0.0.1' }, rule: 'saw 10.0.0.1' },
     ]);
+  });
+
+  test('always answers what has come in before it waits for more', async () => {
+    const input = new PassThrough();
+    const output = new PassThrough();
+    const whole = answerCases(pinAddress, bind, input, output, () => undefined);
+    input.write(`${header}\n${ask(1, '::1')}\n`);
+    const [first] = (await once(output, 'data')) as [Buffer];
+    expect(JSON.parse(first.toString())).toMatchObject({ id: 1 });
+    input.end();
+    expect(await whole).toEqual({ answered: 1, refused: 0 });
   });
 
   test('refuses a malformed case by its line and goes on', async () => {
@@ -83,7 +95,7 @@ describe('the subject protocol', () => {
     );
     const lines: string[] = [];
     const reading = (async () => {
-      for await (const line of readLines(endless)) lines.push(line);
+      for await (const batch of readLineBatches(endless)) lines.push(...batch);
     })();
     await expect(reading).rejects.toMatchObject({ code: 'line-too-long' });
     expect(lines).toEqual([]);
@@ -93,7 +105,7 @@ describe('the subject protocol', () => {
     const bytes = Buffer.from('größe\nende');
     const chunks = Readable.from([...bytes].map((byte) => Buffer.from([byte])));
     const lines: string[] = [];
-    for await (const line of readLines(chunks)) lines.push(line);
+    for await (const batch of readLineBatches(chunks)) lines.push(...batch);
     expect(lines).toEqual(['größe', 'ende']);
   });
 });

@@ -40,29 +40,29 @@ export const answerSchema = Type.Union(
 );
 
 /**
- * Lines of a byte stream without their newline; a last line may lack it. Throws CodedError `line-too-long`.
+ * Lines of a byte stream without their newline, all that have come in at a time: nothing more is there until
+ * the next batch. A last line may lack its newline. Throws CodedError `line-too-long`.
  */
-export async function* readLines(input: AsyncIterable<Buffer | string>): AsyncGenerator<string> {
+export async function* readLineBatches(input: AsyncIterable<Buffer | string>): AsyncGenerator<string[]> {
   const decoder = new TextDecoder();
   let rest = '';
   for await (const chunk of input) {
     rest += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-    let from = 0;
-    for (let end = rest.indexOf('\n'); end !== -1; end = rest.indexOf('\n', from)) {
-      yield rest.slice(from, end);
-      from = end + 1;
-    }
-    rest = rest.slice(from);
-    if (rest.length > maxLineBytes) {
-      throw new CodedError(
-        'line-too-long',
-        `a line exceeds ${maxLineBytes} octets`,
-        'send one case a line, as JSON',
-      );
-    }
+    const lines = rest.split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > maxLineBytes || lines.some((line) => line.length > maxLineBytes)) throw tooLong();
+    yield lines;
   }
   rest += decoder.decode();
-  if (rest !== '') yield rest;
+  if (rest !== '') yield [rest];
+}
+
+function tooLong(): CodedError {
+  return new CodedError(
+    'line-too-long',
+    `a line exceeds ${maxLineBytes} octets`,
+    'send one case a line, as JSON',
+  );
 }
 
 export interface AnswerSummary {
@@ -72,7 +72,8 @@ export interface AnswerSummary {
 }
 
 /**
- * Answers every case of `input` on `output`, in order.
+ * Answers every case of `input` on `output`, in order; whoever waits for an answer before the next case gets
+ * it.
  * @param complain hears of each malformed line: its number and what was wrong
  * @throws CodedError `bad-header` when the first line is not the protocol's, or names another decision
  */
@@ -95,25 +96,29 @@ export async function answerCases(
     buffer = '';
     if (full) await once(output, 'drain');
   };
-  for await (const text of readLines(input)) {
-    line += 1;
-    if (text.trim() === '') continue;
-    if (bound === null) {
-      bound = bind(readHeader(ajv, decision, text) as never);
-      continue;
+  for await (const lines of readLineBatches(input)) {
+    for (const text of lines) {
+      line += 1;
+      if (text.trim() === '') continue;
+      if (bound === null) {
+        bound = bind(readHeader(ajv, decision, text) as never);
+        continue;
+      }
+      const answer = answerOne(text, bound, (value) =>
+        acceptsInput(value) ? null : ajv.errorsText(acceptsInput.errors, { dataVar: 'input' }),
+      );
+      const { text: written, error } = lineOf(answer);
+      if (error === null) answered += 1;
+      else {
+        refused += 1;
+        complain(line, error);
+      }
+      buffer += `${written}\n`;
+      if (buffer.length > flushBytes) await flush();
     }
-    const answer = answerOne(text, bound, (value) =>
-      acceptsInput(value) ? null : ajv.errorsText(acceptsInput.errors, { dataVar: 'input' }),
-    );
-    if ('error' in answer) {
-      refused += 1;
-      complain(line, answer.error.message);
-    } else answered += 1;
-    buffer += `${JSON.stringify(answer)}\n`;
-    if (buffer.length > flushBytes) await flush();
+    if (buffer !== '') await flush();
   }
   if (bound === null) throw badHeader(decision, 'there is no first line');
-  await flush();
   return { answered, refused };
 }
 
@@ -165,8 +170,26 @@ function answerOne(
   const caseId = id as string | number;
   const wrong = objection(input);
   if (wrong !== null) return { id: caseId, error: { code: 'bad-case', message: wrong } };
-  const output = bound(input as never) as { rule?: string };
+  let output: { rule?: string };
+  try {
+    output = bound(input as never) as { rule?: string };
+  } catch (error) {
+    // One case that a subject dies of costs nobody the answers to the others.
+    return { id: caseId, error: { code: 'case-failed', message: `the subject threw: ${String(error)}` } };
+  }
   return { id: caseId, output, ...(output.rule === undefined ? {} : { rule: output.rule }) };
+}
+
+/** The line, and its error if it is one: a value that JSON.parse reads may be too deep for JSON.stringify. */
+function lineOf(answer: Answer): { text: string; error: string | null } {
+  try {
+    return { text: JSON.stringify(answer), error: 'error' in answer ? answer.error.message : null };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const message = 'the answer is nested too deeply to be written';
+    const failed: Answer = { id: answer.id, error: { code: 'case-failed', message } };
+    return { text: JSON.stringify(failed), error: message };
+  }
 }
 
 function parseJson(text: string): unknown {

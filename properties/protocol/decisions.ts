@@ -2,6 +2,7 @@
 import { activationStep } from './activation-step.ts';
 import { agentStep } from './agent-step.ts';
 import { authorizeClaim } from './authorize-claim.ts';
+import { authorizeWorkspace } from './authorize-workspace.ts';
 import { claimStep } from './claim-step.ts';
 import type { Decision } from './decision.ts';
 import { dnsBuild } from './dns-build.ts';
@@ -12,6 +13,7 @@ import { pinAddress } from './pin-address.ts';
 import { pinLedger } from './pin-ledger.ts';
 import { reseedGate } from './reseed-gate.ts';
 import { reseedReport } from './reseed-report.ts';
+import { resumeGate } from './resume-gate.ts';
 import { selectHusk } from './select-husk.ts';
 
 export const decisions = {
@@ -28,6 +30,8 @@ export const decisions = {
   'select-husk': selectHusk,
   'claim-step': claimStep,
   'authorize-claim': authorizeClaim,
+  'resume-gate': resumeGate,
+  'authorize-workspace': authorizeWorkspace,
 } as const satisfies Record<string, Decision>;
 
 export type Decisions = typeof decisions;

@@ -62,7 +62,13 @@ export const reseedGate = defineDecision({
     verdict: Type.Union([Type.Literal('admit'), Type.Literal('refuse'), Type.Literal('insert')]),
     insert: Type.Optional(
       Type.Object(
-        { snapshot: Type.String(), keys: Type.Array(Type.String(), { minItems: 1 }) },
+        {
+          snapshot: Type.String(),
+          keys: Type.Array(Type.String(), {
+            minItems: 1,
+            description: '`sample:` and the sample; where the VMM could read it, `witness:` and its digest',
+          }),
+        },
         { description: 'insert all or none, if all are absent; then ask again with the answer' },
       ),
     ),

@@ -54,7 +54,7 @@ export const selectHusk = defineDecision({
       operation,
       holder: Type.String({ description: 'UID of the claim, or <UID of the fork>.<index>' }),
       podUid: Type.Union([Type.String(), Type.Null()], {
-        description: 'the pod to reach; null for activate: any warm one',
+        description: 'the pod to reach; null for activate, which takes any warm one',
       }),
       podName: Type.Union([Type.String(), Type.Null()], {
         description: 'the name that the operation would predict, for subjects that go by it',

@@ -39,7 +39,12 @@ export interface AdmissionStamp {
   readonly specHash: string;
 }
 
-/** Written by admission alone. */
+/**
+ * Written by admission alone. Its envelope holds a nonce beside the stamp, so that no two admissions leave
+ * the same text: the stamp cannot name the UID of the claim (there is none yet when admission writes), so
+ * the controller notes durably on which UID it saw a text first, and a copy on a claim that was made again
+ * under the name is known as one.
+ */
 export const stampAnnotation = 'mitos.run/admission-stamp';
 
 /**

@@ -37,6 +37,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a line on stdin exceeds the bound of the subject protocol',
     remedy: 'send one case a line',
   },
+  'no-separator': {
+    means: 'a program to check was named without -- before it, so that its options could be taken for ours',
+    remedy: 'pnpm check decision <decision> -- <program> <its arguments>',
+  },
   'nothing-selected': {
     means: 'no cell of the matrix is selected',
     remedy: 'name a claim and a subject that has input for it',

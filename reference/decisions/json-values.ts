@@ -36,22 +36,24 @@ export function listOf(value: unknown): readonly unknown[] {
 /** JSON with sorted keys and without white space; null when it is nested too deeply. */
 export function canonicalText(value: unknown, depth = 0): string | null {
   if (depth > maxDepth) return null;
+  if (typeof value === 'string') return JSON.stringify(value);
   if (Array.isArray(value)) {
-    const parts: string[] = [];
-    for (const item of value) {
-      const part = canonicalText(item, depth + 1);
+    let text = '[';
+    for (let index = 0; index < value.length; index++) {
+      const part = canonicalText(value[index], depth + 1);
       if (part === null) return null;
-      parts.push(part);
+      text += index === 0 ? part : `,${part}`;
     }
-    return `[${parts.join(',')}]`;
+    return `${text}]`;
   }
   if (!isObject(value)) return JSON.stringify(value) ?? 'null';
-  const parts: string[] = [];
+  let text = '{';
   for (const key of Object.keys(value).sort()) {
-    if (value[key] === undefined) continue;
-    const part = canonicalText(value[key], depth + 1);
+    const field = value[key];
+    if (field === undefined) continue;
+    const part = canonicalText(field, depth + 1);
     if (part === null) return null;
-    parts.push(`${JSON.stringify(key)}:${part}`);
+    text += `${text === '{' ? '' : ','}${JSON.stringify(key)}:${part}`;
   }
-  return `{${parts.join(',')}}`;
+  return `${text}}`;
 }

@@ -34,6 +34,14 @@ const attacks = [
     podIP: 'fd00:0:0:0::a',
     podIPs: [{ ip: 'fd00::a' }],
   })),
+  attackOn.status('its address is that of its node', ({ status }) => ({
+    hostIP: status.podIP ?? '',
+    hostIPs: status.podIPs ?? [],
+  })),
+  attackOn.status('its second address is that of its node, in another notation', ({ status }) => ({
+    hostIPs: [{ ip: 'fd00:7:0::b' }],
+    podIPs: [...(status.podIPs ?? []), { ip: 'fd00:7::b' }],
+  })),
   at('its address is text', 'attacker.example'),
   at('its address has a leading zero', '10.0.0.012'),
 ];
@@ -52,5 +60,6 @@ export const claim = defineClaim(
     },
     sceneCase(attacks, fc.constant(true), inhabited),
     'findings.md F3: an address that can be a pod’s, shared by no other pod',
+    ['address/'],
   ),
 );

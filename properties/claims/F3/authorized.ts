@@ -11,13 +11,19 @@ interface StampCase {
   /** Names of the verified stamp; null: the claim was admitted without one. */
   readonly stamped: readonly string[] | null;
   /** How the list stands in the claim. */
-  readonly form: 'as it should' | 'a name that is no string' | 'a list that is none';
+  readonly form: 'as it should' | 'as environment' | 'a name that is no string' | 'a list that is none';
 }
 
-const systemSecrets = ['mitos-ca', 'mitos-forkd-tls'];
+const systemSecrets = ['mitos-ca', 'mitos-forkd-tls', 'sandbox-token-x7k2p'];
 const names = ['db', 'api-key', ...systemSecrets];
 
+function environmentOf({ asked, form }: StampCase): unknown {
+  if (form !== 'as environment') return [];
+  return asked.map((name) => ({ name: 'KEY', valueFrom: { secretKeyRef: { name, key: 'key' } } }));
+}
+
 function secretsOf({ asked, form }: StampCase): unknown {
+  if (form === 'as environment') return [];
   if (form === 'a list that is none') return { db: asked };
   const list: unknown[] = asked.map((secretRef) => ({ name: secretRef, secretRef }));
   return form === 'as it should' ? list : [...list, { name: 'x', secretRef: 7 }];
@@ -25,7 +31,11 @@ function secretsOf({ asked, form }: StampCase): unknown {
 
 function deliveredTo(subject: Subject, input: StampCase): readonly string[] {
   const world = new ClaimWorld(subject, ['honest'], input.stamped);
-  world.addOwner('SandboxClaim', 'claim-0', { poolRef: pool.name, secrets: secretsOf(input) });
+  world.addOwner('SandboxClaim', 'claim-0', {
+    poolRef: pool.name,
+    secrets: secretsOf(input),
+    env: environmentOf(input),
+  });
   for (let turn = 0; turn < 60; turn++) {
     world.sync(0);
     world.turn(0, 0);
@@ -49,7 +59,7 @@ export const claim = defineClaim<StampCase>({
       form: fc.constantFrom<StampCase['form']>(
         'as it should',
         'as it should',
-        'as it should',
+        'as environment',
         'a name that is no string',
         'a list that is none',
       ),

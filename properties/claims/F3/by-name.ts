@@ -2,8 +2,9 @@
 import * as fc from 'fast-check';
 import { genuinePod, type HuskPod, pool, recordOf } from '../../models/husk-pod.ts';
 import type { Subject } from '../../subjects/subject.ts';
+import type { HuskVector } from '../../vectors/generate/husk-pods/husk-vector.ts';
 import { defineClaim } from '../claim.ts';
-import { selectConfig } from '../husk-claim.ts';
+import { isVector, judgeVector, negativeVectors, notationOfVector, selectConfig } from '../husk-claim.ts';
 
 const operations = ['fork-child', 'fork-source', 'hydrate', 'dehydrate', 'remove-snapshot'] as const;
 
@@ -23,6 +24,7 @@ interface ByNameCase {
   readonly genuineIsThere: boolean;
 }
 
+const requiredRule = 'findings.md F3: for every operation that reaches a pod';
 const holder = 'uid-claim';
 const predicted = 'fork-fork-0';
 
@@ -44,7 +46,9 @@ function meantUid(planted: ByNameCase['planted']): string {
   return planted.endsWith('forged status') ? 'uid-planted' : 'uid-husk-0';
 }
 
-function decide(subject: Subject, { operation, planted, genuineIsThere }: ByNameCase) {
+function decide(subject: Subject, input: ByNameCase | HuskVector) {
+  if (isVector(input)) return subject.decide('select-husk', selectConfig)(input.input);
+  const { operation, planted, genuineIsThere } = input;
   const genuine = genuinePod('pool-husk-0', 'uid-husk-0', '10.0.0.1');
   const bad = plantedPod(planted);
   const ledger = [recordOf(genuine, holder)];
@@ -70,13 +74,14 @@ function decide(subject: Subject, { operation, planted, genuineIsThere }: ByName
   });
 }
 
-export const claim = defineClaim<ByNameCase>({
+export const claim = defineClaim<ByNameCase | HuskVector>({
   id: 'F3.by-name',
   statement:
     'Fork children, sources, hydrate, dehydrate and removal reach only pods of the ledger; a pod planted under a predictable name gets nothing.',
   source: 'findings.md F3 Residual: "fetched by predictable name only"',
   decisions: ['select-husk'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  examples: () => negativeVectors('operation/', 'held/'),
   arbitrary: () =>
     fc.record({
       operation: fc.constantFrom(...operations),
@@ -112,17 +117,21 @@ export const claim = defineClaim<ByNameCase>({
     return null;
   },
   judge(subject, input) {
+    if (isVector(input)) return judgeVector(subject, input, requiredRule);
     const { pod, rule } = decide(subject, input);
     if (pod === null || pod.uid === 'uid-husk-0') return null;
     return {
       observed: `${input.operation} reaches ${pod.name} (${pod.uid})`,
       observedRule: rule,
       required: 'only the pod that the ledger names for the holder, by UID',
-      requiredRule: 'findings.md F3: for every operation that reaches a pod',
+      requiredRule,
     };
   },
-  notation: ({ operation, planted, genuineIsThere }) =>
-    `${operation}: ${planted} stands under ${predicted}${genuineIsThere ? ', the genuine husk is there' : ''}`,
+  notation(input) {
+    if (isVector(input)) return notationOfVector(input);
+    const { operation, planted, genuineIsThere } = input;
+    return `${operation}: ${planted} stands under ${predicted}${genuineIsThere ? ', the genuine husk is there' : ''}`;
+  },
   observe(subject, input) {
     const { pod, rule } = decide(subject, input);
     return `${pod === null ? 'refused' : `reaches ${pod.name} (${pod.uid})`}  [${rule}]`;

@@ -27,5 +27,14 @@ export const claim = defineClaim(
     },
     sceneCase(attacks, fc.boolean()),
     'findings.md F3: the controller reference is required',
+    [
+      'planted/labels-alone',
+      'owner/none',
+      'owner/absent',
+      'owner/controller-',
+      'owner/only-',
+      'owner/job',
+      'owner/block-',
+    ],
   ),
 );

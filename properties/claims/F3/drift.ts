@@ -24,6 +24,10 @@ const attacks = [
   attackOn.status('its container was restarted', ({ status }) => ({
     containerStatuses: status.containerStatuses.map((one) => ({ ...one, restartCount: 1 })),
   })),
+  attackOn.status('nobody reports its container', () => ({ containerStatuses: [] })),
+  attackOn.status('another container is reported instead', () => ({
+    containerStatuses: [{ name: 'debug', restartCount: 0 }],
+  })),
   attackOn.status('it is Ready and not Ready at once', ({ status }) => ({
     conditions: [...status.conditions, { type: 'Ready', status: 'False' }],
   })),
@@ -42,5 +46,6 @@ export const claim = defineClaim(
     },
     sceneCase(attacks, fc.constant(true)),
     'findings.md F3: UID and spec hash noted at the controller’s own create',
+    ['spec/', 'container/', 'ready/'],
   ),
 );

@@ -31,5 +31,14 @@ export const claim = defineClaim(
     },
     sceneCase(attacks, fc.constant(false)),
     'findings.md F3: only pods that the controller created itself, by UID',
+    [
+      'planted/perfect',
+      'planted/uid-',
+      'planted/two-',
+      'planted/many-',
+      'planted/copied-',
+      'planted/finalizer',
+      'planted/another-',
+    ],
   ),
 );

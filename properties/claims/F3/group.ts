@@ -39,5 +39,6 @@ export const claim = defineClaim(
     },
     sceneCase(attacks, fc.boolean()),
     'findings.md F3: group, kind, name and owner UID, exactly one controller reference',
+    ['owner/group-', 'owner/kind-', 'owner/name-', 'owner/uid-', 'owner/two-', 'owner/the-pool-twice'],
   ),
 );

@@ -1,64 +1,31 @@
 /**
  * Holds somebody's program to a decision: first the published vectors, whose verdicts no code of ours made,
- * then generated inputs, on which it is compared with the reference by the decision's equality rule.
+ * then generated inputs, on which it is compared with the reference.
  */
+import { type Answer, type Ask, type Conversation, converse, type Script } from './conversation.ts';
+import { type Finding, loadMaterial, type Question, type Talk } from './material.ts';
 
-import { Ajv } from 'ajv';
-import * as fc from 'fast-check';
-import { CodedError } from '#reference/base/coded-error.ts';
-import { addressArbitrary, emptyPolicy } from '../../arbitraries/addresses.ts';
-import type { Decision } from '../../protocol/decision.ts';
-import { type DecisionName, decisions } from '../../protocol/decisions.ts';
-import type { AddressVector } from '../../vectors/generate/addresses.ts';
-import { loadCorpus } from '../../vectors/load-corpus.ts';
-import { importBinds } from '../load-subject.ts';
-import { type Conversation, converse, type ProtocolCase } from './conversation.ts';
-
-/** What a decision's answers are held to. */
-interface Material {
-  readonly config: unknown;
-  readonly vectors: readonly {
-    readonly id: string;
-    readonly input: unknown;
-    readonly expected: object;
-    readonly rule: string;
-  }[];
-  readonly inputs: fc.Arbitrary<unknown>;
-}
-
-/** Decisions with vectors of their own shape and a generator of single inputs. */
-const materials: Partial<Record<DecisionName, () => Material>> = {
-  'pin-address': () => ({
-    config: emptyPolicy,
-    vectors: loadCorpus<AddressVector>('addresses')
-      .vectors.filter(({ config }) => Object.values(config).every((entries) => entries.length === 0))
-      .map(({ id, input, verdict, pinnedAs, rule }) => ({
-        id,
-        input,
-        expected: verdict === 'pin' ? { verdict, pinnedAs } : { verdict },
-        rule,
-      })),
-    inputs: addressArbitrary.map((address) => ({ address })),
-  }),
-};
-
-export const checkableDecisions = Object.keys(materials) as DecisionName[];
-
-export interface Difference {
+export interface Difference extends Finding {
   /** The vector's id, or `generated`. */
   readonly source: string;
-  readonly input: unknown;
-  readonly expected: unknown;
-  readonly got: unknown;
-  readonly rule: string;
 }
 
 export interface DecisionCheck {
+  /** All conversations as one: the first that fails is the last. */
   readonly conversation: Conversation;
+  /** How many processes were started: one for each configuration. */
+  readonly processes: number;
   readonly vectors: number;
+  /** Generated inputs; of a step decision, generated lives. */
   readonly generated: number;
+  /** How many of each were decided otherwise. */
+  readonly otherwise: { readonly vectors: number; readonly generated: number };
+  /** What was decided otherwise, vectors first; no more than `keptDifferences`. */
   readonly differences: readonly Difference[];
 }
+
+/** A program that is wrong a million times is told so once, and shown these. */
+export const keptDifferences = 10_000;
 
 export interface CheckOptions {
   readonly decision: string;
@@ -69,79 +36,134 @@ export interface CheckOptions {
   readonly signal: AbortSignal;
 }
 
+/** Talks that go on at a time: enough to fill the pipe, few enough for the states in flight. */
+const talksAtOnce = 256;
+
 /** @throws CodedError `unknown-decision` when nothing here can judge it */
 export async function checkDecision(options: CheckOptions): Promise<DecisionCheck> {
-  const name = options.decision as DecisionName;
-  const material = materials[name]?.();
-  if (material === undefined) {
-    const valid = `valid: ${checkableDecisions.join(', ')}`;
-    throw new CodedError('unknown-decision', `there is nothing to hold '${options.decision}' to`, valid);
+  const { decision, runs, seed } = options;
+  const material = await loadMaterial(decision);
+  const vectors = material.vectors();
+  const generated = await material.generate({ inputs: runs, seed });
+  const sittings = Map.groupBy([...vectors, ...generated], ({ config }) => JSON.stringify(config));
+  const found = new Differences();
+  let conversation: Conversation | null = null;
+  let processes = 0;
+  for (const questions of sittings.values()) {
+    const sitting = new Sitting(questions, material.continues, found);
+    const held = await converse(options.command, sitting.script(), {
+      ...options,
+      config: questions[0]?.config,
+    });
+    conversation = conversation === null ? held : joined(conversation, held);
+    processes += 1;
+    if (held.outcome !== 'answered') break;
   }
-  const reference = (await importBinds('reference', [name])).get(name)?.(material.config as never);
-  if (reference === undefined) throw new Error(`the reference has no ${name}`);
-  const generated = fc.sample(material.inputs, { numRuns: options.runs, seed: options.seed });
-  const asked = [...material.vectors.map(({ input }) => input), ...generated];
-  const cases: ProtocolCase[] = asked.map((input, id) => ({ id, input }));
-  const conversation = await converse(options.command, cases, { ...options, config: material.config });
-  const judge = new Judge(decisions[name], conversation);
-  const differences: Difference[] = [];
-  for (const [id, { id: source, input, expected, rule }] of material.vectors.entries()) {
-    judge.compare(id, expected, { source, input, rule }, differences);
-  }
-  for (const [index, input] of generated.entries()) {
-    const output = reference(input as never) as { rule: string };
-    judge.compare(
-      material.vectors.length + index,
-      output,
-      { source: 'generated', input, rule: output.rule },
-      differences,
-    );
-  }
-  return { conversation, vectors: material.vectors.length, generated: generated.length, differences };
+  if (conversation === null) throw new Error(`the material of ${decision} asks nothing`);
+  return {
+    conversation,
+    processes,
+    vectors: new Set(vectors.map(({ source }) => source)).size,
+    generated: generated.length,
+    otherwise: { vectors: found.vectors.size, generated: found.generated },
+    differences: found.inOrder(vectors),
+  };
 }
 
-class Judge {
-  readonly #decision: Decision;
-  readonly #conversation: Conversation;
-  readonly #accepts: ReturnType<Ajv['compile']>;
+class Differences {
+  readonly vectors = new Set<string>();
+  generated = 0;
+  readonly #kept: Difference[] = [];
 
-  constructor(decision: Decision, conversation: Conversation) {
-    this.#decision = decision;
-    this.#conversation = conversation;
-    this.#accepts = new Ajv({ strict: false }).compile(decision.output);
+  add(difference: Difference): void {
+    if (difference.source === 'generated') this.generated += 1;
+    else this.vectors.add(difference.source);
+    if (this.#kept.length < keptDifferences) this.#kept.push(difference);
   }
 
-  /** What was not answered is told by the outcome of the conversation, not here. */
-  compare(
-    id: number,
-    expected: object,
-    about: Pick<Difference, 'source' | 'input' | 'rule'>,
-    differences: Difference[],
-  ): void {
-    const refusal = this.#conversation.refused.get(id);
-    if (refusal !== undefined) {
-      differences.push({ ...about, expected: this.#compared(expected), got: `error: ${refusal}` });
-      return;
-    }
-    const output = this.#conversation.outputs.get(id);
-    if (output === undefined) return;
-    if (!this.#accepts(output)) {
-      differences.push({
-        ...about,
-        expected: this.#compared(expected),
-        got: `outside the schema: ${JSON.stringify(output)}`,
+  /** Vectors as the corpus has them, what was generated after them. */
+  inOrder(vectors: readonly Question[]): readonly Difference[] {
+    const order = new Map(vectors.map(({ source }, index) => [source, index]));
+    const place = ({ source }: Difference) => order.get(source) ?? vectors.length;
+    return this.#kept.toSorted((a, b) => place(a) - place(b));
+  }
+}
+
+function joined(before: Conversation, last: Conversation): Conversation {
+  return {
+    ...last,
+    answered: before.answered + last.answered,
+    refused: before.refused + last.refused,
+    stderr: before.stderr.length > 0 ? before.stderr : last.stderr,
+    seconds: before.seconds + last.seconds,
+  };
+}
+
+/** The questions of one configuration: each is a talk, and each answer goes to the talk that waits for it. */
+class Sitting {
+  readonly #questions: readonly Question[];
+  readonly #continues: boolean;
+  readonly #differences: Differences;
+  /** By id of the case that was asked last. */
+  readonly #waiting = new Map<number, { readonly source: string; readonly talk: Talk }>();
+  #next = 0;
+
+  constructor(questions: readonly Question[], continues: boolean, differences: Differences) {
+    this.#questions = questions;
+    this.#continues = continues;
+    this.#differences = differences;
+  }
+
+  script(): Script {
+    const all = this.#questions.length;
+    const count = this.#continues ? Math.min(all, talksAtOnce) : all;
+    return {
+      inputs: this.#firstInputs(count),
+      count,
+      continues: this.#continues,
+      hear: (id, answer, ask) => this.#hear(id, answer, ask),
+    };
+  }
+
+  /** The first question of each of the first talks, begun when its turn comes. */
+  *#firstInputs(count: number): Generator<unknown> {
+    let id = 0;
+    while (id < count && this.#next < this.#questions.length) {
+      const asked: unknown[] = [];
+      this.#begin((input) => {
+        asked.push(input);
+        return id;
       });
-      return;
+      // A talk that knows without asking has nothing to send.
+      if (asked.length === 0) continue;
+      id += 1;
+      yield asked[0];
     }
-    const [wanted, got] = [this.#compared(expected), this.#compared(output as object)];
-    if (JSON.stringify(wanted) !== JSON.stringify(got)) differences.push({ ...about, expected: wanted, got });
   }
 
-  /** The fields that the equality rule names, in its order. */
-  #compared(output: object): Record<string, unknown> {
-    const fields = output as Record<string, unknown>;
-    return Object.fromEntries(
-      this.#decision.equality.filter((name) => name in fields).map((name) => [name, fields[name]]),
-    );
+  #begin(ask: Ask): void {
+    const question = this.#questions[this.#next++];
+    if (question === undefined) return;
+    const { source } = question;
+    const talk = question.talk();
+    this.#goOn(source, talk, talk.next(), ask);
+  }
+
+  #hear(id: number, answer: Answer, ask: Ask): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(id);
+    const { source, talk } = waiting;
+    this.#goOn(source, talk, talk.next(answer), ask);
+  }
+
+  /** A talk that has come to its end makes room for the next one. */
+  #goOn(source: string, talk: Talk, step: ReturnType<Talk['next']>, ask: Ask): void {
+    if (step.done !== true) {
+      this.#waiting.set(ask(step.value), { source, talk });
+      return;
+    }
+    if (step.value !== null) this.#differences.add({ source, ...step.value });
+    if (this.#continues) this.#begin(ask);
   }
 }

@@ -1,7 +1,7 @@
 /** The reference's datapath as a harness drives it: stepped before each request that changes the kernel. */
 import { Datapath } from '#reference/datapath/datapath.ts';
-import { NftSession } from '#reference/datapath/libnftables.ts';
 import { NetlinkSession } from '#reference/datapath/netlink.ts';
+import { NftSession } from '#reference/datapath/nf-tables/nft-session.ts';
 import { type Step, serveDatapath } from '../datapath-protocol.ts';
 
 /** The sessions are the only way to the kernel; the step comes before what they are asked for. */

@@ -4,7 +4,8 @@
  * plainly `allowed: true` close it as denied.
  */
 import type { Author, Principal } from '#reference/contract/admission.ts';
-import { fieldOf, isObject, listOf, textOf } from '../json-values.ts';
+import { readAccessStatus } from '../access-status.ts';
+import { fieldOf, listOf, textOf } from '../json-values.ts';
 import type { Asked } from './claim-spec.ts';
 import { Refusal } from './refusal.ts';
 
@@ -113,17 +114,11 @@ function whyNoRight({ spec }: AccessReview, answer: unknown): Refusal | null {
   const what = verb === 'impersonate' ? `impersonate service account "${name}"` : `get Secret "${name}"`;
   const unanswered = whyUnanswered(answer, field, `whether you may ${what}`);
   if (unanswered !== null) return unanswered;
-  const status = fieldOf(answer, 'body');
-  const denied = fieldOf(status, 'denied');
-  const evaluationError = fieldOf(status, 'evaluationError');
-  const ambiguous =
-    !isObject(status) ||
-    !(denied === undefined || denied === false) ||
-    !(evaluationError === undefined || evaluationError === '');
-  if (!ambiguous && fieldOf(status, 'allowed') === true) return null;
+  const status = readAccessStatus(fieldOf(answer, 'body'));
+  if (status === 'allowed') return null;
   return new Refusal(
     403,
-    ambiguous ? 'review: ambiguous' : `review: may not ${verb}`,
+    status === 'ambiguous' ? 'review: ambiguous' : `review: may not ${verb}`,
     `${field}: you may not ${what}, in the namespace of this claim; have "${verb}" granted to you, or leave it out`,
   );
 }

@@ -5,8 +5,8 @@
  */
 import type { Author } from '#reference/contract/admission.ts';
 import { apiGroup } from '#reference/contract/husk.ts';
+import { isDnsLabel } from '../dns-1123.ts';
 import { fieldOf, isObject, type JsonObject, textOf } from '../json-values.ts';
-import { isDnsLabel } from './dns-1123.ts';
 import { Refusal } from './refusal.ts';
 
 /** The one version of claims that is judged: the API server converts every other one to it first. */

@@ -6,9 +6,9 @@
  * metadata alone passes for anybody, without a question, so that neither a dead webhook nor a missing right
  * stops finalizers, garbage collection or labels.
  */
-import { hash } from 'node:crypto';
 import type { AdmissionStamp } from '#reference/contract/admission.ts';
 import { canonicalText, fieldOf } from '../json-values.ts';
+import { specHashOf } from '../spec-hash.ts';
 import { concludeFrom, type Entitlement, type Question, questionsOf } from './access-questions.ts';
 import { type ClaimWrite, readRequest } from './admission-request.ts';
 import { whyNotAnnotations } from './claim-metadata.ts';
@@ -111,8 +111,8 @@ function authorizeSpec(config: AuthorizeClaimConfig, request: ClaimWrite, answer
   const { asked, principals, secrets } = wanted;
   if (principals.length === 0 && secrets.length === 0) return allow('names no principal and no Secret');
   const stampless = asked.principal === null && asked.secrets.length === 0;
-  const text = canonicalText(fieldOf(request.object, 'spec'));
-  if (text === null)
+  const specHash = specHashOf(fieldOf(request.object, 'spec'));
+  if (specHash === null)
     return deny(new Refusal(422, 'spec: nested too deeply', 'spec: nested too deeply; flatten it'));
   if (request.name === null && !stampless) return deny(nameless);
   const questions = questionsOf(request.author, request.namespace, wanted);
@@ -135,7 +135,7 @@ function authorizeSpec(config: AuthorizeClaimConfig, request: ClaimWrite, answer
     name: request.name ?? '',
     principal: concluded.principal,
     secrets: asked.secrets,
-    specHash: hash('sha256', text),
+    specHash,
   });
 }
 

@@ -3,8 +3,9 @@
  * Invariant: every source that delivers a Secret to the guest is read here; one that cannot be read is
  * refused, never skipped.
  */
+
+import { isDnsSubdomain } from '../dns-1123.ts';
 import { fieldOf, isObject } from '../json-values.ts';
-import { isDnsSubdomain } from './dns-1123.ts';
 import { Refusal } from './refusal.ts';
 
 export interface Asked {
@@ -64,6 +65,12 @@ export function askedBefore(spec: unknown, limits: SpecLimits): Asked {
   const granted =
     names instanceof Refusal ? [] : names.filter((name) => !isSystemSecret(name, limits.systemSecrets));
   return { principal: isDnsSubdomain(principal) ? principal : null, secrets: granted };
+}
+
+/** Names of all Secrets that the spec has delivered; null when one is unreadable. */
+export function deliveredSecrets(spec: unknown): readonly string[] | null {
+  const names = secretsOf(spec);
+  return names instanceof Refusal ? null : [...new Set(names)];
 }
 
 export function isSystemSecret(name: string, patterns: readonly string[]): boolean {

@@ -18,7 +18,7 @@ export interface ClaimConfig {
   /** Husks and deliveries tried for one holder. */
   readonly maxAttempts: number;
   readonly retryAfterMs: number;
-  /** Secrets of the system itself: never delivered. */
+  /** Secrets of the system itself: never delivered. A leading or trailing `*` stands for anything. */
   readonly systemSecrets: readonly string[];
 }
 

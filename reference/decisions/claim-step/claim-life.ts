@@ -3,11 +3,12 @@
  * it held goes by UID before its finalizer does.
  */
 
+import { deliveredSecrets, isSystemSecret } from '../authorize-claim/claim-spec.ts';
 import { fieldOf, textOf } from '../json-values.ts';
 import { selectHusk } from '../select-husk/select-husk.ts';
 import type { ClaimConfig, ClaimEvent, ClaimMemory, ClaimStep } from './claim-events.ts';
 import { act, deleteObject, none, patchFinalizers, patchStatus, reached, readAgain } from './moves.ts';
-import { type OwnerView, type Seat, seatOf, secretNames } from './owner-view.ts';
+import { type OwnerView, type Seat, seatOf } from './owner-view.ts';
 import { reap } from './reap.ts';
 import { stepSeat } from './seat.ts';
 
@@ -31,7 +32,7 @@ export function stepClaimLife(
   if (seat.phase === 'Ready' && isOver(claim, event.nowMs)) {
     return act(state, write('end', { phase: 'Terminating', reason: 'its time is over' }), 'its time is over');
   }
-  const secrets = secretNames(claim.spec);
+  const secrets = deliveredSecrets(claim.spec);
   const settled = seat.phase === 'Ready' || seat.phase === 'Failed';
   if (!settled) {
     const why = pool === null ? 'there is no such pool' : whyNotAuthorized(config, event, secrets);
@@ -72,7 +73,8 @@ function whyNotAuthorized(
 ): string | null {
   if (secrets === null) return 'its list of Secrets is unreadable';
   if (secrets.length === 0) return null;
-  if (secrets.some((name) => config.systemSecrets.includes(name))) return 'it names a Secret of the system';
+  if (secrets.some((name) => isSystemSecret(name, config.systemSecrets)))
+    return 'it names a Secret of the system';
   if (authorized === null) return 'its Secrets were never authorized';
   return secrets.every((name) => authorized.includes(name)) ? null : 'its author may not read its Secrets';
 }

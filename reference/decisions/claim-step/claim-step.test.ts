@@ -1,120 +1,18 @@
 /** A claim's life, step by step: what is written or called next, and under which precondition. */
 import { describe, expect, test } from 'vitest';
-import type { HuskRecord } from '#reference/contract/husk.ts';
-import { podSpecHash } from '../select-husk/pod-view.ts';
-import type { ClaimConfig, ClaimEvent, ClaimMemory, Outcome } from './claim-events.ts';
-import { memoryAtStart, stepClaim } from './claim-step.ts';
-
-const namespace = 'team-a';
-const pool = { namespace, name: 'pool', uid: 'uid-pool' };
-const config: ClaimConfig = {
-  identity: 'controller-1',
-  controllerNamespace: 'mitos-system',
-  writeDeadlineMs: 5_000,
-  callDeadlineMs: 10_000,
-  claimDeadlineMs: 60_000,
-  maxAttempts: 3,
-  retryAfterMs: 1_000,
-  systemSecrets: ['mitos-ca'],
-};
-const createdAt = '2026-11-24T00:00:00Z';
-const nowMs = Date.parse(createdAt) + 1_000;
-
-function husk(number: number, labels: object = {}) {
-  return {
-    metadata: {
-      namespace,
-      name: `husk-${number}`,
-      uid: `uid-husk-${number}`,
-      resourceVersion: `${100 + number}`,
-      labels: { 'mitos.run/husk': 'true', 'mitos.run/pool': 'pool', ...labels },
-      ownerReferences: [
-        {
-          apiVersion: 'mitos.run/v1alpha1',
-          kind: 'SandboxPool',
-          name: 'pool',
-          uid: 'uid-pool',
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
-    },
-    spec: { containers: [{ name: 'husk', image: `husk@sha256:${number}` }] },
-    status: {
-      phase: 'Running',
-      podIP: `10.0.0.${number}`,
-      conditions: [{ type: 'Ready', status: 'True' }],
-      containerStatuses: [{ restartCount: 0 }],
-    },
-  };
-}
-
-function recordOf(number: number, holder: string | null = null): HuskRecord {
-  const { metadata, spec } = husk(number);
-  return {
-    pod: { namespace, name: metadata.name, uid: metadata.uid },
-    pool,
-    specHash: podSpecHash(spec) ?? '',
-    holder,
-    resourceVersion: `${200 + number}`,
-  };
-}
-
-const claimOf = (status: object = {}, metadata: object = {}, spec: object = {}) => ({
-  metadata: {
-    namespace,
-    name: 'claim',
-    uid: 'uid-claim',
-    resourceVersion: '7',
-    creationTimestamp: createdAt,
-    finalizers: ['mitos.run/husk'],
-    ...metadata,
-  },
-  spec: { poolRef: 'pool', ...spec },
-  status,
-});
-
-const mine = { 'mitos.run/claim': 'uid-claim' };
-const restoring = (by = config.identity, attempt = 1) => ({
-  phase: 'Restoring',
-  attempts: attempt,
-  token: { name: 'sandbox-token-1', uid: 'uid-token' },
-  husk: { pod: recordOf(1).pod, attempt, by },
-});
-const attempt = (more: Partial<NonNullable<ClaimMemory['attempt']>> = {}): ClaimMemory => ({
-  ...memoryAtStart,
-  attempt: {
-    holder: 'uid-claim',
-    podUid: 'uid-husk-1',
-    number: 1,
-    fresh: true,
-    progress: 'intended',
-    ...more,
-  },
-});
-
-function step(
-  event: Partial<ClaimEvent>,
-  memory: ClaimMemory = memoryAtStart,
-  more: Partial<ClaimConfig> = {},
-) {
-  return stepClaim({ ...config, ...more }, memory, {
-    nowMs,
-    leading: true,
-    owner: { kind: 'SandboxClaim', namespace, name: 'claim', uid: 'uid-claim' },
-    object: claimOf(),
-    live: false,
-    authorized: null,
-    source: null,
-    pool,
-    ledger: [recordOf(1)],
-    pods: [husk(1)],
-    last: null,
-    ...event,
-  });
-}
-
-const held = { ledger: [recordOf(1, 'uid-claim')], pods: [husk(1, mine)] };
+import type { Outcome } from './claim-events.ts';
+import {
+  attempt,
+  claimOf,
+  createdAt,
+  held,
+  namespace,
+  nowMs,
+  recordOf,
+  restoring,
+  step,
+} from './claim-samples.ts';
+import { memoryAtStart } from './claim-step.ts';
 
 describe('a claim on its way to Ready', () => {
   test('always gets its finalizer first, under its UID and version', () => {
@@ -377,62 +275,5 @@ describe('an end', () => {
     expect(step({ object, ledger: [], pods: [] }).actions).toMatchObject([
       { purpose: 'revoke', precondition: { uid: 'uid-token' } },
     ]);
-  });
-});
-
-describe('a fork', () => {
-  const fork = (status: object, spec: object = {}) => ({
-    owner: { kind: 'SandboxFork', namespace, name: 'fork', uid: 'uid-claim' } as const,
-    object: claimOf(status, { name: 'fork' }, { sourceRef: 'source', ...spec }),
-  });
-  const source = (spec: object = {}) => ({
-    metadata: { namespace, name: 'source', uid: 'uid-source' },
-    spec,
-    status: { phase: 'Ready', husk: { pod: recordOf(1).pod } },
-  });
-  const bound = { source: { claim: 'uid-source', pod: recordOf(1).pod }, attempts: 1 };
-  const sourceHeld = {
-    ledger: [recordOf(1, 'uid-source')],
-    pods: [husk(1, { 'mitos.run/claim': 'uid-source' })],
-  };
-
-  test('binds its source by UID, with the pod that it holds', () => {
-    expect(step({ ...fork({}), source: source() }).actions[0]).toHaveProperty('patch.status', {
-      source: { claim: 'uid-source', pod: recordOf(1).pod },
-    });
-  });
-
-  test('refuses a source that holds secrets unless inheritance was allowed', () => {
-    const holder = source({ secrets: [{ name: 'db', secretRef: 'db' }] });
-    expect(step({ ...fork({}), source: holder }).actions).toMatchObject([{ purpose: 'fail' }]);
-    const allowed = fork({}, { allowSecretInheritance: true });
-    expect(step({ ...allowed, source: holder }).actions).toMatchObject([{ purpose: 'bind-source' }]);
-  });
-
-  test('notes the attempt before the call, and takes the snapshot from the pod of the ledger', () => {
-    expect(step({ ...fork({ ...bound, attempts: 0 }), ...sourceHeld }).actions[0]).toHaveProperty(
-      'patch.status',
-      { attempts: 1 },
-    );
-    const memory = { ...memoryAtStart, snapshotAttempt: 1 };
-    expect(step({ ...fork(bound), ...sourceHeld }, memory).actions).toMatchObject([
-      { kind: 'snapshot', identity: { podUid: 'uid-husk-1' }, holder: 'uid-source' },
-    ]);
-  });
-
-  test('never takes a snapshot of a pod that the ledger holds for another', () => {
-    const memory = { ...memoryAtStart, snapshotAttempt: 1 };
-    const { actions } = step({ ...fork(bound), ledger: [recordOf(1, 'uid-other')], live: true }, memory);
-    expect(actions).toMatchObject([{ purpose: 'fail' }]);
-  });
-
-  test('gives each child a holder of its own', () => {
-    const { actions } = step(fork({ ...bound, forkSnapshotTaken: 'sha256:1' }, { replicas: 2 }));
-    expect(actions).toMatchObject([{ purpose: 'mark', patch: { holder: 'uid-claim.0' } }]);
-  });
-
-  test.each([0, 65, 1.5, '2'])('refuses %j replicas', (replicas) => {
-    const { actions } = step(fork({ ...bound, forkSnapshotTaken: 'sha256:1' }, { replicas }));
-    expect(actions).toMatchObject([{ purpose: 'fail' }]);
   });
 });

@@ -22,10 +22,14 @@ export const memoryAtStart: ClaimMemory = {
   snapshotAttempt: 0,
 };
 
+/** No date is further from 1970 (ECMA-262, 21.4.1.1). */
+const latestMs = 8.64e15;
+
 /** One event, at most one action. Total. */
 export function stepClaim(config: ClaimConfig, before: ClaimMemory, event: ClaimEvent): ClaimStep {
   if (!event.leading) return none(memoryAtStart, 'not leading: what was in flight is given up');
   const state = event.last === null ? before : remember(before, event.last);
+  if (!(Math.abs(event.nowMs) <= latestMs)) return none(state, 'the clock is unreadable: nothing is done');
   const { owner, ledger } = event;
   const view = ownerView(event.object, owner.uid);
   if (view !== null) {

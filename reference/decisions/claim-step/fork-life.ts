@@ -3,11 +3,12 @@
  * Invariant: source and children are reached by the UIDs of the ledger; a fork of a claim that holds secrets
  * is refused unless inheritance was allowed.
  */
+import { deliveredSecrets } from '../authorize-claim/claim-spec.ts';
 import { fieldOf, listOf, objectOf, textOf } from '../json-values.ts';
 import { selectHusk } from '../select-husk/select-husk.ts';
 import type { ClaimConfig, ClaimEvent, ClaimMemory, ClaimStep } from './claim-events.ts';
 import { act, none, patchFinalizers, patchStatus, reached, readAgain } from './moves.ts';
-import { type OwnerView, objectNameOf, type Seat, seatOf, secretNames } from './owner-view.ts';
+import { type OwnerView, objectNameOf, type Seat, seatOf } from './owner-view.ts';
 import { reap } from './reap.ts';
 import { stepSeat } from './seat.ts';
 
@@ -70,7 +71,9 @@ function stepSnapshot(
   const source = fieldOf(fork.status, 'source');
   const claim = textOf(fieldOf(source, 'claim'));
   const pod = objectNameOf(fieldOf(source, 'pod'));
-  const tried = Number(fieldOf(fork.status, 'attempts') ?? 0);
+  const attempts = fieldOf(fork.status, 'attempts') ?? 0;
+  // What is no number leaves no attempt.
+  const tried = typeof attempts === 'number' ? attempts : Number.POSITIVE_INFINITY;
   const write = (purpose: 'bind-source' | 'snapshot-taken', fields: Readonly<Record<string, unknown>>) =>
     patchStatus(config, owner, fork.resourceVersion, purpose, fields);
   if (claim === null || pod === null) return bindSource(config, state, event, fork);
@@ -104,7 +107,7 @@ function bindSource(config: ClaimConfig, state: ClaimMemory, event: ClaimEvent, 
   if (fieldOf(fieldOf(source, 'status'), 'phase') !== 'Ready' || pod === null) {
     return failing(config, state, event, fork, 'the source is not Ready');
   }
-  const secrets = secretNames(fieldOf(source, 'spec'));
+  const secrets = deliveredSecrets(fieldOf(source, 'spec'));
   if ((secrets === null || secrets.length > 0) && fieldOf(fork.spec, 'allowSecretInheritance') !== true) {
     return failing(config, state, event, fork, 'the source holds secrets, and inheritance is not allowed');
   }

@@ -78,12 +78,3 @@ export function objectNameOf(value: unknown): ObjectName | null {
   if (namespace == null || name == null || uid == null) return null;
   return { namespace, name, uid };
 }
-
-/** Names of the Secrets that a claim asks for; null when the list is none or a name is unreadable. */
-export function secretNames(spec: unknown): readonly string[] | null {
-  const list = fieldOf(spec, 'secrets');
-  if (list === undefined || list === null) return [];
-  if (!Array.isArray(list)) return null;
-  const names = list.map((one) => textOf(fieldOf(one, 'secretRef')));
-  return names.every((name) => name !== null) ? names : null;
-}

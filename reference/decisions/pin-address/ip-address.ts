@@ -5,51 +5,80 @@
 import { CodedError } from '#reference/base/coded-error.ts';
 
 const longestText = 45;
-const dottedQuad = /^(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/;
 
-/** 4 or 16 octets, or null when the text is no address. */
+/** 4 or 16 octets, or null when the text is no address. One pass: a selection reads those of every pod. */
 export function parseAddress(text: string): Uint8Array | null {
   if (text.length > longestText) return null;
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
 }
 
 function parseIpv4(text: string): Uint8Array | null {
-  return dottedQuad.test(text) ? Uint8Array.from(text.split('.'), Number) : null;
+  const bytes = new Uint8Array(4);
+  let filled = 0;
+  let value = -1;
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit === -2) {
+      if (value === -1 || filled === 3) return null;
+      bytes[filled] = value;
+      filled += 1;
+      value = -1;
+      continue;
+    }
+    // A leading zero means octal to some.
+    if (digit < 0 || digit > 9 || value === 0) return null;
+    value = value === -1 ? digit : value * 10 + digit;
+    if (value > 255) return null;
+  }
+  if (value === -1 || filled !== 3) return null;
+  bytes[3] = value;
+  return bytes;
 }
 
 function parseIpv6(text: string): Uint8Array | null {
-  const gap = text.indexOf('::');
   const bytes = new Uint8Array(16);
-  if (gap === -1) {
-    const all = parseGroups(text, true);
-    if (all === null || all.length !== 16) return null;
-    bytes.set(all);
-    return bytes;
+  let filled = 0;
+  let gap = text.startsWith('::') ? 0 : -1;
+  for (let at = gap === 0 ? 2 : 0; at < text.length; ) {
+    const start = at;
+    let value = 0;
+    for (let digit = hexDigit(text, at); digit !== -1 && at < start + 4; digit = hexDigit(text, at)) {
+      value = (value << 4) | digit;
+      at += 1;
+    }
+    // Only what is left of the text may be a dotted quad.
+    const quad = text[at] === '.' ? parseIpv4(text.slice(start)) : null;
+    if (filled + (quad?.length ?? 2) > 16 || at === start) return null;
+    if (quad !== null) {
+      bytes.set(quad, filled);
+      filled += 4;
+      break;
+    }
+    bytes[filled] = value >> 8;
+    bytes[filled + 1] = value & 0xff;
+    filled += 2;
+    if (at === text.length) break;
+    if (text[at] !== ':' || at + 1 === text.length) return null;
+    at += 1;
+    if (text[at] !== ':') continue;
+    if (gap !== -1) return null;
+    gap = filled;
+    at += 1;
   }
-  const head = gap === 0 ? [] : parseGroups(text.slice(0, gap), false);
-  const tail = gap === text.length - 2 ? [] : parseGroups(text.slice(gap + 2), true);
-  // "::" stands for at least one group of zeros; a second one leaves an empty group, which is refused.
-  if (head === null || tail === null || head.length + tail.length > 14) return null;
-  bytes.set(head);
-  bytes.set(tail, 16 - tail.length);
-  return bytes;
+  if (gap === -1) return filled === 16 ? bytes : null;
+  // "::" stands for at least one group of zeros.
+  if (filled > 14) return null;
+  const tail = 16 - (filled - gap);
+  bytes.copyWithin(tail, gap, filled);
+  return bytes.fill(0, gap, tail);
 }
 
-/** Octets of colon-separated groups; only the last group of the whole address may be a dotted quad. */
-function parseGroups(text: string, quadMayEnd: boolean): number[] | null {
-  const bytes: number[] = [];
-  const groups = text.split(':');
-  for (const [index, group] of groups.entries()) {
-    if (/^[0-9a-fA-F]{1,4}$/.test(group)) {
-      const value = Number.parseInt(group, 16);
-      bytes.push(value >> 8, value & 0xff);
-      continue;
-    }
-    const quad = quadMayEnd && index === groups.length - 1 ? parseIpv4(group) : null;
-    if (quad === null) return null;
-    bytes.push(...quad);
-  }
-  return bytes;
+/** The value of a hex digit, or -1. */
+function hexDigit(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  if (code >= 48 && code <= 57) return code - 48;
+  const lower = code | 32;
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
 }
 
 /** RFC 5952 text of 4 or 16 octets; IPv4-mapped addresses are written in hex groups like any other. */

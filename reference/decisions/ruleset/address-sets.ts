@@ -25,12 +25,8 @@ export function merged(intervals: readonly Interval[]): Interval[] {
   const joined: Interval[] = [];
   for (const next of sorted) {
     const before = joined.at(-1);
-    if (before !== undefined && next.first <= before.last + 1n) {
-      joined[joined.length - 1] = {
-        first: before.first,
-        last: next.last > before.last ? next.last : before.last,
-      };
-    } else joined.push(next);
+    if (before === undefined || next.first > before.last + 1n) joined.push(next);
+    else if (next.last > before.last) joined[joined.length - 1] = { ...before, last: next.last };
   }
   return joined;
 }
@@ -79,12 +75,15 @@ export type AddressList = 'never' | 'unpinnable' | 'unicast';
 
 /** `never` beats everything; `unpinnable` yields to an explicit CIDR of the template and to nothing else. */
 export function addressList(list: AddressList, family: AddressFamily, pod: PodNetwork): Json[] {
-  const intervals = {
+  return elementsOf(intervalsOf(list, family, pod), family);
+}
+
+export function intervalsOf(list: AddressList, family: AddressFamily, pod: PodNetwork): Interval[] {
+  return {
     never: () => (family === 'ipv4' ? never4(pod) : never6(pod)),
     unpinnable: () => (family === 'ipv4' ? unpinnable4(pod) : unpinnable6(pod)),
     unicast: () => complement(listed(notUnicast, 'built in', family), family),
-  };
-  return elementsOf(intervals[list](), family);
+  }[list]();
 }
 
 /** The IPv4 list as integers: what octets inside an IPv6 address are compared with. */

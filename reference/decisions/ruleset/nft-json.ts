@@ -24,7 +24,6 @@ export const raw = (base: 'll' | 'nh' | 'th', offset: number, len: number): Json
 export const meta = (key: string): Json => ({ meta: { key } });
 export const ct = (key: string): Json => ({ ct: { key } });
 export const concat = (...parts: Json[]): Json => ({ concat: parts });
-export const anyOf = (...values: Json[]): Json => ({ set: values });
 export const inSet = (name: string): Json => `@${name}`;
 export const range = (first: Json, last: Json): Json => ({ range: [first, last] });
 export const prefix = (addr: string, len: number): Json => ({ prefix: { addr, len } });
@@ -40,5 +39,3 @@ export const goTo = (target: string): { readonly goto: { readonly target: string
 export const accept: Statement = { accept: null };
 export const drop: Statement = { drop: null };
 export const setMark = (value: number): Statement => ({ mangle: { key: ct('mark'), value } });
-/** Counts the flows that came here and still stand (`ct count over`). */
-export const flowsOver = (count: number): Statement => ({ 'ct count': { val: count, inv: true } });

@@ -2,19 +2,32 @@
  * Can this be the address of a pod? A status may hold anything: loopback, link-local and unspecified
  * addresses are stored as they come.
  */
-import { formatAddress, parseAddress } from '../pin-address/ip-address.ts';
+import { parseAddress } from '../pin-address/ip-address.ts';
 
-/** The canonical text of an address, or null when the text is none. */
-export function canonicalAddress(text: unknown): string | null {
-  if (typeof text !== 'string') return null;
-  const octets = parseAddress(text);
-  return octets === null ? null : formatAddress(octets);
+/** In characters. */
+const longestAddress = 45;
+
+/** The octets of an address, or null for anything that is none. */
+export function addressOctets(text: unknown): Uint8Array | null {
+  return typeof text === 'string' ? parseAddress(text) : null;
 }
 
-/** Why a pod cannot have this address; null when it can. `text` is an address. */
-export function whyNoPodAddress(text: string): string | null {
+/**
+ * Equal for two texts exactly when they are the same address; null when the text can be none. Without a
+ * colon an address has one notation only: its text.
+ */
+export function addressKey(text: unknown): string | null {
+  if (typeof text !== 'string' || text.length > longestAddress) return null;
+  if (!text.includes(':')) return text;
   const octets = parseAddress(text);
-  if (octets === null) return 'address: none';
+  if (octets === null) return null;
+  const group = (at: number) => ((octets[at] ?? 0) << 8) | (octets[at + 1] ?? 0);
+  // Nothing without a colon begins like it.
+  return `:${String.fromCharCode(group(0), group(2), group(4), group(6), group(8), group(10), group(12), group(14))}`;
+}
+
+/** Why a pod cannot have this address; null when it can. */
+export function whyNoPodAddress(octets: Uint8Array): string | null {
   const [first = 0, second = 0] = octets;
   if (octets.length === 4) {
     if (first === 0) return 'address: unspecified';

@@ -57,6 +57,16 @@ export function whyNotRunning(pod: unknown): string | null {
   return null;
 }
 
+/** kubelet reports every container that runs: one without status may have been restarted any number of times. */
+export function whyNotReported(pod: unknown): string | null {
+  const statuses = listOf(fieldOf(fieldOf(pod, 'status'), 'containerStatuses'));
+  const reported = new Set(statuses.map((one) => fieldOf(one, 'name')));
+  const containers = listOf(fieldOf(fieldOf(pod, 'spec'), 'containers'));
+  return containers.every((one) => reported.has(fieldOf(one, 'name')))
+    ? null
+    : 'drift: a container without status';
+}
+
 function isTerminating(pod: unknown): boolean {
   const deletion = fieldOf(fieldOf(pod, 'metadata'), 'deletionTimestamp');
   return deletion !== undefined && deletion !== null;
@@ -73,6 +83,12 @@ export function addressesOf(pod: unknown): readonly unknown[] {
   const single = fieldOf(status, 'podIP');
   const many = listOf(fieldOf(status, 'podIPs')).map((one) => fieldOf(one, 'ip'));
   return single === undefined || single === null || single === '' ? many : [single, ...many];
+}
+
+/** The addresses of the pod's node, as they stand there. */
+export function nodeAddressesOf(pod: unknown): readonly unknown[] {
+  const status = fieldOf(pod, 'status');
+  return [fieldOf(status, 'hostIP'), ...listOf(fieldOf(status, 'hostIPs')).map((one) => fieldOf(one, 'ip'))];
 }
 
 /** A pod that came to its end keeps its address in its status, and another pod may have it since. */

@@ -13,14 +13,17 @@ import {
   poolLabel,
 } from '#reference/contract/husk.ts';
 import { fieldOf, isObject, listOf } from '../json-values.ts';
-import { canonicalAddress, whyNoPodAddress } from './pod-address.ts';
+import { formatAddress } from '../pin-address/ip-address.ts';
+import { AddressOwners } from './address-owners.ts';
+import { specHashOf } from './kept-pod.ts';
+import { addressKey, addressOctets, whyNoPodAddress } from './pod-address.ts';
 import {
   addressesOf,
-  hasEnded,
   labelOf,
+  nodeAddressesOf,
   type PodName,
   podNameOf,
-  podSpecHash,
+  whyNotReported,
   whyNotRunning,
 } from './pod-view.ts';
 
@@ -41,7 +44,7 @@ export interface SelectionCase {
   readonly operation: Operation;
   /** UID of the claim, or `<UID of the fork>.<index>`. */
   readonly holder: string;
-  /** UID of the pod to reach; null for `activate`: any warm one. */
+  /** UID of the pod to reach; null for `activate`, which takes a warm one. */
   readonly podUid: string | null;
 }
 
@@ -65,24 +68,31 @@ export interface Selection {
   readonly rule: string;
 }
 
-/** Total. Looks at pods from a place that the holder's name decides, so that claims at one time do not all want the same. */
+/**
+ * Total. Looks at pods from a place that the holder's name decides, so that claims at one time do not all
+ * want the same. A planted pod costs one look into the ledger.
+ */
 export function selectHusk(input: SelectionCase): Selection {
   const { pods, ledger, holder } = input;
-  const records = new Map(ledger.map((record) => [record.pod.uid, record]));
-  const owners = addressOwners(pods);
+  const records = new Map<string, HuskRecord>();
+  for (const record of ledger) records.set(record.pod.uid, record);
+  const owners = new AddressOwners(pods);
   const refusals: Refusal[] = [];
   const start = pods.length === 0 ? 0 : spread(holder) % pods.length;
   for (let count = 0; count < pods.length; count++) {
     const index = (start + count) % pods.length;
-    const judged = judgePod(input, pods[index], records, owners);
+    const pod = pods[index];
+    const name = podNameOf(pod);
+    const judged = name === null ? noName : judgePod(input, pod, name, records, owners);
     if (typeof judged !== 'string') {
       return { verdict: 'select', pod: judged, refusals, rule: 'in the ledger, owned, unchanged, ready' };
     }
-    const name = podNameOf(pods[index]);
     refusals.push({ pod: name === null ? `#${index}` : `${name.namespace}/${name.name}`, rule: judged });
   }
   return { verdict: 'refuse', pod: null, refusals, rule: 'no pod is left' };
 }
+
+const noName = 'no namespace, name, uid or resourceVersion';
 
 /** FNV-1a over the first characters. */
 function spread(holder: string): number {
@@ -93,26 +103,14 @@ function spread(holder: string): number {
   return sum;
 }
 
-/** How many pods name each address. */
-function addressOwners(pods: readonly unknown[]): ReadonlyMap<string, number> {
-  const owners = new Map<string, number>();
-  for (const pod of pods) {
-    if (hasEnded(pod)) continue;
-    const own = new Set(addressesOf(pod).map(canonicalAddress));
-    for (const address of own) if (address !== null) owners.set(address, (owners.get(address) ?? 0) + 1);
-  }
-  return owners;
-}
-
 /** The pod, or the rule that refuses it. What costs most comes last. */
 function judgePod(
   input: SelectionCase,
   pod: unknown,
+  name: PodName,
   records: ReadonlyMap<string, HuskRecord>,
-  owners: ReadonlyMap<string, number>,
+  owners: AddressOwners,
 ): SelectedPod | string {
-  const name = podNameOf(pod);
-  if (name === null) return 'no namespace, name, uid or resourceVersion';
   const record = records.get(name.uid);
   if (record === undefined) return 'ledger: this UID was not created by the controller';
   const why =
@@ -124,8 +122,8 @@ function judgePod(
   if (why !== null) return why;
   const address = ownAddress(pod, owners);
   if (typeof address !== 'string') return address.refused;
-  if (podSpecHash(fieldOf(pod, 'spec')) !== record.specHash) return 'drift: spec';
-  return { ...name, address };
+  if (specHashOf(fieldOf(pod, 'spec')) !== record.specHash) return 'drift: spec';
+  return whyNotReported(pod) ?? { ...name, address };
 }
 
 function whyNotTheRecord(input: SelectionCase, name: PodName, record: HuskRecord): string | null {
@@ -168,16 +166,21 @@ function whyNotLabelled({ pool }: SelectionCase, pod: unknown): string | null {
   return labelOf(pod, poolLabel) === pool.name ? null : 'label: of another pool';
 }
 
-function ownAddress(pod: unknown, owners: ReadonlyMap<string, number>): string | { refused: string } {
-  const [dialled, ...others] = addressesOf(pod);
-  const address = canonicalAddress(dialled);
-  if (address === null) return { refused: 'address: none' };
-  for (const other of [dialled, ...others]) {
-    const canonical = canonicalAddress(other);
-    if (canonical === null) return { refused: 'address: none' };
-    const why = whyNoPodAddress(canonical);
+function ownAddress(pod: unknown, owners: AddressOwners): string | { refused: string } {
+  const addresses = addressesOf(pod);
+  const dialled = addressOctets(addresses[0]);
+  if (dialled === null) return { refused: 'address: none' };
+  const ofNode = nodeAddressesOf(pod).map(addressKey);
+  for (const [index, address] of addresses.entries()) {
+    // The first of podIPs is podIP again.
+    if (index > 0 && address === addresses[0]) continue;
+    const octets = addressOctets(address);
+    if (octets === null) return { refused: 'address: none' };
+    const why = whyNoPodAddress(octets);
     if (why !== null) return { refused: why };
-    if ((owners.get(canonical) ?? 0) > 1) return { refused: 'address: of another pod too' };
+    // No husk is on the network of its node: what answers there is not the pod.
+    if (ofNode.includes(addressKey(address))) return { refused: 'address: of its node' };
+    if (owners.isShared(address)) return { refused: 'address: of another pod too' };
   }
-  return address;
+  return formatAddress(dialled);
 }

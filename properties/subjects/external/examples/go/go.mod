@@ -1,3 +1,3 @@
-module huskproof.example/pin-address
+module huskproof.example/subject
 
 go 1.21

@@ -4,8 +4,14 @@ Replace `decide` by your own filter. Run: pnpm check decision pin-address -- pyt
 """
 
 import ipaddress
-import json
 import sys
+
+from subject_protocol import serve
+
+
+def bind(_config: dict):
+    """The policy (denyCIDRs, nat64Prefixes, pinPrivateCIDRs) is there for a filter that knows one; this one does not."""
+    return lambda case: decide(case["address"])
 
 
 def decide(text: str) -> dict:
@@ -21,16 +27,5 @@ def decide(text: str) -> dict:
     return {"verdict": "pin", "pinnedAs": str(address), "rule": "global"}
 
 
-def main() -> int:
-    header = json.loads(sys.stdin.readline())
-    if header.get("v") != 1 or header.get("decision") != "pin-address":
-        print("this adapter answers pin-address, version 1", file=sys.stderr)
-        return 2
-    for line in sys.stdin:
-        case = json.loads(line)
-        print(json.dumps({"id": case["id"], "output": decide(case["input"]["address"])}))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve({"pin-address": bind}))

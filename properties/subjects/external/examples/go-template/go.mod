@@ -1,0 +1,3 @@
+module huskproof.example/template
+
+go 1.21
