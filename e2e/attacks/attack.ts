@@ -4,6 +4,7 @@
  */
 import type { Reading } from '#kvm-lab/frames/read-frame.ts';
 import type { GuestEnd, HuskPod, Reached } from '#kvm-lab/providers/network-lab.ts';
+import type { PolicyOrder } from '#properties/subjects/datapath-protocol.ts';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 
 /** Where the attack takes place. */
@@ -36,6 +37,8 @@ export interface Attack {
   readonly source: string;
   readonly control: ControlName;
   readonly sibling?: true;
+  /** The guest's, when it is not the usual one. */
+  readonly policy?: PolicyOrder;
   /** Before the tables are read: what is allowed and must be there first. */
   prepare?(stage: Stage): Promise<void>;
   /** Sent twice within the window, from the guest. */

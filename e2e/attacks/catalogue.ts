@@ -13,6 +13,7 @@ import { attacks as ownAddress } from './own-address.ts';
 import { attacks as policy } from './policy.ts';
 import { attacks as rawProtocols } from './raw-protocols.ts';
 import { attacks as sources } from './sources.ts';
+import { attacks as widePolicy } from './wide-policy.ts';
 
 export const families: Readonly<Record<string, readonly Attack[]>> = {
   'own-address': ownAddress,
@@ -27,6 +28,7 @@ export const families: Readonly<Record<string, readonly Attack[]>> = {
   inbound,
   exhaustion,
   policy,
+  'wide-policy': widePolicy,
 };
 
 export const allAttacks: readonly Attack[] = Object.values(families).flat();

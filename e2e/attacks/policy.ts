@@ -1,10 +1,11 @@
 /** What a policy change or an end should have closed (F4.converge, F4.established, F4.transition). */
 import { ipv4, protocols } from '#kvm-lab/frames/internet.ts';
+import { arp, broadcastMac, ethernet, etherTypes } from '#kvm-lab/frames/link.ts';
 import { readFrame } from '#kvm-lab/frames/read-frame.ts';
-import { flags, tcp } from '#kvm-lab/frames/transport.ts';
-import { guest, nothingAllowed } from '#kvm-lab/providers/topology.ts';
+import { flags, tcp, udp } from '#kvm-lab/frames/transport.ts';
+import { guest, nothingAllowed, policy, router, uplink } from '#kvm-lab/providers/topology.ts';
 import { type Attack, cells, type Stage } from './attack.ts';
-import { datagram, hosts, on4, own, syn } from './guest-frames.ts';
+import { datagram, gateway, hosts, on4, own, syn, tapLink } from './guest-frames.ts';
 
 const base = { control: 'allowed host', closesControl: true } as const;
 const ends = { from: own, to: hosts.allowed, fromPort: 15_001, toPort: 443 };
@@ -25,6 +26,11 @@ async function connect(stage: Stage): Promise<{ sequence: number; acknowledgemen
   }
   throw new Error('the allowed host did not answer before the policy changed');
 }
+
+/** The port that the former guest's flow was translated to, and what came of it. */
+const former = new WeakMap<Stage, number>();
+const arrived = new WeakMap<Stage, number>();
+const formerPort = 15_003;
 
 const places = new WeakMap<Stage, { sequence: number; acknowledgement: number }>();
 
@@ -74,6 +80,47 @@ export const attacks: readonly Attack[] = [
     },
     frames: () => [datagram({ ...ends, fromPort: 15_002 })],
     shows: 'a datagram on the uplink, its echo at the tap',
+    expected: cells.residual,
+  },
+  {
+    id: 'policy.former-guest',
+    claim: 'F4.inbound',
+    control: 'inbound reply',
+    statement: 'what answers a former guest of the tap never reaches the next one',
+    source: 'findings.md F4, invariants 4 and 5',
+    prepare: async (stage) => {
+      const { datapath, worldReached } = stage.pod;
+      stage.guest.send(datagram({ ...ends, fromPort: formerPort }));
+      await stage.pause(60);
+      former.set(stage, worldReached.findLast(({ what }) => what === 'datagram')?.peer.port ?? 0);
+      await datapath.close(guest.tap);
+      const next = await datapath.open(guest, policy);
+      // Who is to be answered says first where it is.
+      const who = {
+        operation: 1,
+        senderMac: guest.guestMac,
+        senderAddress: own,
+        targetAddress: gateway,
+      } as const;
+      next.send(ethernet({ ...tapLink, to: broadcastMac }, etherTypes.arp, arp(who)));
+    },
+    act: async (stage) => {
+      const late = { from: hosts.allowed, to: uplink.ipv4, fromPort: 443, toPort: former.get(stage) ?? 0 };
+      const packet = ipv4(late, protocols.udp, udp(late, late, Buffer.from('late')));
+      stage.pod.sendFromUplink(ethernet({ from: router.mac, to: uplink.mac }, etherTypes.ipv4, packet));
+      await stage.pause(60);
+      const next = stage.pod.datapath.grab(guest)?.frames ?? [];
+      arrived.set(
+        stage,
+        next.map(({ frame }) => readFrame(frame)).filter(({ data }) => data.toString() === 'late').length,
+      );
+    },
+    // To nobody's port: the pod says so to the sender.
+    explains: ({ from, to, icmpType }) => from === uplink.ipv4 && to === hosts.allowed && icmpType === 3,
+    explainsFlow: (line) => line.includes(`src=${hosts.allowed} dst=${uplink.ipv4}`),
+    also: (stage) => ((arrived.get(stage) ?? 0) > 0 ? ['the next guest got the answer to a former one'] : []),
+    closesControl: true,
+    shows: 'the next guest gets the datagram',
     expected: cells.residual,
   },
   {
