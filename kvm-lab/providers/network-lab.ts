@@ -71,6 +71,8 @@ export interface DatapathControl {
   grab(network: SandboxPlace): GuestEnd | null;
   /** `kill -9`, the VMM with it, then a new process in the same pod: what a kubelet does with a husk's container. */
   restart(): Promise<void>;
+  /** Of a persistent tap, which nobody takes with him. */
+  removeTap(tap: string): Promise<void>;
 }
 
 /** TCP and UDP by a kernel of its own behind the tap: an honest guest. */

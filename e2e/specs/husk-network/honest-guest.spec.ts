@@ -1,10 +1,14 @@
 /** What is allowed works, through a kernel of its own behind the same tap: TCP, UDP, megabytes, path MTU, names. */
+import { ethernet, etherTypes } from '#kvm-lab/frames/link.ts';
+import { readFrame } from '#kvm-lab/frames/read-frame.ts';
 import { dnsMessage } from '#kvm-lab/frames/transport.ts';
-import { guest, hosts, policy, resolverPort } from '#kvm-lab/providers/topology.ts';
+import { guest, hosts, policy, resolverPort, router, uplink } from '#kvm-lab/providers/topology.ts';
 import { allAttacks, attackNamed } from '../../attacks/catalogue.ts';
+import { synPacket } from '../../attacks/guest-frames.ts';
 import { builtInSubjects, expect, test } from '../../fixtures/husk-network.ts';
 
 const deadlineMs = 20_000;
+const windowMs = 250;
 const megabytes = 4;
 const transferOctets = megabytes << 20;
 const allowed = { address: hosts.allowed, port: 443 };
@@ -115,4 +119,33 @@ test('F4.converge what a wider policy allows works, and stops with the narrower 
     expect(await honest.exchange('tcp', other, hello, whole(5), deadlineMs)).toHaveProperty('answer');
     await pod.datapath.change(guest.tap, policy);
   }
+});
+
+test('F4.inbound an inbound port lets in whom the policy names, and nobody else · reference', async ({
+  openPod,
+}) => {
+  const { pod, end, stage } = await openPod('reference');
+  const port = { protocol: 'tcp', podPort: 8022, guestPort: 22, from: `${hosts.controller}/32` } as const;
+  await pod.datapath.change(guest.tap, { ...policy, inbound: [port] });
+  const begun = (from: string, fromPort: number, toPort: number) =>
+    ethernet(
+      { from: router.mac, to: uplink.mac },
+      etherTypes.ipv4,
+      synPacket({ from, to: uplink.ipv4, fromPort, toPort }),
+    );
+  pod.sendFromUplink(begun(hosts.neighbor, 31_001, 8022));
+  pod.sendFromUplink(begun(hosts.controller, 31_002, 8023));
+  pod.sendFromUplink(begun(hosts.controller, 31_003, 8022));
+  await stage.pause(windowMs);
+  const arrived = end.frames
+    .filter(({ outgoing }) => !outgoing)
+    .map(({ frame }) => readFrame(frame))
+    .filter(({ tcpFlags }) => tcpFlags !== undefined);
+  expect(arrived.map(({ from, fromPort, to, toPort }) => ({ from, fromPort, to, toPort }))).toEqual([
+    { from: hosts.controller, fromPort: 31_003, to: guest.ipv4.guest, toPort: 22 },
+  ]);
+  await pod.datapath.change(guest.tap, policy);
+  pod.sendFromUplink(begun(hosts.controller, 31_004, 8022));
+  await stage.pause(windowMs);
+  expect(end.frames.some(({ frame }) => readFrame(frame).fromPort === 31_004)).toBe(false);
 });

@@ -2,10 +2,21 @@
  * Set-up, policy change and end, one change to the kernel at a time: in every state between, a volley of attacks
  * from the guest and from the uplink; then the same with `kill -9` at each step.
  */
+import { ethernet, etherTypes } from '#kvm-lab/frames/link.ts';
+import { frameInWords, readFrame } from '#kvm-lab/frames/read-frame.ts';
 import type { GuestEnd, HuskPod, OnStep, Tables } from '#kvm-lab/providers/network-lab.ts';
-import { guest, nothingAllowed, policy, sibling, uplink } from '#kvm-lab/providers/topology.ts';
+import {
+  guest,
+  hosts,
+  nothingAllowed,
+  policy,
+  router,
+  sibling,
+  uplink,
+} from '#kvm-lab/providers/topology.ts';
 import { type BuiltInSubject, builtInSubjects } from '#properties/subjects/subject.ts';
 import type { Stage } from '../../attacks/attack.ts';
+import { datagram, datagramPacket, own } from '../../attacks/guest-frames.ts';
 import { control } from '../../fixtures/controls.ts';
 import { effectInWords, effectsOf } from '../../fixtures/effects.ts';
 import { evidenceFolder, keep, pcap } from '../../fixtures/evidence.ts';
@@ -237,3 +248,36 @@ test(`F4.transition a tap name that is taken is an error, and what is there stay
   await expect(pod.datapath.open(guest, nothingAllowed)).rejects.toThrow(/tap-a/);
   expect(await control('allowed host', stage), uplink.name).not.toBeNull();
 });
+
+for (const subject of builtInSubjects) {
+  test(`F4.transition after kill -9 what answers the former guest never reaches the next one · ${subject}`, async ({
+    openPod,
+    judge,
+  }) => {
+    const { pod, end, stage } = await openPod(subject);
+    end.send(datagram({ from: own, to: hosts.allowed, fromPort: 15_004, toPort: 443 }));
+    await stage.pause(60);
+    const translated = pod.worldReached.findLast(({ what }) => what === 'datagram')?.peer.port ?? 0;
+    expect(translated).toBeGreaterThan(0);
+    await pod.datapath.restart();
+    // What a persistent tap needs before the next process can make it again.
+    if (subject !== 'reference') await pod.datapath.removeTap(guest.tap);
+    const next = await pod.datapath.open(guest, policy);
+    expect(await control('resolver', stageOf(pod, next, null, 1))).not.toBeNull();
+    const late = { from: hosts.allowed, to: uplink.ipv4, fromPort: 443, toPort: translated };
+    const packet = datagramPacket(late, Buffer.from('late'));
+    pod.sendFromUplink(ethernet({ from: router.mac, to: uplink.mac }, etherTypes.ipv4, packet));
+    await stage.pause(windowMs);
+    const effects = next.frames
+      .filter(({ frame }) => readFrame(frame).data.toString() === 'late')
+      .map(({ frame }) => `reached the next guest: ${frameInWords(frame)}`);
+    await judge({
+      claim: 'F4.transition',
+      subject,
+      expected: expected[subject],
+      statement: 'what answers a former guest never reaches the next one, after a kill -9 either',
+      source: 'findings.md F4, invariants 4 and 5',
+      effects,
+    });
+  });
+}

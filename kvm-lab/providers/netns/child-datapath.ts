@@ -102,6 +102,10 @@ export class ChildDatapath implements DatapathControl {
     await this.enter();
   }
 
+  async removeTap(tap: string): Promise<void> {
+    this.#namespace.run('ip', ['link', 'del', 'dev', tap]);
+  }
+
   #closeEnds(when: 'now' | 'aside'): void {
     for (const end of this.#ends.values()) end.close(when);
     this.#ends.clear();
