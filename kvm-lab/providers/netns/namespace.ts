@@ -26,6 +26,11 @@ export class Namespace {
     const home = openRead(ownPath);
     try {
       newNamespace();
+    } catch (error) {
+      closeFd(home);
+      throw error;
+    }
+    try {
       return new Namespace(openRead(ownPath));
     } finally {
       enterNamespace(home);

@@ -38,7 +38,7 @@ function tryNamespace(): { reason: string; remedy: string } | null {
     return null;
   } catch (error) {
     if (error instanceof CallError) {
-      const remedy = 'run as root, or as an unprivileged user where /dev/net/tun may be opened: unshare -Urn';
+      const remedy = 'run as root, or let this user open /dev/net/tun and make user namespaces';
       return { reason: `no namespace with a tap: ${error.message}`, remedy };
     }
     if (!(error instanceof CommandError)) throw error;
