@@ -21,11 +21,12 @@ export interface Stage {
 }
 
 /** The path that the attack takes, shown to be open before and after. */
-export type ControlName = 'resolver' | 'allowed host' | 'arp' | 'inbound reply';
+export type ControlName = 'resolver' | 'allowed host' | 'arp' | 'inbound reply' | 'allowed host by IPv6';
 
 export type Seen = 'tap' | 'sibling' | 'uplink';
 
-export type Cell = 'holds' | 'falsified';
+/** `no-input`: the subject has no such guest; nothing is run. */
+export type Cell = 'holds' | 'falsified' | 'no-input';
 
 export interface Attack {
   /** `family.name`; public, never reused. */
@@ -39,6 +40,8 @@ export interface Attack {
   readonly sibling?: true;
   /** The guest's, when it is not the usual one. */
   readonly policy?: PolicyOrder;
+  /** The guest has IPv6, and the pod forwards it. */
+  readonly ipv6?: true;
   /** Before the tables are read: what is allowed and must be there first. */
   prepare?(stage: Stage): Promise<void>;
   /** Sent twice within the window, from the guest. */
@@ -68,4 +71,6 @@ export const cells = {
   fixed: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
   /** Never open: kept so that a change that opens it is seen. */
   closed: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
+  /** Of the option IPv6, which only the reference has. */
+  optional: { vulnerable: 'no-input', published: 'no-input', reference: 'holds' },
 } as const satisfies Record<string, Record<BuiltInSubject, Cell>>;

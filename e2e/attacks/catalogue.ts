@@ -4,6 +4,7 @@ import type { Attack } from './attack.ts';
 import { attacks as conntrack } from './conntrack.ts';
 import { attacks as exhaustion } from './exhaustion.ts';
 import { attacks as fragments } from './fragments.ts';
+import { attacks as guestIpv6 } from './guest-ipv6.ts';
 import { attacks as icmp } from './icmp.ts';
 import { attacks as inbound } from './inbound.ts';
 import { attacks as ipv6 } from './ipv6.ts';
@@ -23,6 +24,7 @@ export const families: Readonly<Record<string, readonly Attack[]>> = {
   icmp,
   'raw-protocols': rawProtocols,
   ipv6,
+  'guest-ipv6': guestIpv6,
   'link-layer': linkLayer,
   conntrack,
   inbound,

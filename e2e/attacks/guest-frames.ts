@@ -1,8 +1,8 @@
 /** Frames as attacks write them: the guest's link, and any packet on it. */
 import { ipv4, ipv6, protocols } from '#kvm-lab/frames/internet.ts';
 import { ethernet, etherTypes, type Link } from '#kvm-lab/frames/link.ts';
-import { address } from '#kvm-lab/frames/octets.ts';
-import { flags, icmp, icmpv6, tcp, udp } from '#kvm-lab/frames/transport.ts';
+import { address, mac, u32 } from '#kvm-lab/frames/octets.ts';
+import { flags, icmp, icmpv6, linkOption, tcp, udp } from '#kvm-lab/frames/transport.ts';
 import { guest, hosts, uplink } from '#kvm-lab/providers/topology.ts';
 
 export const own = guest.ipv4.guest;
@@ -45,6 +45,12 @@ export function echoRequest(from: string, to: string, ttl = 64): Buffer {
   return from.includes(':')
     ? on6(ipv6({ from, to, ttl }, protocols.icmpv6, icmpv6({ from, to }, 128, 0, rest)))
     : on4(ipv4({ from, to, ttl }, protocols.icmp, icmp(8, 0, rest)));
+}
+
+/** A neighbour solicitation for `target` to the target itself, with the sender's MAC (RFC 4861 section 4.3). */
+export function solicitation6(from: string, target: string, senderMac: string, to = target): Buffer {
+  const rest = Buffer.concat([u32(0), address(target), linkOption(1, mac(senderMac))]);
+  return ipv6({ from, to, ttl: 255 }, protocols.icmpv6, icmpv6({ from, to }, 135, 0, rest));
 }
 
 /** RFC 2464 section 7. */

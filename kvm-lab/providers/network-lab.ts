@@ -121,6 +121,8 @@ export interface HuskPod {
   honestGuest(end: GuestEnd): HonestGuest;
   /** Of the pod's interface: a smaller one than the tap's makes path MTU discovery work. */
   setUplinkMtu(octets: number): void;
+  /** The unsafe sysctl that a guest with IPv6 needs. */
+  forwardIpv6(): void;
   /** Takes what the kernel has ready, now. */
   drain(): void;
   close(): Promise<void>;

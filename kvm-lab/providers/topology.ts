@@ -26,7 +26,11 @@ export const hosts = {
   alibabaMetadata: '100.100.100.200',
 } as const;
 
-export const hosts6 = { forbidden: '2606:4700::1111', metadata: 'fd00:ec2::254' } as const;
+export const hosts6 = {
+  allowed: '2606:4700::2222',
+  forbidden: '2606:4700::1111',
+  metadata: 'fd00:ec2::254',
+} as const;
 export const openPorts = [80, 443, 8080] as const;
 
 export const guest: SandboxPlace = {
@@ -35,6 +39,12 @@ export const guest: SandboxPlace = {
   guestMac: '02:00:00:00:0a:02',
   ipv4: { guest: '10.200.0.2', gateway: '10.200.0.1', resolver: '10.200.0.1' },
   ipv6: null,
+};
+
+/** The same guest with the option IPv6. */
+export const guest6: SandboxPlace = {
+  ...guest,
+  ipv6: { guest: 'fd00:200::2', gateway: 'fd00:200::1', resolver: 'fd00:200::1' },
 };
 
 export const sibling: SandboxPlace = {
@@ -59,6 +69,11 @@ export const policy: PolicyOrder = {
   egress: 'deny',
   allow: [`tcp://${hosts.allowed}/32:443`, `udp://${hosts.allowed}/32:443`],
   inbound: [],
+};
+
+export const policy6: PolicyOrder = {
+  ...policy,
+  allow: [...policy.allow, `tcp://[${hosts6.allowed}/128]:443`],
 };
 
 export const nothingAllowed: PolicyOrder = { egress: 'deny', allow: [], inbound: [] };

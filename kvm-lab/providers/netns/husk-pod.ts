@@ -69,6 +69,7 @@ function buildWorld(world: Namespace, pod: Namespace): void {
       `link set dev ${worldEnd} up`,
       // What leaves without translation is answered, so that a hole shows as a connection.
       `route add 10.200.0.0/16 via ${uplink.ipv4}`,
+      `route add fd00:200::/32 via ${uplink.ipv6}`,
       '',
     ].join('\n'),
   );
@@ -219,6 +220,10 @@ export class NamespacePod implements HuskPod {
 
   setUplinkMtu(octets: number): void {
     this.#pod.run('ip', ['link', 'set', 'dev', uplink.name, 'mtu', `${octets}`]);
+  }
+
+  forwardIpv6(): void {
+    sysctl(this.#pod, { 'ipv6/conf/all/forwarding': 1 });
   }
 
   drain(): void {

@@ -1,7 +1,16 @@
 /** The listeners of pod and world, each of which notes whoever reaches it. */
 import { dnsMessage } from '#kvm-lab/frames/transport.ts';
 import type { Place, Reached } from '../network-lab.ts';
-import { guest, hosts, listenerPorts, openPorts, resolverPort, sibling, uplink } from '../topology.ts';
+import {
+  guest,
+  guest6,
+  hosts,
+  listenerPorts,
+  openPorts,
+  resolverPort,
+  sibling,
+  uplink,
+} from '../topology.ts';
 import type { Namespace } from './namespace.ts';
 import type { Reactor } from './reactor.ts';
 import { type Connection, DatagramSocket, type Listener, listenTcp } from './sockets.ts';
@@ -85,7 +94,7 @@ function serve(data: Buffer): Buffer {
 
 /** On every address of the pod that matters; those of the taps are bound before they are there. */
 export function plantPod(planted: Planted): DatagramSocket {
-  const gateways = [guest.ipv4.gateway, sibling.ipv4.gateway];
+  const gateways = [guest.ipv4.gateway, sibling.ipv4.gateway, guest6.ipv6?.gateway ?? '::1'];
   const own = [...gateways, uplink.ipv4, '127.0.0.1', uplink.ipv6, '::1'];
   for (const address of own) {
     planted.tcp('api', { address, port: listenerPorts.api });
