@@ -3,6 +3,7 @@
  */
 import type { Benchmark } from './benchmark.ts';
 import { claimStepBenchmark } from './claim-step.ts';
+import { datapathBenchmark } from './datapath.ts';
 import { dnsMessages } from './dns-messages.ts';
 import { pinAddressBenchmark } from './pin-address.ts';
 import { propertiesBenchmark } from './properties.ts';
@@ -14,6 +15,7 @@ export const benchmarks = {
   'dns-messages': dnsMessages,
   'select-husk': selectHuskBenchmark,
   'claim-step': claimStepBenchmark,
+  datapath: datapathBenchmark,
   protocol: protocolBenchmark,
   properties: propertiesBenchmark,
 } as const satisfies Record<string, Benchmark>;

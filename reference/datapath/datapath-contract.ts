@@ -1,20 +1,9 @@
 /** What every datapath does, told as tests: run on the fake everywhere, and on the kernel where there is one. */
 import { expect, test } from 'vitest';
 import { CodedError } from '#reference/base/coded-error.ts';
-import type { PinElement, PodNetwork } from '#reference/contract/datapath.ts';
+import type { PinElement } from '#reference/contract/datapath.ts';
 import type { DatapathPort } from '#reference/contract/datapath-port.ts';
 import { mixedPolicy, narrowPolicy, sampleNetwork, widePolicy } from '../decisions/ruleset/samples.ts';
-
-const maxPins = 4;
-
-export const contractPod: PodNetwork = {
-  uplink: 'up0',
-  denyCIDRs: ['10.96.0.0/12'],
-  nat64Prefixes: [],
-  pinPrivateCIDRs: [],
-  masqueradePorts: [61_000, 65_000],
-  maxPins,
-};
 
 function refusalOf(act: () => unknown): string {
   try {
@@ -34,9 +23,14 @@ const pin = (tap: string, last: number, timeoutMs = 60_000): PinElement => ({
   timeoutMs,
 });
 
-/** `make` opens a datapath over `contractPod`; `settle` gives descriptors back after each test. */
+type Act = (datapath: DatapathPort) => void | Promise<void>;
+type Contract = (title: string, act: Act) => void;
+
+const [one, two] = [sampleNetwork(0), sampleNetwork(1)];
+
+/** `make` opens a datapath over the pod of the samples; `settle` gives descriptors back after each test. */
 export function datapathContract(make: () => DatapathPort, settle: (datapath: DatapathPort) => void): void {
-  const contract = (title: string, act: (datapath: DatapathPort) => void | Promise<void>) =>
+  const contract: Contract = (title, act) =>
     test(title, async () => {
       const datapath = make();
       try {
@@ -45,8 +39,11 @@ export function datapathContract(make: () => DatapathPort, settle: (datapath: Da
         settle(datapath);
       }
     });
-  const [one, two] = [sampleNetwork(0), sampleNetwork(1)];
+  sandboxContract(contract);
+  pinContract(contract);
+}
 
+function sandboxContract(contract: Contract): void {
   contract('opens, changes, closes, and opens the same again', (datapath) => {
     for (let round = 0; round < 3; round++) {
       datapath.open(one, narrowPolicy);
@@ -91,6 +88,24 @@ export function datapathContract(make: () => DatapathPort, settle: (datapath: Da
     datapath.open(one, narrowPolicy);
   });
 
+  contract(
+    'cut off, a sandbox is known no more; its tap is free again when it was reaped',
+    async (datapath) => {
+      datapath.open(one, widePolicy);
+      datapath.open(two, narrowPolicy);
+      datapath.cutOff(one.tap);
+      expect(refusalOf(() => datapath.change(one.tap, narrowPolicy))).toMatch(/^no-sandbox/);
+      expect(refusalOf(() => datapath.open(one, narrowPolicy))).toMatch(/^tap-taken/);
+      datapath.reap();
+      datapath.open(one, widePolicy);
+      await Promise.all([datapath.closeInBackground(one.tap), datapath.closeInBackground(two.tap)]);
+      datapath.open(one, widePolicy);
+      datapath.open(two, narrowPolicy);
+    },
+  );
+}
+
+function pinContract(contract: Contract): void {
   contract('pins within the bound of a sandbox, renews at the bound, and takes back', (datapath) => {
     datapath.open(one, narrowPolicy);
     datapath.open(two, narrowPolicy);
@@ -121,20 +136,4 @@ export function datapathContract(make: () => DatapathPort, settle: (datapath: Da
     }
     expect(isThere).toBe(true);
   });
-
-  contract(
-    'cut off, a sandbox is known no more; its tap is free again when it was reaped',
-    async (datapath) => {
-      datapath.open(one, widePolicy);
-      datapath.open(two, narrowPolicy);
-      datapath.cutOff(one.tap);
-      expect(refusalOf(() => datapath.change(one.tap, narrowPolicy))).toMatch(/^no-sandbox/);
-      expect(refusalOf(() => datapath.open(one, narrowPolicy))).toMatch(/^tap-taken/);
-      datapath.reap();
-      datapath.open(one, widePolicy);
-      await Promise.all([datapath.closeInBackground(one.tap), datapath.closeInBackground(two.tap)]);
-      datapath.open(one, widePolicy);
-      datapath.open(two, narrowPolicy);
-    },
-  );
 }

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { close } from '#reference/base/syscalls.ts';
 import type { DatapathPort, OpenedTap } from '#reference/contract/datapath-port.ts';
-import { narrowPolicy, sampleNetwork, widePolicy } from '../decisions/ruleset/samples.ts';
+import { contractPod, narrowPolicy, sampleNetwork, widePolicy } from '../decisions/ruleset/samples.ts';
 import { Datapath } from './datapath.ts';
-import { contractPod, datapathContract } from './datapath-contract.ts';
+import { datapathContract } from './datapath-contract.ts';
 import { layGround, ruleset, run, strangers } from './kernel-ground.ts';
 
 const fds = new Map<DatapathPort, number[]>();
@@ -46,6 +46,8 @@ afterAll(() => expect(ruleset()).toBe(others));
 
 datapathContract(make, settle);
 
+const coded = (code: string) => expect.objectContaining({ code });
+
 function refusalOf(act: () => unknown): string {
   try {
     act();
@@ -58,7 +60,7 @@ function refusalOf(act: () => unknown): string {
 test('a second datapath in the namespace is refused, and the first lives on', () => {
   const first = make();
   try {
-    expect(refusalOf(() => new Datapath(contractPod))).toMatch(/^datapath-taken/);
+    expect(() => new Datapath(contractPod)).toThrow(coded('datapath-taken'));
     first.open(sampleNetwork(0), widePolicy);
     first.close('tap-0');
   } finally {
@@ -67,7 +69,7 @@ test('a second datapath in the namespace is refused, and the first lives on', ()
 });
 
 test('what it would collide with is refused: interfaces, addresses, links, listeners, ports', () => {
-  expect(refusalOf(() => new Datapath({ ...contractPod, uplink: 'nowhere' }))).toMatch(/^no-interface/);
+  expect(() => new Datapath({ ...contractPod, uplink: 'nowhere' })).toThrow(coded('no-interface'));
   expect(refusalOf(() => new Datapath({ ...contractPod, masqueradePorts: [40_000, 50_000] }))).toMatch(
     /^bad-network: masqueradePorts/,
   );
@@ -87,8 +89,8 @@ test('what it would collide with is refused: interfaces, addresses, links, liste
     run('ip', 'tuntap', 'add', 'tap-0', 'mode', 'tap');
     expect(refusalOf(() => datapath.open(sampleNetwork(0), narrowPolicy))).toMatch(/^tap-taken/);
     run('ip', 'link', 'delete', 'tap-0');
-    expect(refusalOf(() => datapath.open({ ...sampleNetwork(0, true) }, narrowPolicy))).toMatch(
-      /^ipv6-unsupported/,
+    expect(() => datapath.open({ ...sampleNetwork(0, true) }, narrowPolicy)).toThrow(
+      coded('ipv6-unsupported'),
     );
     expect(strangers()).toEqual([]);
   } finally {
@@ -134,6 +136,7 @@ test('a set-up that fails leaves nothing: every transaction refused in turn', ()
     expect(refusalOf(() => datapath.open(sampleNetwork(0), widePolicy))).toMatch(
       /^ruleset-refused.*tap-0\/answer.*EEXIST/s,
     );
+    expect(() => datapath.open(sampleNetwork(0), narrowPolicy)).toThrow(coded('ruleset-refused'));
     expect(ruleset()).toBe(before);
     expect(strangers()).toEqual([]);
   } finally {

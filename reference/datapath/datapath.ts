@@ -1,7 +1,8 @@
 /**
  * The datapath of one pod: taps, addresses, rules, pins, flows.
- * Invariant: a tap comes up only after its rules stand, and its rules go only after it is gone; a change of
- * policy is one transaction. After a restart what an earlier process left is replaced by what is asked for.
+ * Invariant: a tap comes up only after its rules stand; at its end it is named by no rule first, which leaves
+ * it nothing, and its chains go only after it is gone. A change of policy is one transaction. After a restart
+ * what an earlier process left is replaced by what is asked for.
  */
 import { CodedError } from '#reference/base/coded-error.ts';
 import { close } from '#reference/base/syscalls.ts';
@@ -13,7 +14,7 @@ import { changePolicy, closePod, openPod, openSandbox } from '../decisions/rules
 import { familiesOf } from '../decisions/ruleset/sandbox-words.ts';
 import { addAddress, bindNeighbor, forwardsIpv6, meaningOf } from './address.ts';
 import { replaceFlows } from './flow-change.ts';
-import { bringUp, createTap, deleteLink, forwardFrom, linkNamed, prepareTap, withdraw } from './link.ts';
+import { bringUp, createTap, deleteLink, forwardFrom, linkNamed, prepareTap } from './link.ts';
 import { ephemeralPorts, listeningPorts } from './local-ports.ts';
 import { lockNamespace } from './namespace-lock.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSession } from './netlink.ts';
@@ -27,6 +28,10 @@ interface Standing {
   readonly index: number;
   policy: SandboxPolicy;
 }
+
+const ipv6DeadlineMs = 2_000;
+/** Nobody wakes who waits here. */
+const nobody = new Int32Array(new SharedArrayBuffer(4));
 
 function refuse(field: string, what: string): CodedError {
   return new CodedError('bad-network', `${field}: ${what}`, 'mend the field that the message names');
@@ -83,17 +88,36 @@ export class Datapath implements DatapathPort {
       this.#nft.run(openSandbox(this.#pod, network, policy));
       isRuled = true;
       bringUp(this.#route, index);
+      if (network.ipv6 !== null) this.#awaitIpv6(network.ipv6.gateway);
       for (const [, { guest }] of familiesOf(network)) {
         bindNeighbor(this.#route, index, guest, network.guestMac);
       }
     } catch (error) {
       close(fd);
       if (index !== -1) deleteLink(this.#route, index);
-      if (isRuled) this.#reaper.removeRules([{ network, policy }]);
+      if (isRuled) {
+        this.#reaper.cut({ network, index, policy });
+        this.#reaper.removeRules([{ network, index, policy }]);
+      }
       throw error;
     }
     this.#standing.set(network.tap, { network, index, policy });
     return { fd, index };
+  }
+
+  /** The kernel makes an IPv6 address its own in a queue of work, some time after the tap is up. */
+  #awaitIpv6(gateway: string): void {
+    const end = performance.now() + ipv6DeadlineMs;
+    while (meaningOf(this.#route, gateway) !== 'own') {
+      if (performance.now() > end) {
+        throw new CodedError(
+          'ipv6-unsupported',
+          `the kernel did not make ${gateway} its own within ${ipv6DeadlineMs} ms`,
+          'see net.ipv6.conf.all.disable_ipv6, or leave IPv6 off',
+        );
+      }
+      Atomics.wait(nobody, 0, 0, 1);
+    }
   }
 
   /** What the sandbox would collide with in this pod. */
@@ -164,9 +188,10 @@ export class Datapath implements DatapathPort {
 
   cutOff(tap: string): void {
     const { network, index, policy } = this.#known(tap);
-    withdraw(this.#route, index, this.#reaper.group);
+    const withdrawn = { network, index, policy };
+    this.#reaper.cut(withdrawn);
     this.#standing.delete(tap);
-    this.#reaper.add({ network, policy });
+    this.#reaper.add(withdrawn);
   }
 
   reap(): void {

@@ -1,4 +1,7 @@
-/** Flows on the kernel: the verdict of `admits` is the kernel's, and a change cuts what it forbids and no more. Needs: tun. */
+/**
+ * Flows on the kernel: the verdict of `admits` is the kernel’s, and a change cuts what it forbids and no more.
+ * Needs: tun.
+ */
 import { randomInt } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
@@ -6,9 +9,14 @@ import { close } from '#reference/base/syscalls.ts';
 import type { PinElement, SandboxPolicy } from '#reference/contract/datapath.ts';
 import { compileAdmits, type Flow } from '../decisions/ruleset/admits.ts';
 import { flowMark } from '../decisions/ruleset/flow-mark.ts';
-import { mixedPolicy, narrowPolicy, sampleNetwork, widePolicy } from '../decisions/ruleset/samples.ts';
+import {
+  contractPod,
+  mixedPolicy,
+  narrowPolicy,
+  sampleNetwork,
+  widePolicy,
+} from '../decisions/ruleset/samples.ts';
 import { Datapath } from './datapath.ts';
-import { contractPod } from './datapath-contract.ts';
 import { flowsOf } from './flows.ts';
 import { type FirstPacket, frameOf } from './guest-frames.ts';
 import { layGround, run, worldMac } from './kernel-ground.ts';

@@ -2,8 +2,9 @@
  * Ground for tests on the kernel: an uplink, in the network namespace that the runner made for this process.
  * Invariant: refuses a namespace that has any interface of somebody's: the host's network is never touched.
  */
+
 import { execFileSync } from 'node:child_process';
-import { contractPod } from './datapath-contract.ts';
+import { contractPod } from '../decisions/ruleset/samples.ts';
 
 export function run(command: string, ...parameters: string[]): string {
   return execFileSync(command, parameters, { encoding: 'utf8', maxBuffer: 64 << 20 });

@@ -154,15 +154,19 @@ export function bringUp(route: NetlinkSession, index: number): void {
   route.request('bring the tap up', { type: RTM_NEWLINK, flags: 0, body: linkBody(index, IFF_UP, IFF_UP) });
 }
 
+const downRequest = (index: number, group: number): Request => ({
+  type: RTM_NEWLINK,
+  flags: 0,
+  body: linkBody(index, 0, IFF_UP, attribute(IFLA_GROUP, uint32(group))),
+});
+
 /** Down for good. false: it is gone already, with the VMM that held it. */
 export function withdraw(route: NetlinkSession, index: number, group: number): boolean {
-  return unlessGone(() =>
-    route.request('bring the tap down', {
-      type: RTM_NEWLINK,
-      flags: 0,
-      body: linkBody(index, 0, IFF_UP, attribute(IFLA_GROUP, uint32(group))),
-    }),
-  );
+  return unlessGone(() => route.request('bring the tap down', downRequest(index, group)));
+}
+
+export function withdrawInBackground(route: NetlinkSession, index: number, group: number): Promise<boolean> {
+  return unlessGoneLater(route.requestInBackground('bring the tap down', downRequest(index, group)));
 }
 
 export function deleteLink(route: NetlinkSession, index: number): boolean {
@@ -182,9 +186,13 @@ export function deleteGroup(route: NetlinkSession, group: number): boolean {
   return unlessGone(() => route.request('delete the taps that are down', groupRequest(group)));
 }
 
-export async function deleteGroupInBackground(route: NetlinkSession, group: number): Promise<boolean> {
+export function deleteGroupInBackground(route: NetlinkSession, group: number): Promise<boolean> {
+  return unlessGoneLater(route.requestInBackground('delete the taps that are down', groupRequest(group)));
+}
+
+async function unlessGoneLater(done: Promise<void>): Promise<boolean> {
   try {
-    await route.requestInBackground('delete the taps that are down', groupRequest(group));
+    await done;
     return true;
   } catch (error) {
     return isGone(error);

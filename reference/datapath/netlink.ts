@@ -180,15 +180,7 @@ export class NetlinkSession {
 
   /** Payloads of all messages of a dump, or of the one answer when `flags` ask for no dump. */
   dump(what: string, type: number, body: Uint8Array, flags = NLM_F_DUMP): Buffer[] {
-    for (let tries = 0; tries < maxDumps; tries++) {
-      const found = this.#dumpOnce(what, type, body, flags);
-      if (found !== null) return found;
-    }
-    throw new CodedError(
-      'netlink-unsettled',
-      `${what}: the table changed during each of ${maxDumps} dumps`,
-      'let nobody else change it all the time',
-    );
+    return readUntilWhole(what, () => this.#dumpOnce(what, type, body, flags));
   }
 
   /** null: interrupted by a change, or by a queue that was full. */
@@ -274,6 +266,19 @@ export class NetlinkSession {
       throw silent(cause);
     }
   }
+}
+
+/** @param once null when it was interrupted @throws CodedError `netlink-unsettled` */
+export function readUntilWhole<T>(what: string, once: () => T | null): T {
+  for (let tries = 0; tries < maxDumps; tries++) {
+    const found = once();
+    if (found !== null) return found;
+  }
+  throw new CodedError(
+    'netlink-unsettled',
+    `${what}: the table changed during each of ${maxDumps} dumps`,
+    'let nobody else change it all the time',
+  );
 }
 
 function silent(cause?: unknown): CodedError {

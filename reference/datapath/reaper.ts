@@ -1,18 +1,25 @@
 /**
- * Removes what stood around taps that are down: devices in one stroke, then their rules and sets, then their
- * flows.
- * Invariant: rules go only after the device is gone; every step is tried for every sandbox, and what failed is
- * reported, never swallowed.
+ * Removes what stood around taps that are down: devices in one stroke, then their flows, then rules and sets.
+ * Invariant: rules go only after the device is gone, and last: whoever is killed before leaves in them what the
+ * next one has to look for. What failed is reported, never swallowed, and waits to be tried again.
  */
 import type { PodNetwork, SandboxNetwork, SandboxPolicy } from '#reference/contract/datapath.ts';
 import { flowMark } from '../decisions/ruleset/flow-mark.ts';
-import { closeSandbox } from '../decisions/ruleset/ruleset.ts';
+import type { Command } from '../decisions/ruleset/nft-json.ts';
+import { closeSandbox, cutSandbox } from '../decisions/ruleset/ruleset.ts';
 import { cutFlows, cutFlowsInBackground } from './flows.ts';
-import { deleteGroup, deleteGroupInBackground, firstWithdrawnGroup } from './link.ts';
+import {
+  deleteGroup,
+  deleteGroupInBackground,
+  firstWithdrawnGroup,
+  withdraw,
+  withdrawInBackground,
+} from './link.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSession } from './netlink.ts';
 import { type NftSession, RefusedCommand } from './nf-tables/nft-session.ts';
 
 export interface Withdrawn {
+  readonly index: number;
   readonly network: SandboxNetwork;
   readonly policy: SandboxPolicy;
 }
@@ -37,19 +44,12 @@ export class Reaper {
   #behind: { readonly route: NetlinkSession; readonly netfilter: NetlinkSession } | null = null;
   #running: Promise<void> | null = null;
   readonly #failed = new Map<string, Error[]>();
-  /** Since Linux 6.16 a chain at a device stays when the device goes; before it goes as well. */
-  #chainStays = true;
 
   constructor(pod: PodNetwork, route: NetlinkSession, netfilter: NetlinkSession, nft: NftSession) {
     this.#pod = pod;
     this.#route = route;
     this.#netfilter = netfilter;
     this.#nft = nft;
-  }
-
-  /** The group into which the next tap is withdrawn. */
-  get group(): number {
-    return this.#open().group;
   }
 
   add(withdrawn: Withdrawn): void {
@@ -79,9 +79,10 @@ export class Reaper {
       if (members.size === 0) continue;
       const all = [...members.values()];
       const isDone =
+        all.every(({ index }) => attempt(errors, () => withdraw(this.#route, index, group))) &&
         attempt(errors, () => deleteGroup(this.#route, group)) &&
+        all.every((one) => attempt(errors, () => cutFlows(this.#netfilter, this.#markOf(one)))) &&
         attempt(errors, () => this.removeRules(all));
-      for (const one of all) attempt(errors, () => cutFlows(this.#netfilter, this.#markOf(one)));
       if (!isDone) left.push(batch);
     }
     this.#batches.push(...left);
@@ -116,36 +117,46 @@ export class Reaper {
     if (batch === undefined) return;
     const { group, members } = batch;
     const errors: Error[] = [];
-    await attemptAll(errors, () => deleteGroupInBackground(route, group));
+    for (const { index } of members.values()) {
+      await attemptAll(errors, () => withdrawInBackground(route, index, group));
+    }
+    if (errors.length === 0) await attemptAll(errors, () => deleteGroupInBackground(route, group));
     // `reap` did it meanwhile.
     if (!this.#batches.includes(batch)) return;
     const all = [...members.values()];
-    if (errors.length === 0) attempt(errors, () => this.removeRules(all));
-    const isDone = errors.length === 0;
-    for (const one of all) {
-      const own = [...errors];
-      await attemptAll(own, () => cutFlowsInBackground(netfilter, this.#markOf(one)));
-      if (own.length > 0) this.#failed.set(one.network.tap, own);
+    for (const one of errors.length === 0 ? all : []) {
+      await attemptAll(errors, () => cutFlowsInBackground(netfilter, this.#markOf(one)));
     }
-    const at = this.#batches.indexOf(batch);
-    if (at === -1) return;
-    this.#batches.splice(at, 1);
+    if (!this.#batches.includes(batch)) return;
+    const isDone = errors.length === 0 && attempt(errors, () => this.removeRules(all));
+    if (!isDone) for (const { network } of all) this.#failed.set(network.tap, errors);
+    this.#batches.splice(this.#batches.indexOf(batch), 1);
     if (!isDone) this.#batches.push(batch);
+  }
+
+  /** Cut off, in one transaction that waits for no lock over links. */
+  cut({ network, policy }: Withdrawn): void {
+    this.#withChain((isChainThere) => cutSandbox(this.#pod, network, policy, { isChainThere }).nftables);
   }
 
   /** Rules and sets of sandboxes whose taps are gone, in one transaction. */
   removeRules(all: readonly Withdrawn[]): void {
-    const commands = () =>
-      all.flatMap(({ network, policy }) => [
-        ...closeSandbox(this.#pod, network, policy, { tapIsThere: this.#chainStays }).nftables,
-      ]);
+    this.#withChain((isChainThere) =>
+      all.flatMap(({ network }) => closeSandbox(network, { isChainThere }).nftables),
+    );
+  }
+
+  /** A chain at a device goes with the device until Linux 6.16, and stays from then on. */
+  #withChain(commands: (isChainThere: boolean) => readonly Command[]): void {
     try {
-      this.#nft.run({ nftables: commands() });
+      this.#nft.run({ nftables: commands(true) });
     } catch (error) {
-      const isAboutChain = error instanceof RefusedCommand && error.errno === 'ENOENT' && this.#chainStays;
+      const isAboutChain =
+        error instanceof RefusedCommand &&
+        error.errno === 'ENOENT' &&
+        JSON.stringify(error.command).includes('"netdev"');
       if (!isAboutChain) throw error;
-      this.#chainStays = false;
-      this.#nft.run({ nftables: commands() });
+      this.#nft.run({ nftables: commands(false) });
     }
   }
 

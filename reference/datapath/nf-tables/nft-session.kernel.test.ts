@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Transaction } from '../../decisions/ruleset/nft-json.ts';
-import { changePolicy, closeSandbox, openPod, openSandbox } from '../../decisions/ruleset/ruleset.ts';
+import {
+  changePolicy,
+  closeSandbox,
+  cutSandbox,
+  openPod,
+  openSandbox,
+} from '../../decisions/ruleset/ruleset.ts';
 import {
   mixedPolicy,
   narrowPolicy,
@@ -70,7 +76,8 @@ const sequences: readonly (readonly [string, readonly Transaction[]])[] = [
     [
       openPod(pod),
       openSandbox(pod, network, widePolicy),
-      closeSandbox(pod, network, widePolicy, { tapIsThere: true }),
+      cutSandbox(pod, network, widePolicy),
+      closeSandbox(network),
     ],
   ],
 ];

@@ -9,6 +9,7 @@ import type { Command, Transaction } from '../../decisions/ruleset/nft-json.ts';
 import {
   attributesOf,
   listedAttributes,
+  lostAnswer,
   type NetlinkSession,
   NLM_F_REQUEST,
   type Refusal,
@@ -33,7 +34,9 @@ export class RefusedCommand extends CodedError {
     super(
       'ruleset-refused',
       `nf_tables refused ${what}: ${cause.message}${words}`,
-      'nothing of it stands; look for a name that is taken, and for NET_ADMIN and the module nf_tables',
+      refusal.errno === lostAnswer
+        ? 'it is not known whether it stands: start the datapath anew, which replaces what stands'
+        : 'nothing of it stands; look for a name that is taken, and for NET_ADMIN and the module nf_tables',
       { cause },
     );
     this.errno = cause.code;

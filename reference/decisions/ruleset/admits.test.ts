@@ -63,6 +63,9 @@ test('IPv6: metadata inside NAT64, 6to4, ISATAP and mapped addresses is never ad
     expect(ruleOf(widePolicy, { source, destination }, () => true).admitted, destination).toBe(false);
   }
   expect(ruleOf(widePolicy, { source, destination: '::ffff:5db8:d70e' }, () => true).admitted).toBe(false);
+  const everywhere = { ...narrowPolicy, allow: ['[::/0]:443'] };
+  expect(ruleOf(everywhere, { source, destination: '::ffff:5db8:d70e' }).admitted).toBe(false);
+  expect(ruleOf(everywhere, { source, destination: '2606:2800::1' }).admitted).toBe(true);
   expect(ruleOf(widePolicy, { source, destination: 'fd00:1::7' }).rule).toBe('an allowed CIDR');
   expect(ruleOf(widePolicy, { source, destination: '2606:2800::1' }).rule).toBe('everything else');
 });

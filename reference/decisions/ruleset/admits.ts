@@ -46,6 +46,8 @@ const dnsPort = 53;
 const admitted = (rule: string): FlowVerdict => ({ admitted: true, rule });
 const refused = (rule: string): FlowVerdict => ({ admitted: false, rule });
 
+const mapped = [intervalOf(parsePrefix('::ffff:0:0/96', 'built in'))];
+
 const numberOf = (bytes: Uint8Array) => bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 const lengthOf = (bytes: Uint8Array) => (bytes.length === 4 ? 4 : 16);
 const isIn = (value: bigint, intervals: readonly Interval[]) =>
@@ -65,12 +67,6 @@ export function compileAdmits(
   const pinPolicy = compileAddressPolicy(pod);
   const cidrs = policy.allow.flatMap((entry) => parseCidrEntry(entry) ?? []);
 
-  /** A mapped address is judged as its IPv4 there, and is no place in IPv6 here. */
-  const isPinnable = (bytes: Uint8Array, family: AddressFamily) => {
-    const verdict = pinPolicy.decide(bytes, 0, lengthOf(bytes));
-    return verdict.pin && verdict.family === family;
-  };
-
   const leaving = (
     flow: Flow,
     bytes: Uint8Array,
@@ -86,6 +82,8 @@ export function compileAdmits(
       return isDns ? admitted('the resolver') : refused('any other local address');
     }
     if (formatAddress(bytes) === addresses?.gateway) return refused('any other local address');
+    // The kernel calls no mapped address unicast (__ipv6_addr_type).
+    if (family === 'ipv6' && isIn(value, mapped)) return refused('any other local address');
     if (!neverPolicy.decide(bytes, 0, lengthOf(bytes)).pin) return refused('never');
     const isAllowed = cidrs.some(
       (entry) =>
@@ -95,7 +93,7 @@ export function compileAdmits(
         isIn(value, [entry.interval]),
     );
     if (isAllowed) return admitted('an allowed CIDR');
-    if (!isPinnable(bytes, family)) return refused('private');
+    if (!pinPolicy.decide(bytes, 0, lengthOf(bytes)).pin) return refused('private');
     const place = { address: formatAddress(bytes), protocol: protocol ?? 'tcp', port: flow.destinationPort };
     if (protocol !== undefined && isPinned(place)) return admitted('a pinned address');
     if (policy.egress === 'deny') return refused('default egress is deny');

@@ -35,6 +35,9 @@ import {
   toPort53,
 } from './sandbox-words.ts';
 
+/** What the destination is to the pod’s own routing. */
+const addressType = { fib: { result: 'type', flags: 'daddr' } };
+
 /** Before routing can answer anything: the guest’s own address, to a unicast destination. */
 export function sourceRules(network: SandboxNetwork): Command[] {
   const chain = `${network.tap}/source`;
@@ -90,20 +93,15 @@ export function leavingRules(
         chain,
         'the resolver',
         match(destination(family), resolver),
+        // While the pod does not have the address yet, or any more, a query would leave by the uplink.
+        match(addressType, 'local'),
         ...toPort53,
         setMark(mark),
         accept,
       ),
     );
   }
-  rules.push(
-    add.rule(
-      chain,
-      'any other local address',
-      match({ fib: { result: 'type', flags: 'daddr' } }, 'unicast', '!='),
-      drop,
-    ),
-  );
+  rules.push(add.rule(chain, 'any other local address', match(addressType, 'unicast', '!='), drop));
   // Siblings share the masquerade ports: a guest that took them all would close their way to the same host.
   rules.push(
     add.rule(

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { flowMark } from './flow-mark.ts';
 import type { Command, Json, Transaction } from './nft-json.ts';
-import { changePolicy, closePod, closeSandbox, openPod, openSandbox } from './ruleset.ts';
+import { changePolicy, closePod, closeSandbox, cutSandbox, openPod, openSandbox } from './ruleset.ts';
 import { mixedPolicy, narrowPolicy, sampleNetwork, samplePod, widePolicy } from './samples.ts';
 
 interface Chain {
@@ -151,7 +151,7 @@ test('after the end of a sandbox nothing of it is left, and its sibling is untou
     const before = JSON.stringify(model.state);
     model.run(openSandbox(samplePod, network, policy));
     expect(JSON.stringify(model.state)).not.toBe(before);
-    model.run(closeSandbox(samplePod, network, policy, { tapIsThere: true }));
+    model.run(cutSandbox(samplePod, network, policy)).run(closeSandbox(network));
     expect(JSON.stringify(model.state)).toBe(before);
   }
 });

@@ -1,7 +1,8 @@
 /**
  * ruleset: policy and topology → one nft transaction for the pod, a sandbox, a change of policy, an end.
  * Invariant: each transaction is done whole or not at all, and every state in between satisfies invariants 1
- * to 7 of findings.md F4: a sandbox's rules stand before its tap is up, and go after it is gone.
+ * to 7 of findings.md F4: a sandbox's rules stand before its tap is up; at its end what names the tap goes first,
+ * which leaves it nothing, and the rest when the tap is gone.
  */
 import {
   inetTable,
@@ -17,6 +18,7 @@ import { podCommands } from './pod-ruleset.ts';
 import {
   chainsOf,
   dispatchElements,
+  guestElements,
   inboundElements,
   policyCommands,
   sandboxCommands,
@@ -78,27 +80,40 @@ export function changePolicy(
   };
 }
 
-/** What stands of a sandbox, to be removed; `policy` is the one that stands. The tap is gone, or goes with it. */
-export function closeSandbox(
+const ingressOf = (tap: string) => ({ family: 'netdev', table: netdevTable, name: ingressChainOf(tap) });
+
+/**
+ * From now on the tap is an interface that no rule names: nothing passes it, in either direction. What is left
+ * of the sandbox admits nothing. `policy` is the one that stands.
+ */
+export function cutSandbox(
   pod: PodNetwork,
   network: SandboxNetwork,
   policy: SandboxPolicy,
-  { tapIsThere }: { readonly tapIsThere: boolean },
+  { isChainThere = true } = {},
 ): Transaction {
+  return {
+    nftables: [
+      ...deleted([...dispatchElements(pod, network), ...inboundElements(network, policy)]),
+      ...(isChainThere ? [{ flush: { chain: ingressOf(network.tap) } }] : []),
+    ],
+  };
+}
+
+/** What is left of a sandbox that was cut, when its tap is gone. Until Linux 6.16 its ingress chain goes with it. */
+export function closeSandbox(network: SandboxNetwork, { isChainThere = true } = {}): Transaction {
   const { tap } = network;
-  const ingress = { family: 'netdev', table: netdevTable, name: ingressChainOf(tap) };
   const chains = chainsOf(tap).map((name) => ({ ...inet, name }));
   return {
     nftables: [
-      ...deleted([...inboundElements(network, policy), ...dispatchElements(pod, network)]),
+      ...deleted(guestElements(network)),
       ...chains.map((chain): Command => ({ flush: { chain } })),
       ...chains.map((chain): Command => ({ delete: { chain } })),
       ...familiesOf(network).flatMap(([family]): Command[] => [
         { delete: { set: { ...inet, name: pinSetOf(tap, family) } } },
         { delete: { set: { ...inet, name: cidrSetOf(tap, family) } } },
       ]),
-      // A chain at a device goes with the device.
-      ...(tapIsThere ? [{ flush: { chain: ingress } }, { delete: { chain: ingress } }] : []),
+      ...(isChainThere ? [{ delete: { chain: ingressOf(tap) } }] : []),
     ],
   };
 }

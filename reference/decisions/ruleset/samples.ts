@@ -41,3 +41,13 @@ export const mixedPolicy: SandboxPolicy = {
   allow: ['10.0.0.0/8:443', '10.0.0.0/9:443', 'tcp://10.128.0.0/9:443', '203.0.113.7:8443'],
   inbound: [{ protocol: 'tcp', podPort: 8_080, guestPort: 8_080, from: '192.0.2.0/24' }],
 };
+
+/** The pod of tests on the kernel, and of the contract of every datapath: four pins fill a set. */
+export const contractPod: PodNetwork = {
+  uplink: 'up0',
+  denyCIDRs: ['10.96.0.0/12'],
+  nat64Prefixes: [],
+  pinPrivateCIDRs: [],
+  masqueradePorts: [61_000, 65_000],
+  maxPins: 4,
+};

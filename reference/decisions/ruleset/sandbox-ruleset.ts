@@ -56,7 +56,7 @@ export function policyCommands(pod: PodNetwork, network: SandboxNetwork, policy:
 }
 
 /** The tap’s name in every dispatch map: from here on its packets are looked at. */
-export function dispatchElements(pod: PodNetwork, { tap, ...network }: SandboxNetwork) {
+export function dispatchElements(pod: PodNetwork, { tap }: SandboxNetwork) {
   const { uplink } = pod;
   return [
     [dispatchOf('prerouting-raw'), [tap, goTo(`${tap}/source`)]],
@@ -66,13 +66,17 @@ export function dispatchElements(pod: PodNetwork, { tap, ...network }: SandboxNe
     [dispatchOf('postrouting-guard'), [tap, accept]],
     [dispatchOf('forward'), [concat(tap, uplink), goTo(`${tap}/leave`)]],
     [dispatchOf('forward'), [concat(uplink, tap), goTo(`${tap}/arrive`)]],
-    [guestsOf('ipv4'), network.ipv4.guest],
-    ...(network.ipv6 === null ? [] : [[guestsOf('ipv6'), network.ipv6.guest]]),
   ] as [string, Json][];
 }
 
+/** By these the next datapath knows whose flows a killed one left: they go last. */
+export function guestElements(network: SandboxNetwork): [string, Json][] {
+  return familiesOf(network).map(([family, { guest }]) => [guestsOf(family), guest]);
+}
+
 function dispatchCommands(pod: PodNetwork, network: SandboxNetwork): Command[] {
-  return dispatchElements(pod, network).map(([map, element]) => add.elements(map, [element]));
+  const elements = [...guestElements(network), ...dispatchElements(pod, network)];
+  return elements.map(([map, element]) => add.elements(map, [element]));
 }
 
 export function inboundElements({ tap }: SandboxNetwork, { inbound }: SandboxPolicy): [string, Json][] {

@@ -1,6 +1,6 @@
 /**
- * select-husk: the corpus of pods; then pools with decoys, forgeries and drift, as the claims of F3 plant them. Which of several good
- * pods is taken is the program's own affair.
+ * select-husk: the corpus of pods; then pools with decoys, forgeries and drift, as the claims of F3 plant them.
+ * Which of several good pods is taken is the program's own affair.
  */
 import type { HuskVector } from '../../../vectors/generate/husk-pods/husk-vector.ts';
 import { loadCorpus } from '../../../vectors/load-corpus.ts';
