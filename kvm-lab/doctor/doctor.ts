@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
+import { netnsUnsupported } from '#kvm-lab/providers/netns/netns.ts';
 import type { Tier } from '#properties/claims/claim.ts';
 
 export interface Finding {
@@ -29,7 +30,13 @@ export function examine(): TierReadiness[] {
     ['decision', [nodeVersion()]],
     [
       'kernel',
-      [netnsRight(), binary('nft', 'nftables'), binary('ip', 'iproute2'), binary('conntrack', 'conntrack')],
+      [
+        netnsRight(),
+        networkLab(),
+        binary('nft', 'nftables'),
+        binary('ip', 'iproute2'),
+        binary('conntrack', 'conntrack'),
+      ],
     ],
     ['vm', [binary('qemu-system-x86_64', 'qemu-system-x86'), kvmDevice()]],
     [
@@ -106,6 +113,15 @@ function netnsRight(): Finding {
     const detail = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
     return { what, there: false, detail, remedy: 'run as root, or allow unprivileged user namespaces' };
   }
+}
+
+/** What the provider itself says: a namespace with a tap and a table in it. */
+function networkLab(): Finding {
+  const what = 'lab netns';
+  const missing = netnsUnsupported();
+  if (missing === null)
+    return { what, there: true, detail: 'a namespace with a tap and a table', remedy: '' };
+  return { what, there: false, detail: missing.reason, remedy: missing.remedy };
 }
 
 function kvmDevice(): Finding {

@@ -40,6 +40,9 @@ export const evidenceSchema = Type.Object({
   steps: Type.Optional(Type.Array(Type.String())),
   shrinks: Type.Integer(),
   replayed: Type.Boolean({ description: 'the replay was tried and found the same case' }),
+  folder: Type.Optional(
+    Type.String({ description: 'where packets, ruleset and tables are, from the root of the repository' }),
+  ),
 });
 
 export const recordSchema = Type.Object(

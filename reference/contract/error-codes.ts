@@ -101,6 +101,7 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'there is an interface or a sandbox at that tap already',
     remedy: 'close it first, name another one, or let the datapath reconcile what a killed run left',
   },
+  'unknown-attack': { means: 'there is no such attack', remedy: 'choose one of e2e/attacks' },
   'unknown-benchmark': { means: 'there is no such benchmark', remedy: 'see pnpm bench --help' },
   'unknown-claim': { means: 'there is no such claim or finding', remedy: 'choose one of docs/claims.md' },
   'unknown-commit': {

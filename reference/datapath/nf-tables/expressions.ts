@@ -148,6 +148,10 @@ export class RuleWriter {
       this.#dnat(dnat);
       return;
     }
+    if (isWords(statement['ct count'])) {
+      this.#flowCount(statement['ct count']);
+      return;
+    }
     throw unknown(statement);
   }
 
@@ -338,6 +342,12 @@ export class RuleWriter {
     this.#immediate(octetsOf(value ?? null, types.mark), register);
     const mark = 3;
     this.#expression('ct', () => this.#writer.uint32(2, mark).uint32(4, register));
+  }
+
+  /** `ct count over`: 1 is NFT_CONNLIMIT_F_INV. */
+  #flowCount({ val, inv }: Words): void {
+    if (typeof val !== 'number' || inv !== true) throw unknown(val);
+    this.#expression('connlimit', () => this.#writer.uint32(1, val).uint32(2, 1));
   }
 
   #masquerade(words: Json): void {

@@ -4,12 +4,25 @@
  */
 import {
   type AddressFamily,
+  type PodNetwork,
   pinSetOf,
   type SandboxNetwork,
   type SandboxPolicy,
 } from '#reference/contract/datapath.ts';
 import { neighborRules } from './guest-ipv6.ts';
-import { accept, type Command, ct, drop, inSet, jump, match, meta, payload, setMark } from './nft-json.ts';
+import {
+  accept,
+  type Command,
+  ct,
+  drop,
+  flowsOver,
+  inSet,
+  jump,
+  match,
+  meta,
+  payload,
+  setMark,
+} from './nft-json.ts';
 import { add, denialChainOf, listOf } from './pod-ruleset.ts';
 import {
   cidrSetOf,
@@ -43,8 +56,16 @@ export function sourceRules(network: SandboxNetwork): Command[] {
   ];
 }
 
+/** Of one sandbox at a time: three quarters of the ports that its siblings need too. */
+const maxFlows = ({ masqueradePorts: [first, last] }: PodNetwork) => Math.floor(((last - first + 1) * 3) / 4);
+
 /** What the guest may begin and continue, decided before routing. */
-export function leavingRules(network: SandboxNetwork, policy: SandboxPolicy, mark: number): Command[] {
+export function leavingRules(
+  pod: PodNetwork,
+  network: SandboxNetwork,
+  policy: SandboxPolicy,
+  mark: number,
+): Command[] {
   const { tap } = network;
   const chain = `${tap}/policy`;
   const rules: Command[] = [
@@ -81,6 +102,16 @@ export function leavingRules(network: SandboxNetwork, policy: SandboxPolicy, mar
     );
   }
   rules.push(add.rule(chain, 'any other local address', match(addressType, 'unicast', '!='), drop));
+  // Siblings share the masquerade ports: a guest that took them all would close their way to the same host.
+  rules.push(
+    add.rule(
+      chain,
+      'too many flows of one sandbox',
+      match(ct('state'), 'new', 'in'),
+      flowsOver(maxFlows(pod)),
+      drop,
+    ),
+  );
   for (const [family] of familiesOf(network)) rules.push(...destinationRules(tap, family, mark));
   if (policy.egress === 'allow') rules.push(...everythingElse(network, mark));
   return [...rules, add.rule(chain, 'default egress is deny', drop)];

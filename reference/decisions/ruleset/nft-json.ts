@@ -39,3 +39,5 @@ export const goTo = (target: string): { readonly goto: { readonly target: string
 export const accept: Statement = { accept: null };
 export const drop: Statement = { drop: null };
 export const setMark = (value: number): Statement => ({ mangle: { key: ct('mark'), value } });
+/** Counts the flows that came here and still stand (`ct count over`). */
+export const flowsOver = (count: number): Statement => ({ 'ct count': { val: count, inv: true } });

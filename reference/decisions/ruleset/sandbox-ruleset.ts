@@ -49,7 +49,7 @@ export function policyCommands(pod: PodNetwork, network: SandboxNetwork, policy:
   return [
     ...commands,
     ...sourceRules(network),
-    ...leavingRules(network, policy, mark),
+    ...leavingRules(pod, network, policy, mark),
     ...inputRules(network, mark),
     ...arrivingRules(network, policy, mark),
   ];

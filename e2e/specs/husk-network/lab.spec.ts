@@ -1,0 +1,50 @@
+/** The lab itself: a killed run leaves nothing, the host is never touched. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from '../../fixtures/husk-network.ts';
+
+const holder = fileURLToPath(new URL('../../fixtures/hold-pod.ts', import.meta.url));
+const goneMs = 5_000;
+
+/** Of the host, as it sees itself. */
+function hostState(): string {
+  const run = (program: string, ...words: string[]) => spawnSync(program, words, { encoding: 'utf8' }).stdout;
+  return [run('ip', '-br', 'link'), run('ip', 'route'), run('nft', 'list', 'ruleset')].join('\n');
+}
+
+/** Processes that are in one of the namespaces, or hold it by a descriptor. */
+function holdersOf(namespaces: readonly string[]): number[] {
+  const holds = (path: string) => {
+    try {
+      return namespaces.includes(readlinkSync(path));
+    } catch (error) {
+      if (['ENOENT', 'EACCES', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+      throw error;
+    }
+  };
+  const list = (path: string) => (existsSync(path) ? readdirSync(path).map((name) => `${path}/${name}`) : []);
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) =>
+      [...list(`/proc/${pid}/task`).map((task) => `${task}/ns/net`), ...list(`/proc/${pid}/fd`)].some(holds),
+    )
+    .map(Number);
+}
+
+test('the host is never touched, and after kill -9 nothing of a pod is left', async ({ seed: _ }) => {
+  const before = hostState();
+  const child = spawn(process.execPath, [holder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const { datapath, held } = JSON.parse(line.toString()) as { datapath: number; held: string[] };
+  expect(existsSync(`/proc/${datapath}`)).toBe(true);
+  // Nobody but the two has the namespaces, so they go with the two. Their numbers are given out again at once,
+  // to other workers: it is of no use to look for the numbers later.
+  expect(holdersOf(held).sort()).toEqual([child.pid ?? 0, datapath].sort());
+  expect(hostState()).toBe(before);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  await expect.poll(() => existsSync(`/proc/${datapath}`), { timeout: goneMs }).toBe(false);
+  expect(hostState()).toBe(before);
+});

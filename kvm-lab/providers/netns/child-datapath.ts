@@ -1,0 +1,129 @@
+/** The datapath of one pod: a subject's process that was brought into the pod's namespace, and the taps it made. */
+import type { PinOrder, PolicyOrder, SandboxPlace } from '#properties/subjects/datapath-protocol.ts';
+import type { DatapathControl, OnStep } from '../network-lab.ts';
+import { pod } from '../topology.ts';
+import type { DatapathChild } from './datapath-child.ts';
+import { TapEnd } from './guest-end.ts';
+import { closeFd, copyDescriptor, openTap, tapNameOf } from './kernel-calls.ts';
+import type { Namespace } from './namespace.ts';
+import type { Reactor } from './reactor.ts';
+
+export class ChildDatapath implements DatapathControl {
+  readonly #reactor: Reactor;
+  readonly #namespace: Namespace;
+  readonly #spare: () => DatapathChild;
+  readonly #done: (child: DatapathChild) => void;
+  readonly #ends = new Map<string, TapEnd>();
+  #child: DatapathChild;
+
+  constructor(
+    reactor: Reactor,
+    namespace: Namespace,
+    spare: () => DatapathChild,
+    done: (child: DatapathChild) => void,
+  ) {
+    this.#reactor = reactor;
+    this.#namespace = namespace;
+    this.#spare = spare;
+    this.#done = done;
+    this.#child = spare();
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** To be called once before anything else. */
+  async enter(): Promise<void> {
+    await this.#child.order({ do: 'enter', netns: this.#namespace.path, pod });
+  }
+
+  async open(network: SandboxPlace, policy: PolicyOrder, onStep?: OnStep): Promise<TapEnd> {
+    const { fd = null } = await this.#stepped(
+      () => this.#child.order({ do: 'open', network, policy }, onStep),
+      onStep,
+    );
+    const held = this.#ends.get(network.tap);
+    const end =
+      held ??
+      this.#hold(network, fd === null ? this.#byName(network.tap) : copyDescriptor(this.#child.pid, fd));
+    if (fd !== null) await this.#child.order({ do: 'handed', fd });
+    return end;
+  }
+
+  #hold(network: SandboxPlace, fd: number): TapEnd {
+    const end = new TapEnd(this.#reactor, fd, network);
+    this.#ends.set(network.tap, end);
+    return end;
+  }
+
+  #byName(tap: string): number {
+    return this.#namespace.within(() => openTap(tap));
+  }
+
+  grab(network: SandboxPlace): TapEnd | null {
+    const held = this.#ends.get(network.tap);
+    if (held !== undefined) return held;
+    for (const fd of this.#child.tapDescriptors()) {
+      const copy = copyDescriptor(this.#child.pid, fd);
+      if (tapNameOf(copy) === network.tap) return this.#hold(network, copy);
+      closeFd(copy);
+    }
+    const there = this.#namespace.try('ip', ['link', 'show', 'dev', network.tap]).status === 0;
+    return there ? this.#hold(network, this.#byName(network.tap)) : null;
+  }
+
+  async change(tap: string, policy: PolicyOrder, onStep?: OnStep): Promise<void> {
+    await this.#stepped(() => this.#child.order({ do: 'change', tap, policy }, onStep), onStep);
+  }
+
+  async pin(pins: readonly PinOrder[]): Promise<void> {
+    await this.#child.order({ do: 'pin', pins });
+  }
+
+  async close(tap: string, onStep?: OnStep): Promise<void> {
+    await this.#stepped(() => this.#child.order({ do: 'close', tap }, onStep), onStep);
+    this.#ends.get(tap)?.close();
+    this.#ends.delete(tap);
+  }
+
+  async #stepped<Result>(work: () => Promise<Result>, onStep: OnStep | undefined): Promise<Result> {
+    if (onStep === undefined) return work();
+    await this.#child.order({ do: 'step', on: true });
+    const result = await work();
+    await this.#child.order({ do: 'step', on: false });
+    return result;
+  }
+
+  async restart(): Promise<void> {
+    await this.#child.kill();
+    this.#closeEnds('now');
+    this.#child = this.#spare();
+    await this.enter();
+  }
+
+  async removeTap(tap: string): Promise<void> {
+    this.#namespace.run('ip', ['link', 'del', 'dev', tap]);
+  }
+
+  #closeEnds(when: 'now' | 'aside'): void {
+    for (const end of this.#ends.values()) end.close(when);
+    this.#ends.clear();
+  }
+
+  /** The process goes back for the next pod, unless it is broken. */
+  async end(): Promise<void> {
+    this.#closeEnds('aside');
+    const child = this.#child;
+    if (!child.alive) return;
+    try {
+      await child.order({ do: 'leave' });
+      this.#done(child);
+    } catch (error) {
+      process.stderr.write(
+        `a datapath could not leave its pod: ${error instanceof Error ? error.message : error}\n`,
+      );
+      await child.kill();
+    }
+  }
+}

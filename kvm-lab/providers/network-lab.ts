@@ -1,0 +1,136 @@
+/**
+ * What an attack sees of a lab, whoever provides it: a husk pod with its guests, and the world behind the
+ * uplink. Everything that happens is kept with its time, so that a denial can be "never during the window".
+ */
+import type { PinOrder, PolicyOrder, SandboxPlace } from '#properties/subjects/datapath-protocol.ts';
+
+export interface SeenFrame {
+  /** performance.now() when it was read. */
+  readonly atMs: number;
+  /** Index of the interface. */
+  readonly interface: number;
+  /** Sent by the one who watches, not received. */
+  readonly outgoing: boolean;
+  readonly frame: Buffer;
+}
+
+export interface Place {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A planted listener was reached. */
+export interface Reached {
+  readonly atMs: number;
+  readonly what: 'accepted' | 'data' | 'datagram';
+  /** `control`, `api`, `resolver`, `upstream`, or `world`. */
+  readonly listener: string;
+  readonly local: Place;
+  readonly peer: Place;
+  readonly text: string;
+}
+
+/** The VMM's end of a tap: the hostile guest. */
+export interface GuestEnd {
+  readonly place: SandboxPlace;
+  /** Whether the kernel took it: never while the tap is down. */
+  send(frame: Uint8Array): boolean;
+  /** Sent and received, in order. */
+  readonly frames: readonly SeenFrame[];
+  /** Frames beyond what is kept. */
+  readonly beyond: number;
+  close(): void;
+}
+
+/** Each entry in one line, without counters and clocks, so that two readings can be compared. */
+export interface Tables {
+  readonly routes: readonly string[];
+  readonly addresses: readonly string[];
+  readonly neighbors: readonly string[];
+  /** Path MTUs and redirects that the kernel learned. */
+  readonly exceptions: readonly string[];
+  readonly flows: readonly string[];
+}
+
+export interface Probe {
+  readonly name: 'kubelet probe' | 'controller dial';
+  readonly latencyMs: number;
+  /** null: it was answered. */
+  readonly failure: string | null;
+}
+
+export type OnStep = (what: string) => Promise<'go' | 'kill'>;
+
+export interface DatapathControl {
+  /** The guest's end of a sandbox that stands now. With `onStep`, called before each change to the kernel. */
+  open(network: SandboxPlace, policy: PolicyOrder, onStep?: OnStep): Promise<GuestEnd>;
+  change(tap: string, policy: PolicyOrder, onStep?: OnStep): Promise<void>;
+  pin(pins: readonly PinOrder[]): Promise<void>;
+  close(tap: string, onStep?: OnStep): Promise<void>;
+  /** The guest's end while `open` is still on its way; null when there is no tap yet. */
+  grab(network: SandboxPlace): GuestEnd | null;
+  /** `kill -9`, the VMM with it, then a new process in the same pod: what a kubelet does with a husk's container. */
+  restart(): Promise<void>;
+  /** Of a persistent tap, which nobody takes with him. */
+  removeTap(tap: string): Promise<void>;
+}
+
+/** TCP and UDP by a kernel of its own behind the tap: an honest guest. */
+export interface HonestGuest {
+  /** What came back for `request`, or why nothing. */
+  exchange(
+    protocol: 'tcp' | 'udp',
+    to: Place,
+    request: Buffer,
+    enough: (answer: Buffer) => boolean,
+    deadlineMs: number,
+  ): Promise<{ readonly answer: Buffer; readonly latencyMs: number } | { readonly refused: string }>;
+  /** Output of `ip` inside the guest. */
+  ip(words: string): string;
+  close(): void;
+}
+
+export interface HuskPod {
+  readonly datapath: DatapathControl;
+  /** Of the pod's listeners. */
+  readonly reached: readonly Reached[];
+  readonly worldReached: readonly Reached[];
+  /** Seen on the interfaces of the pod, and of the world. */
+  readonly podFrames: readonly SeenFrame[];
+  readonly worldFrames: readonly SeenFrame[];
+  /** Where the resolver waits for answers from upstream. */
+  readonly upstream: Place;
+  /** Link-local addresses of the pod's interfaces. */
+  linkLocal(name: string): string | null;
+  interfaceNames(): ReadonlyMap<number, string>;
+  tables(): Tables;
+  ruleset(): string;
+  /** A frame from a neighbour on the uplink. */
+  sendFromUplink(frame: Uint8Array): void;
+  /** From the pod itself, to what a tenant named or a neighbour claims. */
+  sendFromPod(data: Uint8Array, to: Place): boolean;
+  /** A dial from one of the world's addresses, with the local port that it asks for. */
+  dialFromWorld(
+    from: Place,
+    to: Place,
+    deadlineMs: number,
+  ): Promise<{ answered: string | null; failure: string | null }>;
+  probe(): Promise<Probe[]>;
+  /** Where the probes and dials of the world came from, so far. */
+  readonly probed: readonly Place[];
+  honestGuest(end: GuestEnd): HonestGuest;
+  /** Of the pod's interface: a smaller one than the tap's makes path MTU discovery work. */
+  setUplinkMtu(octets: number): void;
+  /** The unsafe sysctl that a guest with IPv6 needs. */
+  forwardIpv6(): void;
+  /** Takes what the kernel has ready, now. */
+  drain(): void;
+  close(): Promise<void>;
+}
+
+export interface NetworkLab {
+  readonly name: string;
+  /** A pod whose sandbox is not yet opened; its datapath waits for orders. */
+  freshPod(): Promise<HuskPod>;
+  close(): void;
+}

@@ -1,0 +1,5 @@
+/** The published datapath as a harness drives it. */
+import { serveDatapath } from '../datapath-protocol.ts';
+import { CommandDatapath } from './datapath.ts';
+
+serveDatapath((pod, step) => new CommandDatapath(pod, step, { inputChain: true }));
