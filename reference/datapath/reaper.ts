@@ -164,10 +164,16 @@ export class Reaper {
     return flowMark(this.#pod, network, policy);
   }
 
+  /** Descriptors that a thread beside may be about to send on are closed when it has. */
   close(): void {
-    this.#behind?.route.close();
-    this.#behind?.netfilter.close();
+    const behind = this.#behind;
     this.#behind = null;
+    const shut = () => {
+      behind?.route.close();
+      behind?.netfilter.close();
+    };
+    if (this.#running === null) shut();
+    else this.#running.then(shut, shut);
   }
 }
 
