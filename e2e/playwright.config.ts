@@ -1,5 +1,5 @@
 /**
- * Playwright Test as the runner of the kernel tier: no browser, one worker for each core, reports as JSON
+ * Playwright Test as the runner of the kernel tier: no browser, a worker more than cores, reports as JSON
  * and JUnit.
  */
 import { availableParallelism } from 'node:os';
@@ -13,7 +13,8 @@ export default defineConfig({
   fullyParallel: true,
   forbidOnly: true,
   retries: 0,
-  workers: Number(process.env.HUSKPROOF_WORKERS ?? Math.max(2, availableParallelism())),
+  // One more than cores: a test waits for its window most of the time.
+  workers: Number(process.env.HUSKPROOF_WORKERS ?? availableParallelism() + 1),
   timeout: 60_000,
   globalTimeout: 900_000,
   reporter: [
