@@ -9,6 +9,7 @@ import { claimsPage } from './claims-page.ts';
 import { decisionsPage } from './decisions-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { naivePage } from './naive-page.ts';
+import { nftOraclePage } from './nft-oracle-page.ts';
 import { observedPage } from './observed-page.ts';
 import type { Product } from './product.ts';
 import { proofsPage } from './proofs-page.ts';
@@ -23,6 +24,7 @@ export async function products(): Promise<Product[]> {
     { path: 'docs/decisions.md', text: await decisionsPage() },
     { path: 'docs/errors.md', text: errorsPage() },
     { path: 'docs/naive-filters.md', text: naivePage() },
+    { path: 'docs/nft-oracle.md', text: nftOraclePage() },
     { path: 'docs/observed-behaviour.md', text: await observedPage() },
     { path: 'docs/proofs.md', text: proofsPage(await loadProofs()) },
     ...schemaFiles(),

@@ -1,0 +1,236 @@
+/**
+ * Reduced ordered binary decision diagrams with complement edges: a function of boolean variables is one
+ * number, and equal functions are equal numbers. Invariant: the edge to `hi` is never complemented.
+ */
+
+/** An edge: twice the number of its node, plus one when it is complemented. */
+export type Bdd = number;
+
+export const always: Bdd = 0;
+export const never: Bdd = 1;
+
+const terminalLevel = 0x7fff_ffff;
+const cacheBits = 18;
+const cacheSize = 1 << cacheBits;
+const cacheMask = cacheSize - 1;
+
+/** More nodes than any ruleset of some hundred rules needs; beyond it the answer is an error, never a guess. */
+const maxNodes = 1 << 24;
+
+export class Bdds {
+  #levels = new Int32Array(1 << 12);
+  #low = new Int32Array(1 << 12);
+  #high = new Int32Array(1 << 12);
+  #buckets = new Int32Array(1 << 13).fill(-1);
+  #chain = new Int32Array(1 << 12);
+  #count = 1;
+  #variables = 0;
+  readonly #andKeys = new Float64Array(cacheSize).fill(-1);
+  readonly #andValues = new Int32Array(cacheSize);
+  readonly #xorKeys = new Float64Array(cacheSize).fill(-1);
+  readonly #xorValues = new Int32Array(cacheSize);
+  readonly #iteKeys = new Float64Array(cacheSize).fill(-1);
+  readonly #iteElse = new Int32Array(cacheSize);
+  readonly #iteValues = new Int32Array(cacheSize);
+
+  constructor() {
+    this.#levels[0] = terminalLevel;
+  }
+
+  get nodes(): number {
+    return this.#count;
+  }
+
+  /** A new variable, below all that exist. */
+  variable(): Bdd {
+    const level = this.#variables;
+    this.#variables += 1;
+    return this.#node(level, never, always);
+  }
+
+  not(f: Bdd): Bdd {
+    return f ^ 1;
+  }
+
+  and(f: Bdd, g: Bdd): Bdd {
+    if (f === g || g === always) return f;
+    if (f === always) return g;
+    if (f === never || g === never || f === (g ^ 1)) return never;
+    const [a, b] = f < g ? [f, g] : [g, f];
+    const key = a * 0x200_0000 + b;
+    const slot = (Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0x85eb_ca6b)) & cacheMask;
+    if (this.#andKeys[slot] === key) return this.#andValues[slot] as Bdd;
+    const level = Math.min(this.levelOf(a), this.levelOf(b));
+    const low = this.and(this.cofactor(a, level, 0), this.cofactor(b, level, 0));
+    const high = this.and(this.cofactor(a, level, 1), this.cofactor(b, level, 1));
+    const result = this.#node(level, low, high);
+    this.#andKeys[slot] = key;
+    this.#andValues[slot] = result;
+    return result;
+  }
+
+  or(f: Bdd, g: Bdd): Bdd {
+    return this.and(f ^ 1, g ^ 1) ^ 1;
+  }
+
+  xor(f: Bdd, g: Bdd): Bdd {
+    if (f === g) return never;
+    if (f === (g ^ 1)) return always;
+    if (f <= never) return f === never ? g : g ^ 1;
+    if (g <= never) return g === never ? f : f ^ 1;
+    const flip = (f ^ g) & 1;
+    const [a, b] = f < g ? [f & ~1, g & ~1] : [g & ~1, f & ~1];
+    const key = a * 0x200_0000 + b;
+    const slot = (Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0xc2b2_ae35)) & cacheMask;
+    if (this.#xorKeys[slot] === key) return (this.#xorValues[slot] as Bdd) ^ flip;
+    const level = Math.min(this.levelOf(a), this.levelOf(b));
+    const low = this.xor(this.cofactor(a, level, 0), this.cofactor(b, level, 0));
+    const high = this.xor(this.cofactor(a, level, 1), this.cofactor(b, level, 1));
+    const result = this.#node(level, low, high);
+    this.#xorKeys[slot] = key;
+    this.#xorValues[slot] = result;
+    return result ^ flip;
+  }
+
+  /** `test ? then : otherwise` */
+  ite(test: Bdd, then: Bdd, otherwise: Bdd): Bdd {
+    if (test === always || then === otherwise) return then;
+    if (test === never) return otherwise;
+    if (then <= never) return then === always ? this.or(test, otherwise) : this.and(test ^ 1, otherwise);
+    if (otherwise <= never) {
+      return otherwise === always ? this.or(test ^ 1, then) : this.and(test, then);
+    }
+    const key = test * 0x200_0000 + then;
+    const mixed = Math.imul(test, 0x9e37_79b1) ^ Math.imul(then, 0x85eb_ca6b);
+    const slot = (mixed ^ Math.imul(otherwise, 0xc2b2_ae35)) & cacheMask;
+    if (this.#iteKeys[slot] === key && this.#iteElse[slot] === otherwise) return this.#iteValues[slot] as Bdd;
+    const level = Math.min(this.levelOf(test), this.levelOf(then), this.levelOf(otherwise));
+    const part = (side: 0 | 1) =>
+      this.ite(
+        this.cofactor(test, level, side),
+        this.cofactor(then, level, side),
+        this.cofactor(otherwise, level, side),
+      );
+    const result = this.#node(level, part(0), part(1));
+    this.#iteKeys[slot] = key;
+    this.#iteElse[slot] = otherwise;
+    this.#iteValues[slot] = result;
+    return result;
+  }
+
+  all(functions: readonly Bdd[]): Bdd {
+    return this.#fold(functions, (f, g) => this.and(f, g), always);
+  }
+
+  any(functions: readonly Bdd[]): Bdd {
+    return this.#fold(functions, (f, g) => this.or(f, g), never);
+  }
+
+  /** Balanced, so that the intermediate results stay small. */
+  #fold(functions: readonly Bdd[], join: (f: Bdd, g: Bdd) => Bdd, neutral: Bdd): Bdd {
+    let row: readonly Bdd[] = functions;
+    while (row.length > 1) {
+      const next: Bdd[] = [];
+      for (let i = 0; i < row.length; i += 2) {
+        const right = row[i + 1];
+        next.push(right === undefined ? (row[i] as Bdd) : join(row[i] as Bdd, right));
+      }
+      row = next;
+    }
+    return row[0] ?? neutral;
+  }
+
+  /** One assignment that makes `f` true, by variable level; what is missing is free. null: there is none. */
+  satisfy(f: Bdd): Map<number, boolean> | null {
+    if (f === never) return null;
+    const assignment = new Map<number, boolean>();
+    let edge = f;
+    while (edge > never) {
+      const level = this.levelOf(edge);
+      const low = this.cofactor(edge, level, 0);
+      const value = low === never;
+      assignment.set(level, value);
+      edge = value ? this.cofactor(edge, level, 1) : low;
+    }
+    return assignment;
+  }
+
+  /** The value of `f` under an assignment by level; variables that it leaves out are false. */
+  valueOf(f: Bdd, assignment: ReadonlyMap<number, boolean>): boolean {
+    let edge = f;
+    while (edge > never) {
+      const level = this.levelOf(edge);
+      edge = this.cofactor(edge, level, assignment.get(level) === true ? 1 : 0);
+    }
+    return edge === always;
+  }
+
+  /** The variable at the top of `f`, counted from 0 in the order of creation. */
+  levelOf(f: Bdd): number {
+    return this.#levels[f >> 1] as number;
+  }
+
+  /** `f` with the variable at `level` fixed; `level` is at or above the top of `f`. */
+  cofactor(f: Bdd, level: number, side: 0 | 1): Bdd {
+    const index = f >> 1;
+    if (this.#levels[index] !== level) return f;
+    return ((side === 1 ? this.#high : this.#low)[index] as number) ^ (f & 1);
+  }
+
+  #node(level: number, low: Bdd, high: Bdd): Bdd {
+    if (low === high) return low;
+    return high & 1 ? this.#intern(level, low ^ 1, high ^ 1) ^ 1 : this.#intern(level, low, high);
+  }
+
+  #intern(level: number, low: Bdd, high: Bdd): Bdd {
+    const slot = this.#slotOf(level, low, high);
+    let index = this.#buckets[slot] as number;
+    while (index >= 0) {
+      if (this.#levels[index] === level && this.#low[index] === low && this.#high[index] === high) {
+        return index << 1;
+      }
+      index = this.#chain[index] as number;
+    }
+    if (this.#count === this.#levels.length) {
+      this.#grow();
+      return this.#intern(level, low, high);
+    }
+    const made = this.#count;
+    this.#count += 1;
+    this.#levels[made] = level;
+    this.#low[made] = low;
+    this.#high[made] = high;
+    this.#chain[made] = this.#buckets[slot] as number;
+    this.#buckets[slot] = made;
+    return made << 1;
+  }
+
+  #slotOf(level: number, low: Bdd, high: Bdd): number {
+    const mixed = Math.imul(level, 0x9e37_79b1) ^ Math.imul(low, 0x85eb_ca6b) ^ Math.imul(high, 0xc2b2_ae35);
+    return (mixed ^ (mixed >>> 15)) & (this.#buckets.length - 1);
+  }
+
+  #grow(): void {
+    const size = this.#levels.length * 2;
+    if (size > maxNodes) throw new RangeError(`a decision diagram grew beyond ${maxNodes} nodes`);
+    const larger = (from: Int32Array) => {
+      const to = new Int32Array(size);
+      to.set(from);
+      return to;
+    };
+    this.#levels = larger(this.#levels);
+    this.#low = larger(this.#low);
+    this.#high = larger(this.#high);
+    this.#chain = new Int32Array(size);
+    this.#buckets = new Int32Array(size * 2).fill(-1);
+    for (let index = 1; index < this.#count; index += 1) {
+      const slot = this.#slotOf(
+        this.#levels[index] as number,
+        this.#low[index] as number,
+        this.#high[index] as number,
+      );
+      this.#chain[index] = this.#buckets[slot] as number;
+      this.#buckets[slot] = index;
+    }
+  }
+}

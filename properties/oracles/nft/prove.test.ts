@@ -1,0 +1,79 @@
+/** Proofs: the published chain is refuted by a packet that the evaluator confirms, a closed one holds. */
+import { describe, expect, test } from 'vitest';
+import { type Bdd, type Bdds, never } from '../bdd/bdd.ts';
+import { inPrefix, isAddress } from './evaluate/fib.ts';
+import type { Outcome } from './evaluate/pipeline.ts';
+import { accept, drop, field, listing, match, read, topology } from './fixtures.ts';
+import { equals } from './prove/counterexample.ts';
+import { prove } from './prove/prove.ts';
+import type { Unknown } from './prove/unknown-packet.ts';
+
+const fromTap = match({ meta: { key: 'iifname' } }, 'tap0');
+const fromGuest = match(field('ip', 'saddr'), '10.1.0.2');
+const toResolver = [match(field('ip', 'daddr'), '10.1.0.1'), match(field('udp', 'dport'), 53), accept];
+
+/** findings.md F4, invariant 2. */
+function reachesAnotherListener(outcome: Outcome, unknown: Unknown, bdds: Bdds): Bdd {
+  if (outcome.kind !== 'delivered') return never;
+  if (unknown.shape.family !== 4) return outcome.when;
+  const resolver = isAddress(bdds, unknown.destination, '10.1.0.1');
+  return bdds.and(resolver, equals(bdds, unknown.destinationPort, 53)) ^ 1;
+}
+
+const question = { topology, device: 'tap0', forbidden: reachesAnotherListener };
+
+describe('a proof', () => {
+  test('refutes the published input chain with a packet that it confirms', () => {
+    const rules = [
+      [fromTap, fromGuest, ...toResolver],
+      [fromTap, fromGuest, drop],
+    ];
+    const ruleset = read(listing('inet', [{ name: 'in', hook: 'input', policy: 'accept', rules }]));
+    const answer = prove({ ...question, ruleset });
+    expect(answer.result).toBe('refuted');
+    if (answer.result !== 'refuted') return;
+    expect(answer.packet.confirmed).toBe(true);
+    expect(answer.packet.outcome).toBe('delivered tap0');
+    expect(answer.packet.fields.saddr).not.toBe('10.1.0.2');
+    expect(answer.packet.frame.length).toBeGreaterThanOrEqual(34);
+  });
+
+  test('holds for positive accepts under a policy of drop, and says within what', () => {
+    const rules = [[fromTap, fromGuest, ...toResolver]];
+    const ruleset = read(listing('inet', [{ name: 'in', hook: 'input', policy: 'drop', rules }]));
+    const answer = prove({ ...question, ruleset });
+    expect(answer.result).toBe('holds');
+    expect(answer.assumptions.join('\n')).toContain('no rule asks for connection tracking');
+  });
+
+  test('finds the one port that a set lets through', () => {
+    const rules = [
+      [
+        fromTap,
+        match(field('ip', 'daddr'), '10.1.0.1'),
+        match(field('udp', 'dport'), { set: [53, 9091] }),
+        accept,
+      ],
+    ];
+    const ruleset = read(listing('inet', [{ name: 'in', hook: 'input', policy: 'drop', rules }]));
+    const answer = prove({ ...question, ruleset });
+    expect(answer.result === 'refuted' ? answer.packet.fields.dport : '').toBe('9091');
+  });
+
+  test('never finds a guest source leaving where masquerade hides it, and does where it does not', () => {
+    const leaves = (outcome: Outcome, unknown: Unknown, bdds: Bdds): Bdd => {
+      if (outcome.kind !== 'left' || outcome.packet.family !== 4 || outcome.device?.name !== 'eth0')
+        return never;
+      return bdds.and(
+        unknown.connection.isNew,
+        inPrefix(bdds, outcome.packet.network.read(12, 4), '10.1.0.0/30'),
+      );
+    };
+    const post = (rules: Parameters<typeof listing>[1][number]['rules']) =>
+      read(listing('ip', [{ name: 'post', hook: 'postrouting', type: 'nat', priority: 100, rules }]));
+    const hidden = post([[match({ meta: { key: 'oifname' } }, 'eth0'), { masquerade: null }]]);
+    expect(prove({ topology, device: 'tap0', ruleset: hidden, forbidden: leaves }).result).toBe('holds');
+    const shown = post([[match(field('tcp', 'dport'), 80), { masquerade: null }]]);
+    expect(prove({ topology, device: 'tap0', ruleset: shown, forbidden: leaves }).result).toBe('refuted');
+  });
+});

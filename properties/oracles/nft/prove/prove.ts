@@ -1,0 +1,124 @@
+/**
+ * Answers a question about every packet at once: a counterexample, or that there is none within the
+ * assumptions it lists. What is unknown (limits, random numbers, data beyond fixed headers, NAT's choice of
+ * ports) goes both ways, so that "holds" errs on the side of finding too much.
+ */
+import { always, type Bdd, Bdds, never } from '../../bdd/bdd.ts';
+import { conntrackActive } from '../evaluate/hooks.ts';
+import { type Outcome, Pipeline } from '../evaluate/pipeline.ts';
+import type { Choices } from '../evaluate/rule-run.ts';
+import type { Ruleset } from '../ruleset.ts';
+import { deviceNamed, type Topology } from '../topology.ts';
+import { type CounterexamplePacket, describe } from './counterexample.ts';
+import { type Shape, shapes, type Unknown, unknownPacket, Variables } from './unknown-packet.ts';
+
+export interface Question {
+  readonly ruleset: Ruleset;
+  readonly topology: Topology;
+  /** Receives the packets; null: this host sends them. */
+  readonly device: string | null;
+  /** Absent: every kind of frame. */
+  readonly shapes?: readonly Shape[];
+  /** The packets in question; absent: all. */
+  readonly assuming?: Condition;
+  /** The packets that must not be: of an outcome, the ones against the claim. */
+  readonly forbidden: (outcome: Outcome, unknown: Unknown, bdds: Bdds) => Bdd;
+}
+
+export type Condition = (unknown: Unknown, bdds: Bdds) => Bdd;
+
+export type Answer = {
+  readonly assumptions: readonly string[];
+  readonly nodes: number;
+  readonly shapes: number;
+} & (
+  | { readonly result: 'holds' }
+  | { readonly result: 'refuted'; readonly packet: CounterexamplePacket; readonly outcome: Outcome }
+);
+
+class Free implements Choices {
+  readonly bdds: Bdds;
+
+  constructor(bdds: Bdds) {
+    this.bdds = bdds;
+  }
+
+  either(): Bdd {
+    return this.bdds.variable();
+  }
+
+  linear(): Bdd {
+    return this.bdds.variable();
+  }
+
+  unknown(_name: string, bits: number): Bdd[] {
+    return Array.from({ length: bits }, () => this.bdds.variable());
+  }
+}
+
+/** Throws NotUnderstood where some packet in question reaches what this oracle does not understand. */
+export function prove(question: Question): Answer {
+  const { ruleset, topology, device } = question;
+  const bdds = new Bdds();
+  const asked = (question.shapes ?? shapes).filter((shape) => matters(question, shape));
+  const base = { assumptions: assumptionsOf(question), shapes: asked.length };
+  for (const shape of asked) {
+    const unknown = unknownPacket(new Variables(bdds), shape, deviceOf(topology, device));
+    const when = bdds.and(unknown.valid, question.assuming?.(unknown, bdds) ?? always);
+    const pipeline = new Pipeline({ ruleset, topology, choices: new Free(bdds), reassemble: true });
+    for (const outcome of follow(pipeline, unknown, when, question)) {
+      const against = bdds.and(outcome.when, question.forbidden(outcome, unknown, bdds));
+      const whole = bdds.and(against, unknown.parts.fragmented ^ 1);
+      const found = bdds.satisfy(whole === never ? against : whole);
+      if (found === null) continue;
+      const packet = describe(bdds, question, unknown, outcome, found);
+      return { ...base, result: 'refuted', packet, outcome, nodes: bdds.nodes };
+    }
+  }
+  return { ...base, result: 'holds', nodes: bdds.nodes };
+}
+
+/** Without an ingress chain a frame with tags ends as the same one without, or not at all. */
+function matters({ ruleset, device }: Question, { family, tags }: Shape): boolean {
+  if (device === null) return tags === 0 && (family === 4 || family === 6);
+  return tags === 0 || hasIngress(ruleset, device);
+}
+
+function hasIngress(ruleset: Ruleset, device: string): boolean {
+  return ruleset.tables.some(({ chains }) =>
+    [...chains.values()].some(({ base }) => base?.hook === 'ingress' && base.devices.includes(device)),
+  );
+}
+
+function deviceOf(topology: Topology, device: string | null) {
+  if (device !== null) return deviceNamed(topology, device);
+  return { name: '', index: 0, hardware: 1, mac: [0, 0, 0, 0, 0, 0], addresses: [] };
+}
+
+function follow(pipeline: Pipeline, unknown: Unknown, when: Bdd, { device, topology }: Question): Outcome[] {
+  if (device === null) return pipeline.send({ ...unknown.inside, link: null }, when);
+  return pipeline.arrive({
+    device: deviceNamed(topology, device),
+    arriving: unknown.arriving,
+    inside: unknown.inside,
+    when,
+    enters: unknown.untagged,
+    refusal: 'a VLAN that no device is for',
+  });
+}
+
+function assumptionsOf({ ruleset, topology, device }: Question): string[] {
+  const tracked = conntrackActive(ruleset, 4) || conntrackActive(ruleset, 6);
+  return [
+    'sets hold what they held when the ruleset was read',
+    'limits, quotas and connection counts pass or not, whatever came before',
+    'malformed IP headers, frames with more than two VLAN tags and VLANs without a device never reach the IP layer',
+    ...(tracked
+      ? ['a packet is new, established, related or invalid to conntrack, in any direction and translation']
+      : ['no rule asks for connection tracking, so there is none']),
+    'NAT keeps a port unless its rule names others',
+    'reverse-path filters are off, source routing is refused',
+    `forwarding is ${topology.forwarding.ipv4 ? 'on' : 'off'} for IPv4, ${topology.forwarding.ipv6 ? 'on' : 'off'} for IPv6`,
+    ...(device === null ? ['a packet of this host begins without a mark'] : []),
+  ];
+}
