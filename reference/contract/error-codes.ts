@@ -16,6 +16,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a NAT64 prefix has a length that RFC 6052 does not know, or bits 64 to 71 set',
     remedy: 'name the prefix that the translator uses, of /32 /40 /48 /56 /64 or /96',
   },
+  'bad-network': {
+    means: 'the network of a pod or sandbox names no interface, MAC or range of ports that can be used',
+    remedy: 'mend the field that the message names',
+  },
   'bad-path': {
     means: '--path is no path of a counterexample, or stands without its claim and subject',
     remedy: 'copy the whole replay line',

@@ -1,0 +1,61 @@
+/**
+ * The few calls of libc that Node has no words for, through koffi.
+ * Invariant: every failure is a SyscallError that names the call and the errno; EINTR is tried again.
+ */
+import { getSystemErrorMap } from 'node:util';
+import koffi from 'koffi';
+
+/** A call that failed: `call` and `code` (ENOBUFS, EPERM …). */
+export class SyscallError extends Error {
+  readonly call: string;
+  readonly code: string;
+
+  constructor(call: string, errno: number) {
+    const [code, text] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, 'unknown error'];
+    super(`${call}: ${code}: ${text}`);
+    this.name = 'SyscallError';
+    this.call = call;
+    this.code = code;
+  }
+}
+
+const libc = koffi.load('libc.so.6');
+const calls = {
+  socket: libc.func('int socket(int domain, int type, int protocol)'),
+  bind: libc.func('int bind(int fd, const void *address, uint32_t length)'),
+  send: libc.func('int64_t send(int fd, const void *data, size_t length, int flags)'),
+  recv: libc.func('int64_t recv(int fd, void *data, size_t length, int flags)'),
+  setsockopt: libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
+  close: libc.func('int close(int fd)'),
+  ioctl: libc.func('int ioctl(int fd, unsigned long request, void *argument)'),
+  open: libc.func('int open(const char *path, int flags)'),
+};
+
+const eintr = 4;
+/** Interrupted calls are tried again so often; a signal storm is an error. */
+const maxInterrupts = 100;
+
+function checked(name: keyof typeof calls, ...parameters: unknown[]): number {
+  for (let tries = 0; ; tries++) {
+    const result = Number(calls[name](...parameters));
+    if (result >= 0) return result;
+    const errno = koffi.errno();
+    if (errno !== eintr || tries >= maxInterrupts) throw new SyscallError(name, errno);
+  }
+}
+
+export const socket = (domain: number, type: number, protocol: number) =>
+  checked('socket', domain, type, protocol);
+export const bind = (fd: number, address: Uint8Array) => checked('bind', fd, address, address.length);
+/** Octets that were sent. */
+export const send = (fd: number, data: Uint8Array, flags = 0) =>
+  checked('send', fd, data, data.length, flags);
+/** Octets that were received; more than `data` holds are counted, not kept, with MSG_TRUNC. */
+export const recv = (fd: number, data: Uint8Array, flags = 0) =>
+  checked('recv', fd, data, data.length, flags);
+export const setsockopt = (fd: number, level: number, name: number, value: Uint8Array) =>
+  checked('setsockopt', fd, level, name, value, value.length);
+export const close = (fd: number) => checked('close', fd);
+export const ioctl = (fd: number, request: number, argument: Uint8Array) =>
+  checked('ioctl', fd, request, argument);
+export const open = (path: string, flags: number) => checked('open', path, flags);

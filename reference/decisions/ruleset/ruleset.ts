@@ -1,0 +1,114 @@
+/**
+ * ruleset: policy and topology → one nft transaction for the pod, a sandbox, a change of policy, an end.
+ * Invariant: each transaction is done whole or not at all, and every state in between satisfies invariants 1
+ * to 7 of findings.md F4: a sandbox's rules stand before its tap is up, and go after it is gone.
+ */
+import { CodedError } from '#reference/base/coded-error.ts';
+import {
+  inetTable,
+  netdevTable,
+  type PodNetwork,
+  pinSetOf,
+  type SandboxNetwork,
+  type SandboxPolicy,
+} from '#reference/contract/datapath.ts';
+import type { Command, Json, Transaction } from './nft-json.ts';
+import { podCommands } from './pod-ruleset.ts';
+import {
+  chainsOf,
+  cidrSetOf,
+  dispatchElements,
+  familiesOf,
+  inboundElements,
+  ingressChainOf,
+  policyCommands,
+  sandboxCommands,
+} from './sandbox-ruleset.ts';
+
+const inet = { family: 'inet', table: inetTable } as const;
+
+/** The pod's tables, chains and lists. Idempotent. */
+export function openPod(pod: PodNetwork): Transaction {
+  checkPod(pod);
+  return { nftables: podCommands(pod) };
+}
+
+/** A sandbox whose tap is there and down. */
+export function openSandbox(pod: PodNetwork, network: SandboxNetwork, policy: SandboxPolicy): Transaction {
+  checkNetwork(network);
+  return {
+    nftables: [...sandboxCommands(pod, network, policy), ...added(inboundElements(network, policy))],
+  };
+}
+
+/** From policy `before` to `after`. Pins are the DNS proxy's: it removes those that `after` does not justify. */
+export function changePolicy(
+  pod: PodNetwork,
+  network: SandboxNetwork,
+  before: SandboxPolicy,
+  after: SandboxPolicy,
+): Transaction {
+  const { tap } = network;
+  return {
+    nftables: [
+      ...deleted(inboundElements(network, before)),
+      ...chainsOf(tap).map((chain): Command => ({ flush: { chain: { ...inet, name: chain } } })),
+      ...familiesOf(network).map(
+        ([family]): Command => ({ flush: { set: { ...inet, name: cidrSetOf(tap, family) } } }),
+      ),
+      ...policyCommands(pod, network, after),
+      ...added(inboundElements(network, after)),
+    ],
+  };
+}
+
+/** What stands of a sandbox, to be removed; `policy` is the one that stands. The tap is gone, or goes with it. */
+export function closeSandbox(
+  pod: PodNetwork,
+  network: SandboxNetwork,
+  policy: SandboxPolicy,
+  { tapIsThere }: { readonly tapIsThere: boolean },
+): Transaction {
+  const { tap } = network;
+  const ingress = { family: 'netdev', table: netdevTable, name: ingressChainOf(tap) };
+  const chains = chainsOf(tap).map((name) => ({ ...inet, name }));
+  return {
+    nftables: [
+      ...deleted([...inboundElements(network, policy), ...dispatchElements(pod, network)]),
+      ...chains.map((chain): Command => ({ flush: { chain } })),
+      ...chains.map((chain): Command => ({ delete: { chain } })),
+      ...familiesOf(network).flatMap(([family]): Command[] => [
+        { delete: { set: { ...inet, name: pinSetOf(tap, family) } } },
+        { delete: { set: { ...inet, name: cidrSetOf(tap, family) } } },
+      ]),
+      // A chain at a device goes with the device.
+      ...(tapIsThere ? [{ flush: { chain: ingress } }, { delete: { chain: ingress } }] : []),
+    ],
+  };
+}
+
+const added = (elements: readonly [string, Json][]): Command[] =>
+  elements.map(([name, elem]) => ({ add: { element: { ...inet, name, elem: [elem] } } }));
+const deleted = (elements: readonly [string, Json][]): Command[] =>
+  elements.map(([name, elem]) => ({ delete: { element: { ...inet, name, elem: [elem] } } }));
+
+const interfaceName = /^[a-z][a-z0-9-]{0,14}$/;
+const mac = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
+
+function refuse(field: string, what: string): CodedError {
+  return new CodedError('bad-network', `${field}: ${what}`, 'mend the network of the sandbox');
+}
+
+function checkPod({ uplink, masqueradePorts: [first, last], maxPins }: PodNetwork): void {
+  if (!interfaceName.test(uplink)) throw refuse('uplink', 'no interface name of 1 to 15 a-z, 0-9 and -');
+  const ports = [first, last].every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535);
+  if (!ports || first >= last) throw refuse('masqueradePorts', 'no range of ports');
+  if (!Number.isInteger(maxPins) || maxPins < 1 || maxPins > 65_536)
+    throw refuse('maxPins', 'not 1 to 65536');
+}
+
+function checkNetwork({ tap, tapMac, guestMac }: SandboxNetwork): void {
+  if (!interfaceName.test(tap)) throw refuse('tap', 'no interface name of 1 to 15 a-z, 0-9 and -');
+  if (!mac.test(tapMac)) throw refuse('tapMac', 'no MAC address');
+  if (!mac.test(guestMac) || guestMac === tapMac) throw refuse('guestMac', 'no MAC address of its own');
+}
