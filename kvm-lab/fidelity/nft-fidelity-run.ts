@@ -3,6 +3,7 @@
  * against the evaluator's. Writes one JSON line of figures at the end, and one for each difference.
  */
 import { Dice } from '#properties/arbitraries/nft/dice.ts';
+import { randomIptables } from '#properties/arbitraries/nft/random-iptables.ts';
 import { type RandomPacket, randomPacket } from '#properties/arbitraries/nft/random-packet.ts';
 import { randomRuleset } from '#properties/arbitraries/nft/random-ruleset.ts';
 import { connectionOf } from '#properties/oracles/nft/connection.ts';
@@ -22,10 +23,13 @@ import {
 } from '../providers/netns/test-network.ts';
 import { type TraceEvent, TraceListener } from '../providers/netns/trace-listener.ts';
 import { linesOfSteps, linesOfTrace, sameLines } from './compare.ts';
-import { isLossy, listedJson, loadRuleset } from './load-ruleset.ts';
+import { addIptables, isLossy, listedJson, loadRuleset } from './load-ruleset.ts';
 import { beginTable, ownMark } from './watching-tables.ts';
 
-const [hostNamespace = '', packetsText = '', seedText = '', perRulesetText = ''] = process.argv.slice(2);
+const [hostNamespace = '', packetsText = '', seedText = '', perRulesetText = '', iptablesText = ''] =
+  process.argv.slice(2);
+/** Of a hundred rulesets, so many get tables of iptables as well. */
+const iptablesPercent = Number(iptablesText);
 assertPrivateNetwork(hostNamespace);
 const wanted = Number(packetsText);
 const perRuleset = Number(perRulesetText);
@@ -56,6 +60,8 @@ const figures = {
   jsonNotUnderstood: 0,
   /** Rulesets that are another one when nft loads what it listed; there JSON proves nothing. */
   lossyListings: 0,
+  /** Rulesets at whose listing nft aborts. */
+  unlistable: 0,
   events: 0,
 };
 const reasons = new Map<string, number>();
@@ -212,19 +218,27 @@ function tryRuleset(dice: Dice): void {
     count(reasons, `nft: ${loaded.refused}`);
     return;
   }
-  const { text } = loaded;
+  const tables = dice.chance(iptablesPercent) ? randomIptables(dice, names) : null;
+  const objection = tables === null ? null : addIptables(tables);
+  if (objection !== null) {
+    figures.refusedRulesets += 1;
+    count(reasons, `iptables: ${objection.split('\n')[0]}`);
+    return;
+  }
+  const text = `${loaded.text}${tables ?? ''}`;
   figures.rulesets += 1;
   const ruleset = readRuleset();
   rulesNamed = nameRules(ruleset);
   const indexOf = (name: string) => deviceNamed(topology, name).index;
   const listing = listedJson(tapEnd.name);
-  const listed = readJson(listing, { ingressDevices: [], indexOf });
+  const listed = listing === null ? null : readJson(listing, { ingressDevices: [], indexOf });
+  if (listed === null) figures.unlistable += 1;
   const deciders = {
     netlink: new Decider(ruleset, topology, { limits: true }),
-    json: new Decider(listed, topology, { limits: true }),
+    json: listed === null ? null : new Decider(listed, topology, { limits: true }),
   };
   conntrack.flush();
-  const flows = text.includes('ct ');
+  const flows = /\bct |conntrack|--state|-j (MASQUERADE|[DS]NAT|CT)/.test(text);
   const drawn = Array.from({ length: perRuleset }, (_, i) => randomPacket(dice, i, flows));
   // Of one device the kernel keeps the order; between devices it need not.
   const sources = ['tap', 'uplink', null] as const;
@@ -240,12 +254,12 @@ function tryRuleset(dice: Dice): void {
       const packet = group[i] as RandomPacket;
       const own = judge('netlink', deciders.netlink, packet, kernel);
       if (own !== null) report('netlink', text, packet, kernel, own);
-      const other = judge('json', deciders.json, packet, kernel);
+      const other = deciders.json === null ? null : judge('json', deciders.json, packet, kernel);
       if (other !== null) doubtful.push(() => report('json', text, packet, kernel, other));
     }
   }
   if (doubtful.length === 0) return;
-  if (isLossy(ruleset, listing)) figures.lossyListings += 1;
+  if (listing === null || isLossy(ruleset, listing)) figures.lossyListings += 1;
   else for (const tell of doubtful) tell();
 }
 

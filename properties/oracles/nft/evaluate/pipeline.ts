@@ -58,6 +58,8 @@ export interface PipelineOptions {
   readonly choices: Choices;
   /** Fragments go on as the datagram that they make, with unknown data; else they are held. */
   readonly reassemble: boolean;
+  /** What is asked about; packets that go the other way after routing are not followed. Absent: both. */
+  readonly only?: 'delivered' | 'left';
   readonly log?: (step: Step) => void;
 }
 
@@ -140,7 +142,9 @@ export class Pipeline {
     for (const [reason, part] of refused) {
       this.#end('refused', bdds.and(passed, part), packet, 'prerouting', null, reason);
     }
-    this.#input(copyPacket(packet), bdds.and(passed, local), input);
+    const { only } = this.#options;
+    if (only !== 'left') this.#input(copyPacket(packet), bdds.and(passed, local), input);
+    if (only === 'delivered') return;
     for (const [output, part] of forwarded) {
       this.#forward(copyPacket(packet), bdds.and(passed, part), input, output);
     }
