@@ -4,6 +4,7 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { painter } from '../report/terminal.ts';
 import { addBenchArguments, benchCommand } from './bench-command.ts';
 import { addCheckOptions, type CheckFlags, checkCommand } from './check-command.ts';
+import { addCheckNftOptions, type CheckNftFlags, checkNftCommand } from './check-nft-command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { generateCommand } from './generate-command.ts';
 import { doctorCommand } from './lab-command.ts';
@@ -48,7 +49,7 @@ addSubjectArguments(verb('subject', 'one of our subjects answers your own cases,
 
 const check = verb('check', 'somebody else’s implementation').addHelpText(
   'after',
-  '\nExamples:\n  pnpm check decision pin-address -- ./their-program',
+  '\nExamples:\n  pnpm check decision pin-address -- ./their-program\n  pnpm check nft --netns pod1 --tap tap0 --guest 10.200.0.2 --uplink eth0',
 );
 addCheckOptions(
   check
@@ -60,6 +61,16 @@ addCheckOptions(
 ).action(async (decision: string, program: string[], flags: CheckFlags) =>
   exitWith(await checkCommand(decision, program, flags)),
 );
+
+addCheckNftOptions(
+  check
+    .command('nft')
+    .exitOverride()
+    .summary('a ruleset of nftables, whoever wrote it')
+    .description(
+      'Proves finding F4’s claims of a ruleset for every packet, or shows one that breaks them. Sends nothing.',
+    ),
+).action(async (flags: CheckNftFlags) => exitWith(await checkNftCommand(flags)));
 
 addProveArguments(
   verb('prove', 'what holds for every case of a stated scope: the decisions against their oracles'),

@@ -20,8 +20,8 @@ export type Captured =
 export async function capture(tool: RulesetTool): Promise<Captured> {
   const lacking = lackOf(tool);
   if (lacking !== null) return { outcome: 'unsupported', ...lacking };
-  const version = run('dpkg-query', ['-W', '-f', '${Version}', tool.debianPackage]);
-  return await inNamespaces(tool, `${tool.debianPackage} ${version}`);
+  const version = run('dpkg-query', ['-W', tool.debianPackage]).trim().replace('\t', ' ');
+  return await inNamespaces(tool, version);
 }
 
 function lackOf({ programs }: RulesetTool): { reason: string; remedy: string } | null {

@@ -39,6 +39,7 @@ export function checkClaims(subject: Subject): Checked {
     ...establishedParts(asked, tap),
     ...inboundParts(asked, tap, ports),
   ]);
+  if (facts.taps.length === 0) parts.push(...withoutTap);
   parts.push(...podParts(asked));
   const { answers, assumptions } = judge(
     subject,
@@ -51,6 +52,16 @@ export function checkClaims(subject: Subject): Checked {
   });
   return { claims, assumptions: [...assumptions, ...ownAssumptions] };
 }
+
+const withoutTap: readonly Part[] = claimIds
+  .filter((claim) => claim !== 'F4.pod')
+  .map((claim) => ({
+    claim,
+    name: 'tap',
+    never: 'a packet of the guest breaks it',
+    reason: 'nobody said where the guest is',
+    give: '--tap INTERFACE --guest ADDRESS --guest-mac MAC',
+  }));
 
 function ingressDevices({ tables }: Ruleset): Set<string> {
   const chains = tables.filter(({ dormant }) => !dormant).flatMap((table) => [...table.chains.values()]);

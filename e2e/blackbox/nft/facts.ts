@@ -7,7 +7,8 @@ export interface GuestTap {
   /** Where its packets reach the IP layer: the tap itself, or the bridge that it is a port of. */
   readonly device: string;
   readonly guest: string;
-  readonly mac: readonly number[];
+  /** null: nobody said. */
+  readonly mac: readonly number[] | null;
 }
 
 /** A destination that the guest may begin flows to. */

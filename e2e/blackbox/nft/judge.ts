@@ -4,6 +4,7 @@
  */
 import { type Bdds, never } from '#properties/oracles/bdd/bdd.ts';
 import { prove } from '#properties/oracles/nft/prove/prove.ts';
+import { Recording } from '#properties/oracles/nft/prove/recording.ts';
 import { type Shape, shapes } from '#properties/oracles/nft/prove/unknown-packet.ts';
 import { NotUnderstood } from '#properties/oracles/nft/ruleset.ts';
 import { type Counterexample, counterexample, type Ground } from './counterexample.ts';
@@ -121,6 +122,10 @@ function note(
   unknown: Parameters<Question['of']>[0],
   outcome: Parameters<Question['against']>[0],
 ): void {
+  if (bdds instanceof Recording) {
+    askEverything(question, bdds, unknown, outcome);
+    return;
+  }
   if (one.packet !== null && rank(outcome) >= one.rank) return;
   const against = question.against(outcome, unknown, bdds);
   if (against === never) return;
@@ -131,6 +136,18 @@ function note(
   if (own >= one.rank) return;
   one.packet = packet;
   one.rank = own;
+}
+
+/** The proof's dry run notes what is asked of each field: so everything is asked that may be asked later. */
+function askEverything(
+  question: Question,
+  bdds: Bdds,
+  unknown: Parameters<Question['of']>[0],
+  outcome: Parameters<Question['against']>[0],
+): void {
+  question.against(outcome, unknown, bdds);
+  question.of(unknown, bdds);
+  for (const condition of question.prefer.flat()) condition(unknown, bdds);
 }
 
 /** Of several counterexamples the plainest is shown: one that arrives somewhere, and is confirmed. */

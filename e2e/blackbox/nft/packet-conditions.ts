@@ -1,4 +1,5 @@
 /** Words about packets, as conditions on their bits: who sent it, where it goes, which state it has. */
+import { addressNumber, intervalOf, within } from '#properties/oracles/addresses/address-number.ts';
 import { type Bdd, type Bdds, never } from '#properties/oracles/bdd/bdd.ts';
 import { type Bits, numberBits, withinBits } from '#properties/oracles/bdd/bit-vector.ts';
 import { inPrefix, isAddress } from '#properties/oracles/nft/evaluate/fib.ts';
@@ -99,4 +100,9 @@ export function arpBinds(
     addressed(14, guest),
     bdds.any(targets.map((target) => addressed(24, target))),
   ]);
+}
+
+/** The address lies in the prefix, `address/length`. */
+export function inPrefixText(address: string, prefix: string): boolean {
+  return within(intervalOf(prefix), addressNumber(address));
 }

@@ -1,6 +1,7 @@
 /** F4.input, F4.source, F4.established: what a guest may send, and what it never reaches. */
 import { addressText, intervalOf } from '#properties/oracles/addresses/address-number.ts';
-import { type Bdd, never } from '#properties/oracles/bdd/bdd.ts';
+import { always, type Bdd, never } from '#properties/oracles/bdd/bdd.ts';
+import { equalsOctets } from '#properties/oracles/nft/prove/counterexample.ts';
 import type { Condition } from '#properties/oracles/nft/prove/prove.ts';
 import { deviceNamed, type Topology } from '#properties/oracles/nft/topology.ts';
 import type { Facts, GuestTap } from '../facts.ts';
@@ -51,14 +52,18 @@ function broadcastOf(text: string): string {
   return last - first < 2n ? '255.255.255.255' : addressText({ family: 4, value: last });
 }
 
-const link = ({ topology }: Asked, tap: GuestTap) => ({
-  from: tap.mac,
+/** Of a guest whose own nobody said. */
+const someMac = [2, 0, 0, 0, 0, 2];
+
+export const link = ({ topology }: Pick<Asked, 'topology'>, tap: GuestTap) => ({
+  from: tap.mac ?? someMac,
   to: deviceNamed(topology, tap.device).mac,
 });
 
 /** From its own address and MAC, untagged. */
 function asItself({ guest, mac }: GuestTap): Condition {
-  return (unknown, bdds) => bdds.and(sourceIs(unknown, bdds, guest), macIs(bdds, unknown.linkSource, mac));
+  return (unknown, bdds) =>
+    bdds.and(sourceIs(unknown, bdds, guest), mac === null ? always : macIs(bdds, unknown.linkSource, mac));
 }
 
 export function inputParts(asked: Asked, tap: GuestTap): Part[] {
@@ -97,6 +102,14 @@ function isResolver(packet: Parameters<typeof ended>[0], resolver: string | null
   };
 }
 
+type Ask = (
+  name: string,
+  what: string,
+  shapes: Question['shapes'],
+  of: Condition,
+  prefer: Question['prefer'],
+) => Question;
+
 /** Everything that is not the guest's own, untagged, unicast IPv4, nor ARP for its own binding. */
 export function sourceParts(asked: Asked, tap: GuestTap): Part[] {
   const { facts, topology } = asked;
@@ -107,27 +120,20 @@ export function sourceParts(asked: Asked, tap: GuestTap): Part[] {
   const base = { claim: 'F4.source', device: tap.device, against: effect } as const;
   const untagged4: Question['shapes'] = ({ family, tags }) => family === 4 && tags === 0;
   const other = otherSource(tap.guest);
-  const question = (
-    name: string,
-    what: string,
-    shapes: Question['shapes'],
-    of: Condition,
-    prefer: Question['prefer'],
-  ): Question => ({ ...base, name, never: `${what} on ${tap.tap} has an effect`, shapes, of, prefer });
+  const question: Ask = (name, what, shapes, of, prefer) => ({
+    ...base,
+    name,
+    never: `${what} on ${tap.tap} has an effect`,
+    shapes,
+    of,
+    prefer,
+  });
   const ends = link(asked, tap);
   const own = ownAddresses(topology, facts.uplink ?? '').map((text) => destination(withoutLength(text)));
   return [
     question('address', `IPv4 from another source than ${tap.guest}`, untagged4, other, [
       ...readable([[source(networkOf(gateways[0] ?? '10.0.0.1/30')), source('8.8.8.8')], own], ends),
     ]),
-    question(
-      'mac',
-      `IPv4 from ${tap.guest} with another MAC`,
-      untagged4,
-      (unknown, bdds) =>
-        bdds.and(sourceIs(unknown, bdds, tap.guest), macIs(bdds, unknown.linkSource, tap.mac) ^ 1),
-      readable([own], { from: [2, 0, 0, 0, 0, 0x66], to: ends.to }),
-    ),
     question(
       'destination',
       `IPv4 from ${tap.guest} to broadcast, multicast or loopback`,
@@ -143,22 +149,50 @@ export function sourceParts(asked: Asked, tap: GuestTap): Part[] {
       [...readable([[source('fe80::ff:fe00:2')]], ends)],
     ),
     tagged(asked, tap, question),
+    ...bindingParts(asked, tap, question, targets),
+  ];
+}
+
+/** What rests on the guest's MAC. */
+function bindingParts(asked: Asked, tap: GuestTap, question: Ask, targets: readonly string[]): Part[] {
+  const { mac, guest } = tap;
+  const other = `IPv4 from ${guest} with another MAC`;
+  const arp = `ARP that does not bind ${guest} to its MAC, or asks for another than gateway and resolver,`;
+  if (mac === null) {
+    const lack = { reason: 'nobody said what MAC the guest has', give: '--guest-mac MAC' };
+    return [
+      { claim: 'F4.source', name: 'mac', never: `${other} on ${tap.tap} has an effect`, ...lack },
+      { claim: 'F4.source', name: 'arp', never: `${arp} on ${tap.tap} has an effect`, ...lack },
+    ];
+  }
+  const ends = { from: [2, 0, 0, 0, 0, 0x66], to: link(asked, tap).to };
+  const own = ownAddresses(asked.topology, asked.facts.uplink ?? '').map(withoutLength);
+  const gateway = targets[0] ?? '10.0.0.1';
+  return [
+    question(
+      'mac',
+      other,
+      ({ family, tags }) => family === 4 && tags === 0,
+      (unknown, bdds) => bdds.and(sourceIs(unknown, bdds, guest), macIs(bdds, unknown.linkSource, mac) ^ 1),
+      readable([own.map(destination)], ends),
+    ),
     question(
       'arp',
-      `ARP that does not bind ${tap.guest} to its MAC, or asks for another than gateway and resolver,`,
+      arp,
       ({ family, tags }) => family === 'arp' && tags === 0,
-      (unknown, bdds) => arpBinds(unknown, bdds, tap.mac, tap.guest, targets) ^ 1,
-      arpPreferences(tap, targets[0] ?? '10.0.0.1'),
+      (unknown, bdds) => arpBinds(unknown, bdds, mac, guest, targets) ^ 1,
+      // A claim of the gateway's address, by the guest's MAC, to everybody, as a request.
+      [
+        [(unknown, bdds) => arpBinds(unknown, bdds, mac, gateway, [gateway])],
+        [(unknown, bdds) => bdds.all(unknown.linkDestination)],
+        [(unknown, bdds) => equalsOctets(bdds, unknown.parts.network.slice(48, 64), [0, 1])],
+      ],
     ),
   ];
 }
 
 /** No chain sees a tag where there is none at ingress: what passes without one passes with identifier 0. */
-function tagged(
-  asked: Asked,
-  tap: GuestTap,
-  question: (...words: [string, string, Question['shapes'], Condition, Question['prefer']]) => Question,
-): Question {
+function tagged(asked: Asked, tap: GuestTap, question: Ask): Question {
   const seen = asked.ingress.has(tap.device);
   const shapes: Question['shapes'] = ({ tags, family }) => (seen ? tags > 0 : tags === 0 && family === 4);
   const own = ownAddresses(asked.topology, asked.facts.uplink ?? '').map(withoutLength);
@@ -172,18 +206,6 @@ const otherSource =
   (unknown, bdds) =>
     sourceIs(unknown, bdds, guest) ^ 1;
 
-/** A claim of the gateway's address, by the guest's MAC. */
-function arpPreferences(tap: GuestTap, gateway: string): Question['prefer'] {
-  return [
-    [(unknown, bdds) => arpBinds(unknown, bdds, tap.mac, gateway, [gateway])],
-    [(unknown, bdds) => bdds.all(unknown.linkDestination)],
-    [
-      (unknown, bdds) =>
-        bdds.and(unknown.parts.network[63] ?? 1, bdds.any(unknown.parts.network.slice(48, 63)) ^ 1),
-    ],
-  ];
-}
-
 const networkOf = (text: string) => addressText({ family: 4, value: intervalOf(text).first });
 
 /** Flows are entries of conntrack; without it no packet belongs to one. */
@@ -192,7 +214,7 @@ export function establishedParts({ facts, topology, conntrack }: Asked, tap: Gue
     kind === 'delivered' || kind === 'left' ? when : never;
   const tracked: Question['shapes'] = (shape) => ofIp(shape) && conntrack(shape.family === 6 ? 6 : 4);
   const base = { claim: 'F4.established', device: tap.device, shapes: tracked, against: accepted } as const;
-  const ends = { from: tap.mac, to: deviceNamed(topology, tap.device).mac };
+  const ends = link({ topology }, tap);
   const own = ownAddresses(topology, facts.uplink ?? '').map(withoutLength);
   return [
     {

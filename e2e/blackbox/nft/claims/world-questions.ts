@@ -1,6 +1,8 @@
 /** F4.leave, F4.inbound, F4.pod: what crosses between guest, uplink and pod. */
 import { type Bdd, type Bdds, never } from '#properties/oracles/bdd/bdd.ts';
+import { lessBits, numberBits } from '#properties/oracles/bdd/bit-vector.ts';
 import type { Packet } from '#properties/oracles/nft/evaluate/packet.ts';
+import { equals } from '#properties/oracles/nft/prove/counterexample.ts';
 import { deviceNamed } from '#properties/oracles/nft/topology.ts';
 import { isDenied } from '../deny-lists.ts';
 import { type Allowed, elsewhere, type GuestTap } from '../facts.ts';
@@ -8,13 +10,14 @@ import {
   addressIs,
   addressWithin,
   ended,
+  familyOf,
   goesTo,
   inFlow,
   ownAddresses,
   withoutLength,
 } from '../packet-conditions.ts';
 import { ofIp, type Part, type Question } from '../part.ts';
-import type { Asked } from './guest-questions.ts';
+import { type Asked, link } from './guest-questions.ts';
 import { destination, port, readable, source } from './preferences.ts';
 
 const noUplink = { reason: 'nobody said which device is the uplink', give: '--uplink DEVICE' } as const;
@@ -40,13 +43,13 @@ function allowedBy(bdds: Bdds, packet: Packet, entries: readonly Allowed[]): Bdd
 }
 
 export function leaveParts(asked: Asked, tap: GuestTap): Part[] {
-  const { facts, topology } = asked;
+  const { facts } = asked;
   const { uplink, allow } = facts;
   if (uplink === undefined) {
     return [{ claim: 'F4.leave', name: 'uplink', never: `something leaves from ${tap.tap}`, ...noUplink }];
   }
   const guests = new Set([...facts.taps.map(({ device }) => device), uplink]);
-  const ends = { from: tap.mac, to: deviceNamed(topology, tap.device).mac };
+  const ends = link(asked, tap);
   const leaves =
     (test: (bdds: Bdds, packet: Packet) => Bdd): Question['against'] =>
     ({ kind, device, packet }, _, bdds) =>
@@ -64,6 +67,7 @@ export function leaveParts(asked: Asked, tap: GuestTap): Part[] {
     },
     {
       ...base,
+      shapes: ({ family, tags }) => family === familyOf(tap.guest) && tags === 0,
       name: 'guest source',
       never: `a packet leaves by ${uplink} with the source ${tap.guest}`,
       against: leaves((bdds, packet) => addressIs(bdds, packet, ended(packet).source, tap.guest)),
@@ -125,7 +129,7 @@ export function inboundParts(asked: Asked, tap: GuestTap, ports: readonly string
   for (const other of facts.taps) {
     if (other.tap === tap.tap) continue;
     if (other.device === tap.device) parts.push(sameBridge(other, tap));
-    else parts.push(from(other.device, other.tap, `the guest on ${other.tap}`, other.mac));
+    else parts.push(from(other.device, other.tap, `the guest on ${other.tap}`, link(asked, other).from));
   }
   const gateways = ownAddresses(topology, tap.device).map((text) => source(withoutLength(text)));
   const own: Question = {
@@ -176,8 +180,10 @@ export function podParts(asked: Asked): Part[] {
   const stopped: Question['against'] = ({ kind, when }) =>
     kind === 'dropped' || kind === 'queued' ? when : never;
   const foreign = [...guests, ...impossible, ...everyOwn.map(hostOf)];
-  const plain: Question['of'] = ({ connection }, bdds) =>
-    bdds.all([connection.invalid ^ 1, connection.sourceNat ^ 1, connection.destinationNat ^ 1]);
+  const plain: Question['of'] = (unknown, bdds) => {
+    const { invalid, sourceNat, destinationNat } = unknown.connection;
+    return bdds.all([invalid ^ 1, sourceNat ^ 1, destinationNat ^ 1, isWhole(unknown, bdds)]);
+  };
   const { mac } = deviceNamed(topology, uplink);
   const base = { claim: 'F4.pod', shapes: ofIp, against: stopped } as const;
   return [
@@ -211,6 +217,23 @@ export function podParts(asked: Asked): Part[] {
       prefer: readable([[destination('1.1.1.1')]], null),
     },
   ];
+}
+
+/** In one piece, with a whole header of TCP, UDP or ICMP: xtables matches drop any other. */
+function isWhole({ parts, protocol }: Parameters<Question['of']>[0], bdds: Bdds): Bdd {
+  const least = [
+    [6, 20],
+    [17, 8],
+    [1, 8],
+    [58, 8],
+  ] as const;
+  const long = least.map(([number, bytes]) =>
+    bdds.or(
+      equals(bdds, protocol, number) ^ 1,
+      lessBits(bdds, parts.transportLength, numberBits(bytes, 16)) ^ 1,
+    ),
+  );
+  return bdds.all([parts.fragmented ^ 1, ...long]);
 }
 
 const hostOf = (text: string) => `${withoutLength(text)}/${text.includes(':') ? 128 : 32}`;
