@@ -1,6 +1,6 @@
 /** Where a ruleset comes from: a listing, a capture, or a named network namespace. Looks, never changes anything. */
 import { readFileSync } from 'node:fs';
-import { readCapture } from '#kvm-lab/rulesets/stored-ruleset.ts';
+import { type Capture, readCapture } from '#kvm-lab/rulesets/stored-ruleset.ts';
 import { readJson, UnreadableRuleset } from '#properties/oracles/nft/json/read-json.ts';
 import type { Ruleset } from '#properties/oracles/nft/ruleset.ts';
 import type { Topology } from '#properties/oracles/nft/topology.ts';
@@ -40,8 +40,7 @@ const listingRemedy = 'give the output of nft -j list ruleset';
 
 function readFile(path: string, ingress: readonly string[]): Source {
   const text = textOf(path);
-  const json = jsonOf(path, text);
-  const capture = captureOf(path, json);
+  const capture = readCaptured(path, jsonOf(path, text));
   if (capture !== null) {
     const { topology, bridgePorts, place, tool, version, ruleset } = capture;
     const { tap, guest, guestMac, ...rest } = place;
@@ -77,7 +76,14 @@ function jsonOf(path: string, text: string): unknown {
   }
 }
 
-function captureOf(path: string, json: unknown) {
+/** A file that has to be a capture. Throws CodedError `bad-ruleset`. */
+export function captureOf(path: string): Capture {
+  const capture = readCaptured(path, jsonOf(path, textOf(path)));
+  if (capture === null) throw unreadable(path, 'is no capture', 'capture it: pnpm lab rulesets');
+  return capture;
+}
+
+function readCaptured(path: string, json: unknown): Capture | null {
   try {
     return readCapture(json);
   } catch (cause) {

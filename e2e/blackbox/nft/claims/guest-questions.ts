@@ -1,7 +1,7 @@
 /** F4.input, F4.source, F4.established: what a guest may send, and what it never reaches. */
 import { addressText, intervalOf } from '#properties/oracles/addresses/address-number.ts';
 import { always, type Bdd, never } from '#properties/oracles/bdd/bdd.ts';
-import { equalsOctets } from '#properties/oracles/nft/prove/counterexample.ts';
+import { equals, equalsOctets } from '#properties/oracles/nft/prove/counterexample.ts';
 import type { Condition } from '#properties/oracles/nft/prove/prove.ts';
 import { deviceNamed, type Topology } from '#properties/oracles/nft/topology.ts';
 import type { Facts, GuestTap } from '../facts.ts';
@@ -138,7 +138,8 @@ export function sourceParts(asked: Asked, tap: GuestTap): Part[] {
       'destination',
       `IPv4 from ${tap.guest} to broadcast, multicast or loopback`,
       untagged4,
-      (unknown, bdds) => bdds.and(asItself(tap)(unknown, bdds), plain(unknown, bdds) ^ 1),
+      (unknown, bdds) =>
+        bdds.all([asItself(tap)(unknown, bdds), inFlow(bdds, unknown) ^ 1, plain(unknown, bdds) ^ 1]),
       readable([[destination('255.255.255.255'), destination('224.0.0.1')]], ends),
     ),
     question(
@@ -231,7 +232,12 @@ export function establishedParts({ facts, topology, conntrack }: Asked, tap: Gue
       of: (unknown, bdds) => {
         const { related, own: flow } = unknown.connection;
         if (flow === null) return never;
-        return bdds.and(related, addressIs(bdds, unknown.shape, flow.source, tap.guest) ^ 1);
+        const others = addressIs(bdds, unknown.shape, flow.source, tap.guest) ^ 1;
+        return bdds.all([
+          related,
+          others,
+          equals(bdds, unknown.protocol, unknown.shape.family === 6 ? 58 : 1),
+        ]);
       },
       prefer: readable([[source(tap.guest)], own.map(destination), [inState('related')]], ends),
     },
