@@ -11,6 +11,7 @@ import { doctorCommand } from './lab-command.ts';
 import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-command.ts';
 import { addProveArguments, type ProveFlags, proveCommand } from './prove-command.ts';
 import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.ts';
+import { addRulesetsOptions, type RulesetsFlags, rulesetsCommand } from './rulesets-command.ts';
 import { addSubjectArguments, subjectCommand } from './subject-command.ts';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -82,7 +83,7 @@ addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).actio
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',
-  '\nExamples:\n  pnpm lab doctor',
+  '\nExamples:\n  pnpm lab doctor\n  pnpm lab rulesets --check',
 );
 lab
   .command('doctor')
@@ -93,6 +94,14 @@ lab
   .option('--json', 'the answer as JSON on stdout')
   .addHelpText('after', '\nExamples:\n  pnpm lab doctor\n  pnpm --silent lab doctor --json')
   .action(async (flags: { json?: true }) => exitWith(await doctorCommand(flags)));
+
+addRulesetsOptions(
+  lab
+    .command('rulesets')
+    .exitOverride()
+    .summary('capture the rulesets that libvirt, netavark, CNI plugins, Docker, firewalld and ufw install')
+    .description('Runs each tool in namespaces of its own and keeps the ruleset that it installs.'),
+).action(async (names: string[], flags: RulesetsFlags) => exitWith(await rulesetsCommand(names, flags)));
 
 verb('generate', 'write what is generated: docs, schemas, vectors')
   .option('--check', 'write nothing; exit 1 when a file is stale')

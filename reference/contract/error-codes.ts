@@ -81,4 +81,8 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'there is no such subject',
     remedy: 'vulnerable, published, reference, mutants or mutant:<id>',
   },
+  'unknown-tool': {
+    means: 'there is no such tool whose ruleset is captured',
+    remedy: 'see pnpm lab rulesets --help',
+  },
 };
