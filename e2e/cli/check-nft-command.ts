@@ -109,7 +109,7 @@ function writePcaps(folder: string, { claims }: Checked): Map<string, string> {
     for (const { claim, parts } of claims) {
       for (const part of parts) {
         if (part.outcome !== 'falsified') continue;
-        const path = join(folder, `${claim}-${part.name.replaceAll(' ', '-')}.pcap`);
+        const path = join(folder, `${claim}-${part.name.replaceAll(/[^\w.-]+/g, '-')}.pcap`);
         const { frame, device } = part.packet;
         writeFileSync(path, pcapFile(Buffer.from(frame, 'hex'), device !== null));
         files.set(partKey(claim, part.name), path);

@@ -32,13 +32,17 @@ export function checkClaims(subject: Subject): Checked {
   const conntrack = (family: 4 | 6) => conntrackActive(ruleset, family);
   const asked: Asked = { facts, topology, conntrack, ingress: ingressDevices(ruleset) };
   const ports = Object.keys(subject.bridgePorts);
-  const parts: Part[] = facts.taps.flatMap((tap) => [
-    ...inputParts(asked, tap),
-    ...sourceParts(asked, tap),
-    ...leaveParts(asked, tap),
-    ...establishedParts(asked, tap),
-    ...inboundParts(asked, tap, ports),
-  ]);
+  const parts: Part[] = facts.taps.flatMap((tap) => {
+    const own = [
+      ...inputParts(asked, tap),
+      ...sourceParts(asked, tap),
+      ...leaveParts(asked, tap),
+      ...establishedParts(asked, tap),
+      ...inboundParts(asked, tap, ports),
+    ];
+    if (facts.taps.length === 1) return own;
+    return own.map((part) => ({ ...part, name: `${tap.tap}: ${part.name}` }));
+  });
   if (facts.taps.length === 0) parts.push(...withoutTap);
   parts.push(...podParts(asked));
   const { answers, assumptions } = judge(
