@@ -3,7 +3,7 @@
  * assumptions it lists. What is unknown (limits, random numbers, data beyond fixed headers, NAT's choice of
  * ports) goes both ways, so that "holds" errs on the side of finding too much.
  */
-import { always, type Bdd, type Bdds, never } from '../../bdd/bdd.ts';
+import { always, type Bdd, type Bdds } from '../../bdd/bdd.ts';
 import { conntrackActive } from '../evaluate/hooks.ts';
 import { type Outcome, Pipeline } from '../evaluate/pipeline.ts';
 import type { Choices } from '../evaluate/rule-run.ts';
@@ -25,6 +25,8 @@ export interface Question {
   readonly assuming?: Condition;
   /** Where `forbidden` says never of every other outcome: the way of the others need not be followed. */
   readonly only?: 'delivered' | 'left';
+  /** Every field keeps all its bits: slower, the same answer. */
+  readonly allBits?: true;
   /** The packets that must not be: of an outcome, the ones against the claim. */
   readonly forbidden: (outcome: Outcome, unknown: Unknown, bdds: Bdds) => Bdd;
 }
@@ -77,7 +79,7 @@ export function prove(question: Question): Answer {
 }
 
 function search(question: Question, shape: Shape) {
-  const recorded = questionsAsked(question, shape);
+  const recorded = question.allBits === true ? null : questionsAsked(question, shape);
   try {
     const bdds = new CodedBdds();
     return { bdds, found: counterexample(question, shape, new Variables(bdds, recorded)) };
@@ -120,9 +122,12 @@ function counterexample(question: Question, shape: Shape, variables: Variables) 
   const { unknown, outcomes } = run(question, shape, variables);
   for (const outcome of outcomes) {
     const against = bdds.and(outcome.when, question.forbidden(outcome, unknown, bdds));
+    // The plainest packet first: of what it does, nothing is left to the unknown.
     const whole = bdds.and(against, unknown.parts.fragmented ^ 1);
-    const found = bdds.satisfy(whole === never ? against : whole);
-    if (found !== null) return { packet: describe(bdds, question, unknown, outcome, found), outcome };
+    const found = [bdds.and(whole, unknown.parts.plain), whole, against]
+      .map((candidates) => bdds.satisfy(candidates))
+      .find((one) => one !== null);
+    if (found !== undefined) return { packet: describe(bdds, question, unknown, outcome, found), outcome };
   }
   return null;
 }
