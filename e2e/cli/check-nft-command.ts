@@ -1,4 +1,4 @@
-/** `pnpm check nft`: does anybody's ruleset hold a hostile guest, as finding F4 asks? Looks, sends nothing. */
+/** `pnpm check nft`: does anybody's ruleset hold a hostile guest, as finding F4 asks? Looks; sends only when told to. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -8,29 +8,36 @@ import { type Checked, checkClaims } from '../blackbox/nft/claims-of-ruleset.ts'
 import type { NftFlags } from '../blackbox/nft/flags.ts';
 import { pcapFile } from '../blackbox/nft/frame.ts';
 import { packetWords } from '../blackbox/nft/packet-words.ts';
+import { checkTarget, ownPrefix, planOf, type SendFlags, send } from '../blackbox/nft/send.ts';
 import { readSubject } from '../blackbox/nft/subject.ts';
 import { nftJunit } from '../report/nft-junit.ts';
-import { nftText, partKey } from '../report/nft-text.ts';
+import { nftText, partKey, sendText } from '../report/nft-text.ts';
 import { shellWords } from '../report/shell-words.ts';
 import { painter } from '../report/terminal.ts';
 import { writeReport } from '../report/write-report.ts';
 import { exitCodes } from './exit-codes.ts';
+import { parseInteger } from './parse-values.ts';
 
-export interface CheckNftFlags extends NftFlags {
+export interface CheckNftFlags extends NftFlags, SendFlags {
+  readonly rate?: string;
+  readonly timeLimit?: string;
   readonly json?: true;
   readonly junit?: string;
   readonly pcap?: string;
 }
 
 const help = `
-What is judged: input (a guest reaches no listener but the resolver), source (no forged source, MAC, tag, family or ARP has
-an effect), leave (nothing leaves to metadata, private or other destinations), established (a flow's packets are its
-guest's), inbound (nothing reaches the guest but replies), pod (uplink and pod are not disturbed). Each is answered for
-every packet at once: holds, falsified with one packet, or unsupported with the reason. What the evaluator understands:
-docs/nft-oracle.md; what it found in rulesets of libvirt, podman, CNI, Docker, firewalld and ufw: docs/rulesets.md.
+What is judged: input (a guest reaches no listener but the resolver), source (no forged source, MAC, tag, family
+or ARP has an effect), leave (nothing leaves to metadata, private or other destinations), established (a flow's
+packets are its guest's), inbound (nothing reaches the guest but replies), pod (uplink and pod are not disturbed).
+Each is answered for every packet at once: holds, falsified with one packet, or unsupported with the reason. What
+the evaluator understands: docs/nft-oracle.md; what it found in rulesets of libvirt, podman, CNI, Docker, firewalld
+and ufw: docs/rulesets.md.
 
-A file knows nothing of the network around it: --local says which addresses this host has. A namespace says it itself,
-and the flags go before what it says. Of a bridge, name the port: --tap vnet0 (--netns), --tap vnet0@virbr0 (a file).
+A file knows nothing of the network around it: --local says which addresses this host has. A namespace says it
+itself, and the flags go before what it says. Of a bridge, name the port: --tap vnet0 (--netns), --tap vnet0@virbr0
+(a file). Nothing is sent without --send-on, and then only to namespaces whose names begin with ${ownPrefix}, unless
+you say that the target is yours.
 
 Examples:
   nft -j list ruleset > rules.json
@@ -61,10 +68,23 @@ export function addCheckNftOptions(command: Command): Command {
     .option('--json', 'the result as JSON on stdout')
     .option('--junit <file>', 'the result as JUnit XML')
     .option('--pcap <folder>', 'each counterexample as a pcap file in this folder')
+    .option(
+      '--send-on <if[@ns]>',
+      'put the counterexamples on the guest’s end of its link, and show what counts',
+    )
+    .option('--dry-run', 'with --send-on: show what would be sent, send nothing')
+    .option('--i-own-this-target', 'with --send-on: the target is no namespace of the lab, and is mine')
+    .option('--rate <n>', 'with --send-on: frames a second', '10')
+    .option('--time-limit <seconds>', 'with --send-on: stop after', '30')
     .addHelpText('after', help);
 }
 
 export async function checkNftCommand(flags: CheckNftFlags): Promise<number> {
+  const where = flags.sendOn === undefined ? null : checkTarget(flags);
+  const bounds = {
+    perSecond: parseInteger('--rate', flags.rate ?? '10', 1, 1_000),
+    timeLimitMs: parseInteger('--time-limit', flags.timeLimit ?? '30', 1, 600) * 1_000,
+  };
   const subject = await readSubject(flags);
   const begin = performance.now();
   const checked = checkClaims(subject);
@@ -78,6 +98,12 @@ export async function checkNftCommand(flags: CheckNftFlags): Promise<number> {
   } else {
     const report = { ...checked, source: subject.source, replay, files };
     process.stdout.write(`${nftText(report, painter(process.stdout))}\n`);
+  }
+  if (where !== null) {
+    const plan = planOf(checked, subject.facts, where);
+    const seen = flags.dryRun === true ? null : await send(plan, bounds);
+    const stream = flags.json === true ? process.stderr : process.stdout;
+    stream.write(`${sendText(plan, seen)}\n`);
   }
   return exitCodeOf(checked);
 }

@@ -8,6 +8,7 @@ import { privateNetworkReadiness } from '#kvm-lab/providers/netns/private-proces
 import { accept, field, listing, match } from '#properties/oracles/nft/fixtures.ts';
 import { capturePath } from '../blackbox/nft/committed-captures.ts';
 import { referenceListing } from '../blackbox/nft/reference-ruleset.ts';
+import { checkTarget, send } from '../blackbox/nft/send.ts';
 import { rulesetsPage } from '../report/rulesets-page.ts';
 import { exitCodes } from './exit-codes.ts';
 import { runCli } from './run-cli.ts';
@@ -35,7 +36,7 @@ const check = (...words: readonly string[]) => runCli(['check', 'nft', ...words]
 describe('pnpm check nft', () => {
   test('ends with 0 where every claim holds, and says within what', async () => {
     const { code, stdout } = await check('--ruleset', reference, ...place, ...policy);
-    expect(stdout).toContain('6 claims: 6 holds, 0 falsified, 0 unsupported. No packet was sent.');
+    expect(stdout).toContain('6 claims: 6 holds, 0 falsified, 0 unsupported. Nothing was sent to find this.');
     expect(stdout).toContain('sets hold what they held when the ruleset was read');
     expect(stdout).not.toContain('\u001b[');
     expect(code).toBe(exitCodes.asDeclared);
@@ -148,50 +149,95 @@ describe('bad input', () => {
 });
 
 describe('a network namespace', () => {
-  test('is read as it is: ruleset, addresses, routes and links', () => {
+  const script = [
+    'ip link set lo up; ip link add tap0 type veth peer name far0; ip link add eth0 type veth peer name far1',
+    'ip link set tap0 address 02:00:00:00:00:01',
+    'ip addr add 10.200.0.1/30 dev tap0; ip addr add 172.20.0.10/24 dev eth0',
+    'for one in tap0 far0 eth0 far1; do ip link set $one up; done; ip route add default via 172.20.0.1',
+    'nft add table inet t; nft add chain inet t f "{ type filter hook forward priority 0; policy drop; }"',
+    'exec "$@"',
+  ].join('\n');
+  const namespace = '/proc/self/ns/net';
+  const words = [
+    ...['--netns', namespace, '--tap', 'tap0', '--guest', '10.200.0.2', '--resolver', '10.200.0.1'],
+    ...['--uplink', 'eth0', '--allow', 'any'],
+  ];
+
+  /** In a namespace that ends with the command; null where this machine has none. */
+  function inNamespace(...more: readonly string[]): string | null {
     const readiness = privateNetworkReadiness();
     if (!readiness.ready) {
       expect(readiness.remedy).not.toBe('');
-      return;
+      return null;
     }
-    const script = [
-      'ip link set lo up; ip link add tap0 type veth peer name far0; ip link add eth0 type veth peer name far1',
-      'ip addr add 10.200.0.1/30 dev tap0; ip addr add 172.20.0.10/24 dev eth0',
-      'for one in tap0 far0 eth0 far1; do ip link set $one up; done; ip route add default via 172.20.0.1',
-      'nft add table inet t; nft add chain inet t f "{ type filter hook forward priority 0; policy drop; }"',
-      'exec "$@"',
-    ].join('\n');
-    const words = [
-      ...['-Urn', 'sh', '-c', script, 'sh', process.execPath, 'e2e/cli/cli.ts', 'check', 'nft'],
-      ...[
-        '--netns',
-        '/proc/self/ns/net',
-        '--tap',
-        'tap0',
-        '--guest',
-        '10.200.0.2',
-        '--resolver',
-        '10.200.0.1',
-      ],
-      ...['--uplink', 'eth0', '--allow', 'any', '--json'],
-    ];
-    const run = () => execFileSync('unshare', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-    const { stdout } = failing(run);
+    const own = process.getuid?.() === 0 ? ['-n'] : ['-Urn'];
+    const command = ['sh', '-c', script, 'sh', process.execPath, 'e2e/cli/cli.ts', 'check', 'nft', ...words];
+    try {
+      const stdio = ['ignore', 'pipe', 'pipe'] as const;
+      return execFileSync('unshare', [...own, ...command, ...more], { encoding: 'utf8', stdio: [...stdio] });
+    } catch (error) {
+      if (!(error instanceof Error && 'stdout' in error)) throw error;
+      return String(error.stdout);
+    }
+  }
+
+  test('is read as it is: ruleset, addresses, routes and links', () => {
+    const stdout = inNamespace('--json');
+    if (stdout === null) return;
     const { claims } = JSON.parse(stdout) as { claims: { claim: string; outcome: string }[] };
     const outcome = Object.fromEntries(claims.map((one) => [one.claim, one.outcome]));
     expect(outcome['F4.leave']).toBe('holds');
     expect(outcome['F4.input']).toBe('falsified');
   });
 
-  /** What a program printed that ended with another code than 0. */
-  function failing(run: () => string): { stdout: string } {
-    try {
-      return { stdout: run() };
-    } catch (error) {
-      if (!(error instanceof Error && 'stdout' in error)) throw error;
-      return { stdout: String(error.stdout) };
-    }
-  }
+  test('is sent the counterexamples when asked to, and the kernel answers the one that should not be heard', () => {
+    const stdout = inNamespace('--send-on', 'far0', '--i-own-this-target', '--rate', '100');
+    if (stdout === null) return;
+    expect(stdout).toMatch(/^Sent (\d+) of \1 frames on far0/m);
+    expect(stdout).toMatch(/^ {2}F4\.input listeners {2}.*Tcp (InSegs|OutRsts) \+1/m);
+  });
+});
+
+test('a dry run shows each frame and sends none', async () => {
+  const words = ['--netns', '/proc/self/ns/net', '--send-on', 'none0', '--dry-run', '--uplink', 'lo'];
+  const { stdout } = await check(...words);
+  expect(stdout).toMatch(/^Would send \d+ frames? on none0 .*; nothing was sent:/m);
+});
+
+describe('sending', () => {
+  const target = ['--netns', 'pod1', '--send-on', 'far0'];
+
+  test('to a target that is not of the lab is refused before anything is read', async () => {
+    const { code, stderr, stdout } = await check(...target);
+    expect(code).toBe(exitCodes.usage);
+    expect(stderr).toMatch(/--dry-run; if the target is yours, say so with --i-own-this-target/);
+    expect(stderr).toContain('[not-your-target]');
+    expect(stdout).toBe('');
+  });
+
+  test('from a namespace of the lab to one of another is refused as well', () => {
+    expect(() => checkTarget({ netns: 'huskproof-1', sendOn: 'far0@pod1' })).toThrow(/nothing is sent/);
+    expect(() => checkTarget({ netns: 'pod1', sendOn: 'far0@huskproof-1' })).toThrow(/nothing is sent/);
+    expect(checkTarget({ netns: 'huskproof-1', sendOn: 'far0' }).from).toBe('huskproof-1');
+  });
+
+  test.each([
+    [['--ruleset', empty, '--send-on', 'far0'], /a file is sent nothing/, 'bad-nft-flag'],
+    [[...target, '--i-own-this-target', '--rate', '1001'], /from 1 to 1000/, 'bad-value'],
+    [[...target, '--i-own-this-target', '--time-limit', '0'], /from 1 to 600/, 'bad-value'],
+  ])('%s is refused: rate and time have bounds', async (words, hint, errorCode) => {
+    const { code, stderr } = await check(...words);
+    expect(code).toBe(exitCodes.usage);
+    expect(stderr).toMatch(hint);
+    expect(stderr).toContain(`[${errorCode}]`);
+  });
+
+  test('on an interface that is not there ends with its name', async () => {
+    const where = { target: '/proc/self/ns/net', device: 'none0', from: '/proc/self/ns/net' };
+    const shots = [{ claim: 'F4.input', part: 'listeners', frame: '00'.repeat(60) }];
+    const sending = send({ ...where, shots, notSent: [] }, { perSecond: 10, timeLimitMs: 1_000 });
+    await expect(sending).rejects.toMatchObject({ code: 'not-sent' });
+  });
 });
 
 test('docs/rulesets.md is what the committed captures say: pnpm generate changes nothing', async () => {

@@ -68,9 +68,7 @@ addCheckNftOptions(
     .command('nft')
     .exitOverride()
     .summary('a ruleset of nftables, whoever wrote it')
-    .description(
-      'Proves finding F4’s claims of a ruleset for every packet, or shows one that breaks them. Sends nothing.',
-    ),
+    .description('Proves finding F4’s claims of a ruleset for every packet, or shows one that breaks them.'),
 ).action(async (flags: CheckNftFlags) => exitWith(await checkNftCommand(flags)));
 
 addProveArguments(

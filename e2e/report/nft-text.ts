@@ -2,6 +2,7 @@
 import type { Checked, ClaimAnswer } from '../blackbox/nft/claims-of-ruleset.ts';
 import type { PartAnswer } from '../blackbox/nft/judge.ts';
 import { packetWords, pathWords } from '../blackbox/nft/packet-words.ts';
+import type { Seen, SendPlan } from '../blackbox/nft/send.ts';
 import { counted, type Style, table } from './terminal.ts';
 
 type Paint = (style: Style, text: string) => string;
@@ -47,7 +48,7 @@ export function nftText(report: NftReport, paint: Paint): string {
     'Within these assumptions:',
     ...assumptions.map((text) => `  ${text}`),
     '',
-    `${counted(claims.length, 'claim')}: ${summary}. No packet was sent.`,
+    `${counted(claims.length, 'claim')}: ${summary}. Nothing was sent to find this.`,
     `Again: ${replay}`,
   ].join('\n');
 }
@@ -72,4 +73,24 @@ function detail(answer: ClaimAnswer, part: PartAnswer, report: NftReport, paint:
     ...(file === undefined ? [] : [`  pcap    ${file}`]),
     '',
   ];
+}
+
+/** `seen` null: only what would be sent. */
+export function sendText(
+  { target, device, from, shots, notSent }: SendPlan,
+  seen: readonly Seen[] | null,
+): string {
+  const where = `on ${device} in ${from}, towards ${target}`;
+  const head =
+    seen === null
+      ? `Would send ${counted(shots.length, 'frame')} ${where}; nothing was sent:`
+      : `Sent ${seen.length} of ${counted(shots.length, 'frame')} ${where}; what the target counted meanwhile:`;
+  const lines =
+    seen === null
+      ? shots.map(({ claim, part, frame }) => `  ${claim} ${part}  ${frame}`)
+      : seen.map(({ claim, part, counted: counts }) => {
+          const words = Object.entries(counts).map(([name, difference]) => `${name} +${difference}`);
+          return `  ${claim} ${part}  ${words.length === 0 ? 'nothing' : words.join(', ')}`;
+        });
+  return ['', head, ...lines, ...notSent.map((text) => `  not sent: ${text}`)].join('\n');
 }

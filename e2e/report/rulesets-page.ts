@@ -35,10 +35,11 @@ export async function rulesetsPage(): Promise<Product> {
 
 ${generatedNotice}
 
-Each tool was run as Debian packages it, in namespaces of its own, and its ruleset read over nfnetlink (\`pnpm lab rulesets\`).
-\`pnpm check nft\` then asks what finding F4 asks of a hostile guest that sits where the tool puts its guests: for every packet at
-once, a proof or one packet that breaks the claim. None of these tools promises what F4 asks; the table says what a guest would
-find, not that a tool is broken. The deny lists count, nothing else: every run has \`--allow any\`. \`--inbound\` names what the tool was told to publish.
+Each tool was run as Debian packages it, in namespaces of its own, and its ruleset read over nfnetlink
+(\`pnpm lab rulesets\`). \`pnpm check nft\` then asks what finding F4 asks of a hostile guest that sits where the tool
+puts its guests: for every packet at once, a proof or one packet that breaks the claim. None of these tools promises
+what F4 asks; the table says what a guest would find, not that a tool is broken. Of destinations only the deny lists
+count: every run has \`--allow any\`. \`--inbound\` names what the tool was told to publish.
 
 ${markdownTable(['ruleset', ...claimIds], rows)}
 

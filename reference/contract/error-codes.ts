@@ -57,6 +57,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a program to check was named without -- before it, so that its options could be taken for ours',
     remedy: 'pnpm check decision <decision> -- <program> <its arguments>',
   },
+  'not-sent': {
+    means: 'a frame could not be put on the link that --send-on names',
+    remedy: 'name an interface that is there; run with the right to send on it',
+  },
+  'not-your-target': {
+    means: 'packets were to be sent to a target that is no namespace of the lab',
+    remedy: 'see what would be sent with --dry-run; if the target is yours, say --i-own-this-target',
+  },
   'nothing-selected': {
     means: 'no cell of the matrix is selected',
     remedy: 'name a claim and a subject that has input for it',
