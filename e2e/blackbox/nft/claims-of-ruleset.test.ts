@@ -188,6 +188,36 @@ describe('hand-made rulesets', () => {
   });
 });
 
+test('no part is vacuous: each is falsified by some ruleset, and held by the reference', () => {
+  const second = {
+    name: 'wan1',
+    index: 5,
+    hardware: 1,
+    mac: [2, 0, 0, 0, 0, 4],
+    addresses: ['172.21.0.10/24'],
+  };
+  const wider = { ...topology, devices: [...topology.devices, second] };
+  const tracked = match({ ct: { key: 'state' } }, ['new', 'established', 'related', 'invalid'], 'in');
+  const nothingOut = { name: 'out', hook: 'output', policy: 'drop', rules: [] } as const;
+  const rulesets = [
+    read(listing('inet', [{ name: 'in', hook: 'input', rules: [[tracked, accept]] }])),
+    read(listing('inet', [everything, nothingOut])),
+  ];
+  const broken = new Set<string>();
+  for (const ruleset of rulesets) {
+    const own = { ...facts, allow: [] };
+    const { claims } = checkClaims({ ruleset, topology: wider, bridgePorts: {}, facts: own });
+    for (const { claim, parts } of claims) {
+      for (const { name, outcome } of parts) if (outcome === 'falsified') broken.add(`${claim} ${name}`);
+    }
+  }
+  const held = checkClaims(referenceSubject()).claims.flatMap(({ claim, parts }) =>
+    parts.map(({ name }) => `${claim} ${name}`),
+  );
+  expect(held.filter((name) => !broken.has(name))).toEqual([]);
+  expect(held.length).toBe(18);
+});
+
 describe('two guests', () => {
   const other = { tap: 'eth1', device: 'eth1', guest: '10.2.0.2', mac: [2, 0, 0, 0, 0, 0x12] };
   const two = {
