@@ -98,6 +98,10 @@ describe('pnpm check nft', () => {
 });
 
 describe('bad input', () => {
+  const setOf = (type: string) =>
+    listing('inet', [], [{ set: { family: 'inet', table: 't', name: 's', type, elem: ['nobody'] } }]);
+  const strangeSet = setOf('inet_service');
+  const strangeType = setOf('time');
   const ingress = listing('netdev', [{ name: 'i', hook: 'ingress', rules: [] }]);
   test.each([
     [['--ruleset', '/nowhere/rules.json'], /ENOENT[\s\S]*that is there/, 'bad-ruleset'],
@@ -105,6 +109,8 @@ describe('bad input', () => {
     [['--ruleset', file('other.json', '{"a": 1}')], /nft -j list ruleset/, 'bad-ruleset'],
     [['--ruleset', file('old.json', '{"kind": "huskproof-ruleset"}')], /capture it anew/, 'bad-ruleset'],
     [['--ruleset', file('ingress.json', ingress), ...place], /--ingress-dev/, 'bad-ruleset'],
+    [['--ruleset', file('value.json', strangeSet), ...place], /give the output of nft -j/, 'bad-ruleset'],
+    [['--ruleset', file('type.json', strangeType), ...place], /--netns instead/, 'bad-ruleset'],
     [[], /either --ruleset FILE.json .* or --netns NAME/, 'bad-nft-flag'],
     [['--ruleset', empty, '--netns', 'x'], /either --ruleset/, 'bad-nft-flag'],
     [['--netns', 'no-such-namespace'], /ip netns list/, 'no-namespace'],

@@ -74,6 +74,7 @@ function ingressDevices({ tables }: Ruleset): Set<string> {
 
 const ownAssumptions: readonly string[] = [
   'a packet of a flow is judged by the first packet of the flow; flows that began under other rules are not judged',
+  'frames that a bridge carries between its ports are not judged, and br_netfilter is off',
   'a reject counts as a drop: the answer that it sends is not judged',
   'the guest has no IPv6 address: every IPv6 packet of its is another’s',
 ];

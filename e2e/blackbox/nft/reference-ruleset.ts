@@ -80,13 +80,13 @@ export function referenceSubject(): Subject {
 
 type Members = { readonly [key: string]: Json };
 
-/** Commands that add become entries that list; elements go into their set. */
+/** Commands that add or create become entries that list; elements go into their set. */
 export function referenceListing(): string {
   const commands = [...openPod(pod).nftables, ...openSandbox(pod, network, policy).nftables];
   const elements = new Map<string, Json[]>();
   const entries: Members[] = [];
-  for (const { add } of commands) {
-    const [kind, body] = Object.entries(add ?? {})[0] ?? [];
+  for (const { add, create } of commands) {
+    const [kind, body] = Object.entries(add ?? create ?? {})[0] ?? [];
     if (kind === undefined) continue;
     const members = body as Members;
     const place = `${String(members.table)} ${String(members.name)}`;

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type Capture, readCapture } from '#kvm-lab/rulesets/stored-ruleset.ts';
 import { readJson, UnreadableRuleset } from '#properties/oracles/nft/json/read-json.ts';
+import { UnreadableValue } from '#properties/oracles/nft/json/values.ts';
 import type { Ruleset } from '#properties/oracles/nft/ruleset.ts';
 import type { Topology } from '#properties/oracles/nft/topology.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
@@ -107,7 +108,7 @@ function listed(path: string, text: string, topology: Topology, ingressDevices: 
     return readJson(text, { ingressDevices, indexOf });
   } catch (cause) {
     if (cause instanceof UnreadableRuleset) throw unreadable(path, cause.message, cause.remedy, cause);
-    if (cause instanceof RangeError || cause instanceof TypeError) {
+    if (cause instanceof UnreadableValue || cause instanceof RangeError || cause instanceof TypeError) {
       throw unreadable(path, cause.message, listingRemedy, cause);
     }
     throw cause;
