@@ -23,6 +23,8 @@ describe('help', () => {
     [['prove', '--help']],
     [['check', '--help']],
     [['check', 'decision', '--help']],
+    [['check', 'nft', '--help']],
+    [['lab', 'rulesets', '--help']],
     [['lab', '--help']],
     [['lab', 'doctor', '--help']],
     [['generate', '--help']],

@@ -4,6 +4,7 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { painter } from '../report/terminal.ts';
 import { addBenchArguments, benchCommand } from './bench-command.ts';
 import { addCheckOptions, type CheckFlags, checkCommand } from './check-command.ts';
+import { addCheckNftOptions, type CheckNftFlags, checkNftCommand } from './check-nft-command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { generateCommand } from './generate-command.ts';
 import { doctorCommand } from './lab-command.ts';
@@ -11,6 +12,7 @@ import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-comm
 import { addMutationOptions, type MutationFlags, mutationCommand } from './mutation-command.ts';
 import { addProveArguments, type ProveFlags, proveCommand } from './prove-command.ts';
 import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.ts';
+import { addRulesetsOptions, type RulesetsFlags, rulesetsCommand } from './rulesets-command.ts';
 import { addSubjectArguments, subjectCommand } from './subject-command.ts';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -53,7 +55,7 @@ addSubjectArguments(verb('subject', 'one of our subjects answers your own cases,
 
 const check = verb('check', 'somebody else’s implementation').addHelpText(
   'after',
-  '\nExamples:\n  pnpm check decision pin-address -- ./their-program',
+  '\nExamples:\n  pnpm check decision pin-address -- ./their-program\n  pnpm check nft --netns pod1 --tap tap0 --guest 10.200.0.2 --uplink eth0',
 );
 addCheckOptions(
   check
@@ -66,6 +68,14 @@ addCheckOptions(
   exitWith(await checkCommand(decision, program, flags)),
 );
 
+addCheckNftOptions(
+  check
+    .command('nft')
+    .exitOverride()
+    .summary('a ruleset of nftables, whoever wrote it')
+    .description('Proves finding F4’s claims of a ruleset for every packet, or shows one that breaks them.'),
+).action(async (flags: CheckNftFlags) => exitWith(await checkNftCommand(flags)));
+
 addProveArguments(
   verb('prove', 'what holds for every case of a stated scope: the decisions against their oracles'),
 ).action(async (names: string[], flags: ProveFlags) => exitWith(await proveCommand(names, flags)));
@@ -76,7 +86,7 @@ addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).actio
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',
-  '\nExamples:\n  pnpm lab doctor',
+  '\nExamples:\n  pnpm lab doctor\n  pnpm lab rulesets --check',
 );
 lab
   .command('doctor')
@@ -87,6 +97,14 @@ lab
   .option('--json', 'the answer as JSON on stdout')
   .addHelpText('after', '\nExamples:\n  pnpm lab doctor\n  pnpm --silent lab doctor --json')
   .action(async (flags: { json?: true }) => exitWith(await doctorCommand(flags)));
+
+addRulesetsOptions(
+  lab
+    .command('rulesets')
+    .exitOverride()
+    .summary('capture the rulesets that libvirt, netavark, CNI plugins, Docker, firewalld and ufw install')
+    .description('Runs each tool in namespaces of its own and keeps the ruleset that it installs.'),
+).action(async (names: string[], flags: RulesetsFlags) => exitWith(await rulesetsCommand(names, flags)));
 
 verb('generate', 'write what is generated: docs, schemas, vectors')
   .option('--check', 'write nothing; exit 1 when a file is stale')

@@ -4,13 +4,15 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Product } from '#properties/generate/product.ts';
 import { products } from '#properties/generate/products.ts';
+import { rulesetsPage } from '../report/rulesets-page.ts';
 import { exitCodes } from './exit-codes.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Products whose file is absent or differs. */
 export async function staleProducts(): Promise<Product[]> {
-  return (await products()).filter(({ path, text }) => readIfThere(`${root}${path}`) !== text);
+  const all = [...(await products()), await rulesetsPage()];
+  return all.filter(({ path, text }) => readIfThere(`${root}${path}`) !== text);
 }
 
 function readIfThere(path: string): string | null {

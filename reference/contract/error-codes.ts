@@ -24,6 +24,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'the network of a pod or sandbox names no interface, MAC or range of ports that can be used',
     remedy: 'mend the field that the message names',
   },
+  'bad-nft-flag': {
+    means: 'a flag of pnpm check nft is missing, or is no address, MAC, interface or entry of a policy',
+    remedy: 'write it as the message shows',
+  },
   'bad-path': {
     means: '--path is no path of a counterexample, or stands without its claim and subject',
     remedy: 'copy the whole replay line',
@@ -32,7 +36,15 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'an entry of the address policy is no prefix, or has host bits set',
     remedy: 'write it as 10.96.0.0/12 or fd00::/8',
   },
+  'bad-ruleset': {
+    means: 'a ruleset cannot be read, is not JSON, or lacks what only the kernel or the caller can say',
+    remedy: 'give the output of nft -j list ruleset, or read the ruleset with --netns',
+  },
   'bad-shard': { means: '--shard is not i/n', remedy: 'write i/n with 1 ≤ i ≤ n ≤ 1000' },
+  'bad-topology': {
+    means: 'an interface is not where the ruleset is, or has no address where a guest is behind it',
+    remedy: 'name one that is there; give its address with --local',
+  },
   'bad-value': {
     means: 'an option is not a number within its bounds',
     remedy: 'give an integer within the bounds that the message names',
@@ -69,6 +81,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'no sandbox stands at that tap',
     remedy: 'open one, or name the tap of one',
   },
+  'no-namespace': {
+    means: 'a network namespace is not there, or may not be entered',
+    remedy: 'see ip netns list; run as root, or in the user namespace that owns it',
+  },
   'no-separator': {
     means: 'a program to check was named without -- before it, so that its options could be taken for ours',
     remedy: 'pnpm check decision <decision> -- <program> <its arguments>',
@@ -76,6 +92,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'no-tun': {
     means: '/dev/net/tun cannot be opened',
     remedy: 'give the pod the device /dev/net/tun, or load the module tun',
+  },
+  'not-sent': {
+    means: 'a frame could not be put on the link that --send-on names',
+    remedy: 'name an interface that is there; run with the right to send on it',
+  },
+  'not-your-target': {
+    means: 'packets were to be sent to a target that is no namespace of the lab',
+    remedy: 'see what would be sent with --dry-run; if the target is yours, say --i-own-this-target',
   },
   'nothing-selected': {
     means: 'no cell of the matrix is selected',
@@ -117,5 +141,9 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'unknown-subject': {
     means: 'there is no such subject',
     remedy: 'vulnerable, published, reference, mutants or mutant:<id>',
+  },
+  'unknown-tool': {
+    means: 'there is no such tool whose ruleset is captured',
+    remedy: 'see pnpm lab rulesets --help',
   },
 };

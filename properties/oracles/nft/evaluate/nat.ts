@@ -126,9 +126,9 @@ export function applyMapping(run: RuleRun, mapping: Mapping): void {
   const ports = bdds.and(when, isProtocol(bdds, packet, withPorts));
   const offset = mapping.side === 'source' ? 0 : 2;
   const portBefore = packet.transport.read(offset, 2);
-  const port = mapping.port === null ? portBefore : pickPort(run, portBefore, mapping);
+  const { port, kept } = pickPort(run, portBefore, mapping);
   packet.transport.write(bdds, offset, port, ports);
-  const samePort = bdds.ite(ports, equalBits(bdds, port, portBefore), always);
+  const samePort = bdds.ite(ports, kept, always);
   const changed = bdds.and(when, bdds.and(equalBits(bdds, address, before), samePort) ^ 1);
   noteChange(bdds, packet, mapping.side, changed, when);
   run.conclude({ code: 'accept' }, always);
@@ -162,16 +162,22 @@ function pickAddress(run: RuleRun, before: Bits, { first, last }: { first: Bits;
   return chosen;
 }
 
-/** A port within the range is kept unless a random one is asked for. */
-function pickPort(run: RuleRun, before: Bits, { port, random }: Mapping): Bits {
-  if (port === null) return before;
+/**
+ * A port within the range is kept unless a random one is asked for. `kept`: it is the one before; where one is
+ * chosen because that lies outside, no comparison bit by bit has to say that they differ.
+ */
+function pickPort(run: RuleRun, before: Bits, { port, random }: Mapping): { port: Bits; kept: Bdd } {
   const { bdds } = run;
-  if (port.first.every((bit, i) => bit === port.last[i])) return port.first;
+  if (port === null) return { port: before, kept: always };
+  if (port.first.every((bit, i) => bit === port.last[i])) {
+    return { port: port.first, kept: equalBits(bdds, before, port.first) };
+  }
   const inside = random ? never : withinBits(bdds, before, port.first, port.last);
-  if (inside === always) return before;
+  if (inside === always) return { port: before, kept: always };
   const chosen = run.choices.unknown('port from a range', 16);
   run.require(bdds.or(inside, withinBits(bdds, chosen, port.first, port.last)));
-  return iteBits(bdds, inside, before, chosen);
+  const picked = iteBits(bdds, inside, before, chosen);
+  return { port: picked, kept: random ? equalBits(bdds, picked, before) : inside };
 }
 
 /** Which packets a NAT hook shows to its chains: the first of a flow, once for each side. */
