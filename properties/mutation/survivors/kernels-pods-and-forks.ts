@@ -171,4 +171,34 @@ export const inKernelsPodsAndForks: readonly Survivor[] = [
       'a shortcut: what is neither list nor object is written alike further down',
     ],
   ),
+  ...survivorsOf('authorize-claim/access-questions.ts', [
+    "const uid = textOf(fieldOf(fieldOf(fieldOf(answer, 'body'), 'metadata'), 'uid')) ?? '';",
+    "const uid = textOf(fieldOf(fieldOf(fieldOf(answer, 'body'), 'metadata'), 'uid')) ?? \"Stryker was here!\";",
+    'an account without a UID was refused before; the text satisfies the type alone',
+  ]),
+  ...survivorsOf('authorize-claim/authorize-claim.ts', [
+    "name: request.name ?? '',",
+    'name: request.name ?? "Stryker was here!",',
+    'a request without a name was denied before anything is stamped; the text satisfies the type alone',
+  ]),
+  ...survivorsOf('authorize-workspace/authorize-workspace.ts', [
+    'return canonicalText(isObject(reference) ? { ...reference, blockOwnerDeletion: false } : reference);',
+    'return canonicalText(isObject(reference) ? { ...reference, blockOwnerDeletion: true } : reference);',
+    'both sides are given the same value: which one does not matter',
+  ]),
+  ...survivorsOf('authorize-workspace/guarded-fields.ts', [
+    'return value === null || value === undefined || (isObject(value) && Object.keys(value).length === 0);',
+    'return value === null || false || (isObject(value) && Object.keys(value).length === 0);',
+    'JSON has no undefined: a field that is there has a value',
+  ]),
+  ...survivorsOf('authorize-workspace/workspace-request.ts', [
+    'if (kind === undefined || !isKnown(request, kind))',
+    'if (false || !isKnown(request, kind))',
+    'no group, version and resource is known of a kind that is none: the check satisfies the type alone',
+  ]),
+  ...survivorsOf('resume-gate/memory-objects.ts', [
+    'if (memory === null || workspace === null || revisionUid === null || principal === null) return null;',
+    'if (memory === null || workspace === null || false || principal === null) return null;',
+    'a head has a UID, so that a binding that names none is no binding of it',
+  ]),
 ];

@@ -39,9 +39,8 @@ function annotationsOf(object: JsonObject | null): JsonObject {
   return objectOf(fieldOf(fieldOf(object, 'metadata'), 'annotations'));
 }
 
+/** One that is absent is as one that is null: no API server stores a null annotation. */
 function isSame(before: JsonObject, after: JsonObject, key: string): boolean {
-  const [was, is] = [fieldOf(before, key), fieldOf(after, key)];
-  if (was === undefined || is === undefined) return was === is;
-  const text = canonicalText(is);
-  return text !== null && text === canonicalText(was);
+  const text = canonicalText(fieldOf(after, key));
+  return text !== null && text === canonicalText(fieldOf(before, key));
 }

@@ -236,6 +236,7 @@ describe('the claim of a request', () => {
     ['namespace is left out', { object: claimOf(spec, { namespace: undefined }) }],
     ['name is left out', { object: claimOf(spec, { name: undefined }) }],
     ['name stands in itself alone', { name: '' }],
+    ['name stands in itself, and null in the request', { name: null }],
     ['annotations are null', { object: claimOf(spec, { annotations: null }) }],
     ['old one is absent on CREATE, whatever stands there', { oldObject: 'x' }],
   ])('is always judged when its %s', (_, fields) => {
@@ -264,4 +265,9 @@ describe('the claim of a request', () => {
       allowed('names no principal and no Secret'),
     );
   });
+});
+
+test('a number is never a name, in a request that names none either', () => {
+  const object = claimOf({ serviceAccount: 'builder' }, { name: 7 });
+  expect(ask(reviewOf({ name: '', object })).rule).toBe('request: object is of another name');
 });

@@ -235,6 +235,9 @@ describe('the garbage collector', () => {
     expect(collect(held([...own, 'mitos.run/x']), held(['mitos.run/x']))).toEqual(takes);
     expect(collect(held(own), held(undefined, undefined))).toEqual(takes);
     expect(collect(held(own), held(own, [{ ...owner, blockOwnerDeletion: false }]))).toEqual(takes);
+    const deep = JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`) as unknown;
+    const unread = held(own, [{ ...owner, deep }]);
+    expect(collect(unread, unread).verdict).toBe('deny');
     const moved = { resourceVersion: '8', generation: 2, managedFields: [1] };
     expect(collect(held(own), held(own, [owner], {}, moved))).toEqual(takes);
   });
