@@ -54,6 +54,15 @@ export interface PodNetwork {
   readonly maxPins: number;
 }
 
+/** An address that a sandbox may reach, until it times out or is renewed. */
+export interface PinElement {
+  readonly tap: string;
+  readonly address: string;
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+  readonly timeoutMs: number;
+}
+
 export const inetTable = 'mitos';
 export const netdevTable = 'mitos';
 

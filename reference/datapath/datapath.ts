@@ -6,6 +6,7 @@
 import {
   inetTable,
   netdevTable,
+  type PinElement,
   type PodNetwork,
   type SandboxNetwork,
   type SandboxPolicy,
@@ -14,7 +15,6 @@ import { flowMark } from '../decisions/ruleset/flow-mark.ts';
 import type { Command } from '../decisions/ruleset/nft-json.ts';
 import { changePolicy, closeSandbox, openPod, openSandbox } from '../decisions/ruleset/ruleset.ts';
 import { cutFlows } from './flows.ts';
-import { NftSession } from './libnftables.ts';
 import {
   addAddress,
   bindNeighbor,
@@ -27,7 +27,8 @@ import {
   setUp,
 } from './link.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSession } from './netlink.ts';
-import { addPins, deletePins, type PinElement } from './pins.ts';
+import { NftSession } from './nf-tables/nft-session.ts';
+import { PinWriter } from './pins.ts';
 
 interface Standing {
   readonly network: SandboxNetwork;
@@ -57,7 +58,7 @@ export class Datapath {
     this.#pod = pod;
     this.#route = new NetlinkSession(NETLINK_ROUTE);
     this.#netfilter = new NetlinkSession(NETLINK_NETFILTER);
-    this.#nft = new NftSession();
+    this.#nft = new NftSession(this.#netfilter);
     for (const link of this.#leftTaps()) deleteLink(this.#route, link.index);
     const fresh: Command[] = [
       { add: { table: { family: 'inet', name: inetTable } } },
@@ -72,9 +73,8 @@ export class Datapath {
   /** Interfaces that chains of ours name. */
   #leftTaps() {
     const named = new Set<string>();
-    for (const entry of this.#nft.list('inet', inetTable)) {
-      const [, tap] =
-        /^([^/]+)\/policy$/.exec((entry.chain as { name?: string } | undefined)?.name ?? '') ?? [];
+    for (const name of this.#nft.chains('inet', inetTable)) {
+      const [, tap] = /^([^/]+)\/policy$/.exec(name) ?? [];
       if (tap !== undefined) named.add(tap);
     }
     return listLinks(this.#route).filter(({ name }) => named.has(name));
@@ -130,18 +130,17 @@ export class Datapath {
 
   /** Which of the pins stand in the kernel now, in order. */
   addPins(pins: readonly PinElement[]): boolean[] {
-    return addPins(this.#netfilter, pins);
+    return new PinWriter(this.#netfilter).add(pins);
   }
 
   /** Which of the pins stand no more, in order. */
   deletePins(pins: readonly PinElement[]): boolean[] {
-    return deletePins(this.#netfilter, pins);
+    return new PinWriter(this.#netfilter).delete(pins);
   }
 
   /** Closes what stands, and the sessions. */
   shutDown(): void {
     for (const tap of [...this.#standing.keys()]) this.close(tap);
-    this.#nft.close();
     this.#netfilter.close();
     this.#route.close();
   }

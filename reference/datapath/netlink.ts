@@ -1,19 +1,26 @@
 /**
  * A netlink session (RFC 3549; Documentation/userspace-api/netlink in the kernel): requests with
  * acknowledgements, batches, dumps.
- * Invariant: a request is answered, or fails by name within the deadline; a dump is whole or is read again.
+ * Invariant: a request is answered, or fails by name within the deadline; a dump is whole or is read again;
+ * an answer that was lost (ENOBUFS) never counts as a yes.
  */
 import { CodedError } from '#reference/base/coded-error.ts';
 import { bind, close, recv, SyscallError, send, setsockopt, socket } from '#reference/base/syscalls.ts';
+import { netlinkHeaderOctets as headerOctets, NetlinkWriter } from './netlink-writer.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 0x80003;
 const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_RCVTIMEO = 20;
+const SO_SNDBUFFORCE = 32;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
 const MSG_TRUNC = 0x20;
+const MSG_DONTWAIT = 0x40;
 
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
@@ -24,13 +31,20 @@ export const NLM_F_DUMP = 0x300;
 export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
+export const NLM_F_APPEND = 0x800;
 const NLM_F_DUMP_INTR = 0x10;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
-const headerOctets = 16;
+const NLMSGERR_ATTR_MSG = 1;
+const EBUSY = 16;
+const EMSGSIZE = 90;
+const EBADMSG = 74;
+/** An answer that never came: it does not say that the request was refused. */
+export const lostAnswer = 105;
 
 const answerDeadlineMs = 2_000;
 const receiveBufferOctets = 4 << 20;
+const sendBufferOctets = 8 << 20;
 /** A dump that was interrupted by a change is read again so often. */
 const maxDumps = 20;
 
@@ -38,14 +52,20 @@ export interface Request {
   readonly type: number;
   /** Beside NLM_F_REQUEST and NLM_F_ACK. */
   readonly flags: number;
-  readonly body: Buffer;
-  /** Begins or ends a batch: the kernel answers for what stands between. */
-  readonly unanswered?: true;
+  readonly body: Uint8Array;
+}
+
+/** What the kernel refused of a batch: the message's place, and the kernel's own words where it has some. */
+export interface Refusal {
+  readonly index: number;
+  readonly errno: number;
+  readonly words: string;
 }
 
 export class NetlinkSession {
   readonly #fd: number;
   readonly #buffer = Buffer.alloc(1 << 16);
+  readonly #writer = new NetlinkWriter();
   #sequence = 1;
   #closed = false;
 
@@ -59,39 +79,85 @@ export class NetlinkSession {
     deadline.writeBigInt64LE(BigInt(answerDeadlineMs / 1_000), 0);
     setsockopt(this.#fd, SOL_SOCKET, SO_RCVTIMEO, deadline);
     setsockopt(this.#fd, SOL_SOCKET, SO_RCVBUF, uint32(receiveBufferOctets));
-    setsockopt(this.#fd, SOL_NETLINK, NETLINK_CAP_ACK, uint32(1));
+    this.#widenSending();
+    for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK]) {
+      setsockopt(this.#fd, SOL_NETLINK, option, uint32(1));
+    }
+    if (protocol === NETLINK_ROUTE) {
+      setsockopt(this.#fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, uint32(1));
+    }
   }
 
-  /** errno of each request in order, 0 for done and for what is not answered. All go in one write. */
-  send(requests: readonly Request[]): number[] {
-    const first = this.#sequence;
-    const results: number[] = requests.map(({ unanswered }) => (unanswered ? 0 : -1));
-    const messages = requests.map(({ type, flags, body, unanswered }) =>
-      this.#message(type, flags | NLM_F_REQUEST | (unanswered ? 0 : NLM_F_ACK), body),
-    );
-    this.#write(Buffer.concat(messages));
-    let missing = results.filter((errno) => errno === -1).length;
-    while (missing > 0) {
-      this.#receive((type, sequence, payload) => {
-        const index = sequence - first;
-        if (type !== NLMSG_ERROR || index < 0 || index >= results.length || results[index] !== -1) return;
-        results[index] = -payload.readInt32LE(0);
-        missing -= 1;
-      });
+  /** A batch goes in one write: past the bound that an ordinary socket has where NET_ADMIN allows it. */
+  #widenSending(): void {
+    try {
+      setsockopt(this.#fd, SOL_SOCKET, SO_SNDBUFFORCE, uint32(sendBufferOctets));
+    } catch (error) {
+      if (!(error instanceof SyscallError) || error.code !== 'EPERM') throw error;
+      setsockopt(this.#fd, SOL_SOCKET, SO_SNDBUF, uint32(sendBufferOctets));
     }
-    return results;
   }
 
   /** Throws SyscallError named `what` when the kernel refuses. */
-  request(what: string, request: Request): void {
-    const [errno] = this.send([request]);
-    if (errno !== 0) throw new SyscallError(what, errno ?? 0);
+  request(what: string, { type, flags, body }: Request): void {
+    this.#writer.clear();
+    this.#writer.begin(type, flags | NLM_F_REQUEST).raw(body);
+    const [refusal] = this.send(this.#writer);
+    if (refusal !== undefined) throw new SyscallError(what, refusal.errno);
   }
 
-  /** Payloads of all messages of a dump. */
-  dump(what: string, type: number, body: Buffer): Buffer[] {
+  /**
+   * Sends all messages in one write and waits for the acknowledgement of the last. What is not named in the
+   * result was done; where the first message of a batch is refused, nothing of it was.
+   * @param end writes what follows the last message that is acknowledged
+   */
+  send(writer: NetlinkWriter, end?: (writer: NetlinkWriter) => void): Refusal[] {
+    const { count } = writer;
+    if (count === 0) return [];
+    writer.addFlags(NLM_F_ACK);
+    end?.(writer);
+    const first = this.#sequence;
+    this.#sequence += writer.count;
+    this.#write(writer.finish(first));
+    const refusals: Refusal[] = [];
+    let isOver = false;
+    this.#answers((type, sequence, payload) => {
+      const index = (sequence - first) >>> 0;
+      if (type !== NLMSG_ERROR || index >= count) return isOver;
+      const errno = -payload.readInt32LE(0);
+      if (errno !== 0) refusals.push({ index, errno, words: wordsOf(payload) });
+      // A batch that is refused as such is refused at its beginning, and then nothing else is answered.
+      isOver ||= index === count - 1 || (index === 0 && errno !== 0);
+      return isOver;
+    }, refusals);
+    return refusals;
+  }
+
+  /** Reads until `each` says that all is heard. */
+  #answers(
+    each: (type: number, sequence: number, payload: Buffer, flags: number) => boolean,
+    refusals: Refusal[] | null = null,
+  ): void {
+    const end = performance.now() + answerDeadlineMs;
+    let isHeard = false;
+    while (!isHeard) {
+      if (performance.now() > end) throw silent();
+      try {
+        this.#receive((...message) => {
+          isHeard = each(...message) || isHeard;
+        });
+      } catch (error) {
+        if (!(error instanceof SyscallError) || error.code !== 'ENOBUFS' || refusals === null) throw error;
+        refusals.push({ index: 0, errno: lostAnswer, words: 'the answer was lost' });
+        isHeard = true;
+      }
+    }
+  }
+
+  /** Payloads of all messages of a dump, or of the one answer when `flags` ask for no dump. */
+  dump(what: string, type: number, body: Uint8Array, flags = NLM_F_DUMP): Buffer[] {
     for (let tries = 0; tries < maxDumps; tries++) {
-      const found = this.#dumpOnce(what, type, body);
+      const found = this.#dumpOnce(what, type, body, flags);
       if (found !== null) return found;
     }
     throw new CodedError(
@@ -101,23 +167,49 @@ export class NetlinkSession {
     );
   }
 
-  /** null: interrupted by a change. */
-  #dumpOnce(what: string, type: number, body: Buffer): Buffer[] | null {
-    const sequence = this.#sequence;
-    this.#write(this.#message(type, NLM_F_REQUEST | NLM_F_DUMP, body));
+  /** null: interrupted by a change, or by a queue that was full. */
+  #dumpOnce(what: string, type: number, body: Uint8Array, flags: number): Buffer[] | null {
+    const sequence = this.#sequence >>> 0;
+    this.#sequence += 1;
+    this.#writer.clear();
+    this.#writer.begin(type, NLM_F_REQUEST | flags).raw(body);
+    this.#write(this.#writer.finish(sequence));
+    const isDump = (flags & NLM_F_DUMP) !== 0;
     const found: Buffer[] = [];
-    let state: 'open' | 'whole' | 'interrupted' = 'open';
+    let errno = 0;
     let interrupted = false;
-    while (state === 'open') {
-      this.#receive((kind, answered, payload, flags) => {
-        if (answered !== sequence) return;
-        interrupted ||= (flags & NLM_F_DUMP_INTR) !== 0;
-        if (kind === NLMSG_DONE) state = interrupted ? 'interrupted' : 'whole';
-        else if (kind === NLMSG_ERROR) throw new SyscallError(what, -payload.readInt32LE(0));
-        else found.push(Buffer.from(payload));
+    try {
+      this.#answers((kind, answered, payload, messageFlags) => {
+        if (answered !== sequence) return false;
+        interrupted ||= (messageFlags & NLM_F_DUMP_INTR) !== 0;
+        if (kind === NLMSG_DONE || kind === NLMSG_ERROR) {
+          errno = payload.length >= 4 ? -payload.readInt32LE(0) : 0;
+          return true;
+        }
+        found.push(Buffer.from(payload));
+        return !isDump;
       });
+    } catch (error) {
+      if (!(error instanceof SyscallError) || error.code !== 'ENOBUFS') throw error;
+      this.#drain();
+      return null;
     }
-    return state === 'whole' ? found : null;
+    // A dump of before that was not read to its end.
+    if (errno === EBUSY) this.#drain();
+    else if (errno !== 0 && !interrupted) throw new SyscallError(what, errno);
+    return interrupted || errno === EBUSY ? null : found;
+  }
+
+  #drain(): void {
+    for (let read = 0; read < maxDumps * 100; read++) {
+      try {
+        recv(this.#fd, this.#buffer, MSG_TRUNC | MSG_DONTWAIT);
+      } catch (error) {
+        if (!(error instanceof SyscallError)) throw error;
+        if (error.code === 'EAGAIN') return;
+        if (error.code !== 'ENOBUFS') throw error;
+      }
+    }
   }
 
   close(): void {
@@ -126,19 +218,9 @@ export class NetlinkSession {
     close(this.#fd);
   }
 
-  #message(type: number, flags: number, body: Buffer): Buffer {
-    const message = Buffer.alloc(headerOctets + ((body.length + 3) & ~3));
-    message.writeUInt32LE(headerOctets + body.length, 0);
-    message.writeUInt16LE(type, 4);
-    message.writeUInt16LE(flags, 6);
-    message.writeUInt32LE(this.#sequence++, 8);
-    body.copy(message, headerOctets);
-    return message;
-  }
-
   #write(data: Buffer): void {
     const sent = send(this.#fd, data);
-    if (sent !== data.length) throw new SyscallError('send', 90);
+    if (sent !== data.length) throw new SyscallError('send', EMSGSIZE);
   }
 
   #receive(each: (type: number, sequence: number, payload: Buffer, flags: number) => void): void {
@@ -146,7 +228,7 @@ export class NetlinkSession {
     let at = 0;
     while (at + headerOctets <= length) {
       const size = this.#buffer.readUInt32LE(at);
-      if (size < headerOctets || at + size > length) throw new SyscallError('recv', 74);
+      if (size < headerOctets || at + size > length) throw new SyscallError('recv', EBADMSG);
       const [type, flags] = [this.#buffer.readUInt16LE(at + 4), this.#buffer.readUInt16LE(at + 6)];
       each(
         type,
@@ -161,18 +243,28 @@ export class NetlinkSession {
   #read(): number {
     try {
       const length = recv(this.#fd, this.#buffer, MSG_TRUNC);
-      if (length > this.#buffer.length) throw new SyscallError('recv', 90);
+      if (length > this.#buffer.length) throw new SyscallError('recv', EMSGSIZE);
       return length;
     } catch (cause) {
       if (!(cause instanceof SyscallError) || cause.code !== 'EAGAIN') throw cause;
-      throw new CodedError(
-        'netlink-silent',
-        `the kernel did not answer within ${answerDeadlineMs} ms`,
-        'see dmesg; try again',
-        { cause },
-      );
+      throw silent(cause);
     }
   }
+}
+
+function silent(cause?: unknown): CodedError {
+  return new CodedError(
+    'netlink-silent',
+    `the kernel did not answer within ${answerDeadlineMs} ms`,
+    'see dmesg; try again',
+    { cause },
+  );
+}
+
+/** The kernel's own words in an extended acknowledgement; with NETLINK_CAP_ACK they follow the header. */
+function wordsOf(payload: Buffer): string {
+  const words = attributesOf(payload.subarray(4 + headerOctets)).get(NLMSGERR_ATTR_MSG);
+  return words === undefined ? '' : words.toString('latin1').replace(/\0.*$/s, '');
 }
 
 export function uint32(value: number): Buffer {
@@ -182,27 +274,34 @@ export function uint32(value: number): Buffer {
 }
 
 /** An attribute (struct nlattr), padded; a list is a nested one. */
-export function attribute(type: number, value: Buffer | string | readonly Buffer[]): Buffer {
+export function attribute(type: number, value: Uint8Array | string | readonly Buffer[]): Buffer {
   const nested = Array.isArray(value);
   const body = nested
     ? Buffer.concat(value as Buffer[])
     : typeof value === 'string'
       ? Buffer.from(`${value}\0`)
-      : (value as Buffer);
+      : (value as Uint8Array);
   const bytes = Buffer.alloc((4 + body.length + 3) & ~3);
   bytes.writeUInt16LE(4 + body.length, 0);
   bytes.writeUInt16LE(nested ? type | 0x8000 : type, 2);
-  body.copy(bytes, 4);
+  bytes.set(body, 4);
   return bytes;
 }
 
 /** Attributes by type; the last of a type wins. */
 export function attributesOf(bytes: Buffer): Map<number, Buffer> {
   const found = new Map<number, Buffer>();
+  for (const [type, value] of listedAttributes(bytes)) found.set(type, value);
+  return found;
+}
+
+/** Attributes in order: what stands in a list has one type. */
+export function listedAttributes(bytes: Buffer): [type: number, value: Buffer][] {
+  const found: [number, Buffer][] = [];
   for (let at = 0; at + 4 <= bytes.length; ) {
     const length = bytes.readUInt16LE(at);
     if (length < 4 || at + length > bytes.length) break;
-    found.set(bytes.readUInt16LE(at + 2) & 0x3fff, bytes.subarray(at + 4, at + length));
+    found.push([bytes.readUInt16LE(at + 2) & 0x3fff, bytes.subarray(at + 4, at + length)]);
     at += (length + 3) & ~3;
   }
   return found;

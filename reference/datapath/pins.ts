@@ -3,14 +3,13 @@
  * Invariant: an element counts as there only when the kernel said so; a batch that fails is tried element by
  * element, so that one that is full costs no other.
  */
-import { inetTable, pinSetOf } from '#reference/contract/datapath.ts';
+import { inetTable, type PinElement, pinSetOf } from '#reference/contract/datapath.ts';
 import { parseAddress } from '../decisions/pin-address/ip-address.ts';
-import { attribute, type NetlinkSession, NLM_F_CREATE, type Request } from './netlink.ts';
+import { type NetlinkSession, NLM_F_CREATE, NLM_F_REQUEST } from './netlink.ts';
+import { NetlinkWriter } from './netlink-writer.ts';
+import { familyNumbers, NFNL_SUBSYS_NFTABLES } from './nf-tables/commands.ts';
+import { beginBatch, endBatch } from './nf-tables/nft-session.ts';
 
-const NFPROTO_INET = 1;
-const NFNL_MSG_BATCH_BEGIN = 16;
-const NFNL_MSG_BATCH_END = 17;
-const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_NEWSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 12;
 const NFT_MSG_DELSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 14;
 const NFTA_SET_ELEM_LIST_TABLE = 1;
@@ -21,23 +20,11 @@ const NFTA_SET_ELEM_KEY = 1;
 const NFTA_SET_ELEM_TIMEOUT = 4;
 const NFTA_SET_ELEM_EXPIRATION = 5;
 const NFTA_DATA_VALUE = 1;
+const ENOENT = 2;
 
-export interface PinElement {
-  readonly tap: string;
-  readonly address: string;
-  readonly protocol: 'tcp' | 'udp';
-  readonly port: number;
-  readonly timeoutMs: number;
-}
+type Verb = 'add' | 'delete';
 
 const protocolNumber = { tcp: 6, udp: 17 } as const;
-
-function generic(family: number, resource = 0): Buffer {
-  const header = Buffer.alloc(4);
-  header.writeUInt8(family, 0);
-  header.writeUInt16BE(resource, 2);
-  return header;
-}
 
 /** A concatenation: each part padded to 32 bits (nft_set: `address . inet_proto . inet_service`). */
 function keyOf({ address, protocol, port }: PinElement): { key: Buffer; family: 'ipv4' | 'ipv6' } {
@@ -50,64 +37,56 @@ function keyOf({ address, protocol, port }: PinElement): { key: Buffer; family: 
   return { key, family: bytes.length === 4 ? 'ipv4' : 'ipv6' };
 }
 
-function milliseconds(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(Math.max(1, Math.round(value))));
-  return bytes;
-}
-
-function elementMessage(pin: PinElement, verb: 'add' | 'delete'): Request {
+function writeElement(writer: NetlinkWriter, pin: PinElement, verb: Verb): void {
   const { key, family } = keyOf(pin);
-  const parts = [attribute(NFTA_SET_ELEM_KEY, [attribute(NFTA_DATA_VALUE, key)])];
-  if (verb === 'add') {
-    // Re-adding extends what is there only when the expiration is sent as well (6.18).
-    const time = milliseconds(pin.timeoutMs);
-    parts.push(attribute(NFTA_SET_ELEM_TIMEOUT, time), attribute(NFTA_SET_ELEM_EXPIRATION, time));
+  const [type, flags] = verb === 'add' ? [NFT_MSG_NEWSETELEM, NLM_F_CREATE] : [NFT_MSG_DELSETELEM, 0];
+  writer
+    .begin(type, flags | NLM_F_REQUEST)
+    .nfgen(familyNumbers.inet)
+    .text(NFTA_SET_ELEM_LIST_TABLE, inetTable)
+    .text(NFTA_SET_ELEM_LIST_SET, pinSetOf(pin.tap, family))
+    .nest(NFTA_SET_ELEM_LIST_ELEMENTS, () => {
+      writer.nest(NFTA_LIST_ELEM, () => {
+        writer.nest(NFTA_SET_ELEM_KEY, () => writer.bytes(NFTA_DATA_VALUE, key));
+        if (verb === 'delete') return;
+        // Re-adding extends what is there only when the expiration is sent as well (6.18).
+        const time = BigInt(Math.max(1, Math.round(pin.timeoutMs)));
+        writer.uint64(NFTA_SET_ELEM_TIMEOUT, time).uint64(NFTA_SET_ELEM_EXPIRATION, time);
+      });
+    });
+}
+
+export class PinWriter {
+  readonly #netfilter: NetlinkSession;
+  readonly #writer = new NetlinkWriter();
+
+  constructor(netfilter: NetlinkSession) {
+    this.#netfilter = netfilter;
   }
-  return {
-    type: verb === 'add' ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
-    flags: verb === 'add' ? NLM_F_CREATE : 0,
-    body: Buffer.concat([
-      generic(NFPROTO_INET),
-      attribute(NFTA_SET_ELEM_LIST_TABLE, inetTable),
-      attribute(NFTA_SET_ELEM_LIST_SET, pinSetOf(pin.tap, family)),
-      attribute(NFTA_SET_ELEM_LIST_ELEMENTS, [attribute(NFTA_LIST_ELEM, parts)]),
-    ]),
-  };
-}
 
-const edge = (type: number): Request => ({
-  type,
-  flags: 0,
-  body: generic(0, NFNL_SUBSYS_NFTABLES),
-  unanswered: true,
-});
-const begin = edge(NFNL_MSG_BATCH_BEGIN);
-const end = edge(NFNL_MSG_BATCH_END);
+  /** Which of the pins are in the kernel's sets now, in order. */
+  add(pins: readonly PinElement[]): boolean[] {
+    return this.#each(pins, 'add');
+  }
 
-/** errno of each, 0 for done; a batch is done whole or not at all. */
-function batch(netfilter: NetlinkSession, messages: readonly Request[]): number[] {
-  return netfilter.send([begin, ...messages, end]).slice(1, -1);
-}
+  /** Which of the pins are out of the kernel's sets now: what was not there counts as out. */
+  delete(pins: readonly PinElement[]): boolean[] {
+    return this.#each(pins, 'delete');
+  }
 
-/** Which of the pins are in the kernel's sets now, in order. */
-export function addPins(netfilter: NetlinkSession, pins: readonly PinElement[]): boolean[] {
-  return each(netfilter, pins, 'add');
-}
+  #each(pins: readonly PinElement[], verb: Verb): boolean[] {
+    if (pins.length === 0) return [];
+    if (this.#batch(pins, verb) === 0) return pins.map(() => true);
+    return pins.map((pin) => {
+      const errno = this.#batch([pin], verb);
+      return errno === 0 || (verb === 'delete' && errno === ENOENT);
+    });
+  }
 
-/** Which of the pins are out of the kernel's sets now: what was not there counts as out. */
-export function deletePins(netfilter: NetlinkSession, pins: readonly PinElement[]): boolean[] {
-  return each(netfilter, pins, 'delete');
-}
-
-const ENOENT = 2;
-
-function each(netfilter: NetlinkSession, pins: readonly PinElement[], verb: 'add' | 'delete'): boolean[] {
-  if (pins.length === 0) return [];
-  const messages = pins.map((pin) => elementMessage(pin, verb));
-  if (batch(netfilter, messages).every((errno) => errno === 0)) return pins.map(() => true);
-  return messages.map((message) => {
-    const [errno = -1] = batch(netfilter, [message]);
-    return errno === 0 || (verb === 'delete' && errno === ENOENT);
-  });
+  /** errno of the first that was refused, 0 when all were done; a batch is done whole or not at all. */
+  #batch(pins: readonly PinElement[], verb: Verb): number {
+    beginBatch(this.#writer);
+    for (const pin of pins) writeElement(this.#writer, pin, verb);
+    return this.#netfilter.send(this.#writer, endBatch)[0]?.errno ?? 0;
+  }
 }

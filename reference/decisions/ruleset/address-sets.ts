@@ -25,12 +25,8 @@ export function merged(intervals: readonly Interval[]): Interval[] {
   const joined: Interval[] = [];
   for (const next of sorted) {
     const before = joined.at(-1);
-    if (before !== undefined && next.first <= before.last + 1n) {
-      joined[joined.length - 1] = {
-        first: before.first,
-        last: next.last > before.last ? next.last : before.last,
-      };
-    } else joined.push(next);
+    if (before === undefined || next.first > before.last + 1n) joined.push(next);
+    else if (next.last > before.last) joined[joined.length - 1] = { ...before, last: next.last };
   }
   return joined;
 }

@@ -24,7 +24,6 @@ export const raw = (base: 'll' | 'nh' | 'th', offset: number, len: number): Json
 export const meta = (key: string): Json => ({ meta: { key } });
 export const ct = (key: string): Json => ({ ct: { key } });
 export const concat = (...parts: Json[]): Json => ({ concat: parts });
-export const anyOf = (...values: Json[]): Json => ({ set: values });
 export const inSet = (name: string): Json => `@${name}`;
 export const range = (first: Json, last: Json): Json => ({ range: [first, last] });
 export const prefix = (addr: string, len: number): Json => ({ prefix: { addr, len } });

@@ -5,7 +5,7 @@
  * gets nothing; the pod's own traffic over loopback and uplink is left alone.
  */
 import { type AddressFamily, inetTable, netdevTable, type PodNetwork } from '#reference/contract/datapath.ts';
-import { type AddressList, addressList } from './address-sets.ts';
+import { type AddressList, addressList, numberList } from './address-sets.ts';
 import {
   accept,
   type Command,
@@ -18,10 +18,13 @@ import {
   match,
   meta,
   payload,
+  prefix,
   range,
+  raw,
   type Statement,
   vmap,
 } from './nft-json.ts';
+import { errorSetOf, errorTypes, portProtocols } from './sandbox-words.ts';
 
 const inet = { family: 'inet', table: inetTable } as const;
 const netdev = { family: 'netdev', table: netdevTable } as const;
@@ -41,11 +44,19 @@ export const add = {
     add: { map: { ...inet, name, type, map: 'verdict', size: maxSandboxes * 2 } },
   }),
   elements: (name: string, elem: readonly Json[]): Command => ({ add: { element: { ...inet, name, elem } } }),
-  netdevChain: (name: string, more: { readonly [key: string]: Json }): Command => ({
-    add: { chain: { ...netdev, name, ...more } },
-  }),
   netdevRule: (chain: string, why: string, ...expr: Statement[]): Command => ({
     add: { rule: { ...netdev, chain, expr, comment: why } },
+  }),
+};
+
+/** Refused when it is there already: what a killed run left would be added to. */
+export const create = {
+  chain: (name: string): Command => ({ create: { chain: { ...inet, name } } }),
+  set: (name: string, type: Json, more: { readonly [key: string]: Json }): Command => ({
+    create: { set: { ...inet, name, type, ...more } },
+  }),
+  netdevChain: (name: string, more: { readonly [key: string]: Json }): Command => ({
+    create: { chain: { ...netdev, name, ...more } },
   }),
 };
 
@@ -66,6 +77,9 @@ export type HookName = (typeof hooks)[number]['name'];
 export const dispatchOf = (hook: HookName | 'forward' | 'inbound') => `dispatch/${hook}`;
 export const families: readonly AddressFamily[] = ['ipv4', 'ipv6'];
 export const guestsOf = (family: AddressFamily) => `guests-${family}`;
+/** Sets of the netdev table. */
+export const [arpOperations, nextHeaders] = ['arp-operations', 'next-headers'] as const;
+export const denialChainOf = (list: 'never' | 'unpinnable') => `deny/${list}-ipv6`;
 export const listOf = (list: AddressList, family: AddressFamily) => `${list}-${family}`;
 
 /** Everything that one pod needs before its first sandbox. Idempotent: adding what is there changes nothing. */
@@ -81,6 +95,7 @@ export function podCommands(pod: PodNetwork): Command[] {
     }
     commands.push(add.set(guestsOf(family), type, { size: maxSandboxes }));
   }
+  commands.push(...wordCommands(), ...denialCommands(pod));
   for (const { name, hook, prio, policy, key } of hooks) {
     commands.push(add.map(dispatchOf(name), 'ifname'));
     commands.push(add.chain(name, { type: 'filter', hook, prio, policy }));
@@ -97,6 +112,75 @@ export function podCommands(pod: PodNetwork): Command[] {
     );
   }
   return [...commands, ...forwardCommands(), ...natCommands(uplink, masqueradePorts)];
+}
+
+/** Values that the rules of every sandbox look for. */
+function wordCommands(): Command[] {
+  const words: [name: string, type: string, elements: readonly Json[]][] = [
+    [portProtocols, 'inet_proto', ['tcp', 'udp']],
+    ...families.map((family): [string, string, readonly Json[]] => [
+      errorSetOf(family),
+      `${errorTypes[family].protocol}_type`,
+      errorTypes[family].types,
+    ]),
+  ];
+  const inNetdev: typeof words = [
+    [arpOperations, 'arp_op', ['request', 'reply']],
+    // 44: the fragment header (RFC 8200).
+    [nextHeaders, 'inet_proto', ['tcp', 'udp', 'ipv6-icmp', 44]],
+  ];
+  return [
+    ...words.flatMap(([name, type, elem]) => [
+      add.set(name, type, { size: elem.length }),
+      add.elements(name, elem),
+    ]),
+    ...inNetdev.flatMap(([name, type, elem]): Command[] => [
+      { add: { set: { ...netdev, name, type, size: elem.length } } },
+      { add: { element: { ...netdev, name, elem } } },
+    ]),
+  ];
+}
+
+/**
+ * IPv6 destinations of a list, and what no interval says: bits 64 to 71 under a NAT64 prefix (RFC 6052 section
+ * 2.2), and ISATAP (RFC 5214).
+ */
+function denialCommands(pod: PodNetwork): Command[] {
+  const split = pod.nat64Prefixes.map((text) => text.split('/')).filter(([, length]) => Number(length) < 96);
+  const to = payload('ip6', 'daddr');
+  return (['never', 'unpinnable'] as const).flatMap((list) => {
+    const chain = denialChainOf(list);
+    return [
+      add.chain(chain),
+      add.rule(chain, list, match(to, inSet(listOf(list, 'ipv6'))), drop),
+      ...split.map(([addr = '', len = '']) =>
+        add.rule(
+          chain,
+          'nat64-u-octet',
+          match(to, prefix(addr, Number(len))),
+          match(destinationBits(64, 8), 0, '!='),
+          drop,
+        ),
+      ),
+      isatapDenial(chain, pod, list),
+    ];
+  });
+}
+
+/** First bit of the destination in the IPv6 header. */
+const destinationAt = 24 * 8;
+const destinationBits = (first: number, length: number) => raw('nh', destinationAt + first, length);
+
+/** Interface identifier 0000:5efe or 0200:5efe, and then an IPv4 of the list. */
+function isatapDenial(chain: string, pod: PodNetwork, list: 'never' | 'unpinnable'): Command {
+  return add.rule(
+    chain,
+    `${list}, inside ISATAP`,
+    match(meta('nfproto'), 'ipv6'),
+    match({ '&': [destinationBits(64, 32), 0xfdffffff] }, 0x00005efe),
+    match(destinationBits(96, 32), numberList(list, pod)),
+    drop,
+  );
 }
 
 function forwardCommands(): Command[] {

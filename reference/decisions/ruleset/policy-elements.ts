@@ -12,6 +12,9 @@ interface CidrEntry {
   readonly family: AddressFamily;
 }
 
+/** Elements of one sandbox's set of CIDRs, and entries of its allow list. */
+export const maxCidrEntries = 1_024;
+
 /** null: the entry names a host, which is the DNS proxy's. Throws CodedError `bad-allow-entry`, `bad-prefix`. */
 export function parseCidrEntry(entry: string): CidrEntry | null {
   const [, scheme = 'tcp', rest = ''] = /^(?:(tcp|udp):\/\/)?(.*)$/s.exec(entry) ?? [];

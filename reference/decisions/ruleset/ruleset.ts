@@ -16,14 +16,12 @@ import type { Command, Json, Transaction } from './nft-json.ts';
 import { podCommands } from './pod-ruleset.ts';
 import {
   chainsOf,
-  cidrSetOf,
   dispatchElements,
-  familiesOf,
   inboundElements,
-  ingressChainOf,
   policyCommands,
   sandboxCommands,
 } from './sandbox-ruleset.ts';
+import { cidrSetOf, familiesOf, ingressChainOf } from './sandbox-words.ts';
 
 const inet = { family: 'inet', table: inetTable } as const;
 
