@@ -22,6 +22,7 @@ export interface FidelityFigures {
   readonly jsonDifferences: number;
   readonly jsonNotUnderstood: number;
   readonly lossyListings: number;
+  readonly unlistable: number;
   readonly events: number;
 }
 
@@ -34,6 +35,7 @@ const none: FidelityFigures = {
   jsonDifferences: 0,
   jsonNotUnderstood: 0,
   lossyListings: 0,
+  unlistable: 0,
   events: 0,
 };
 
@@ -114,7 +116,7 @@ async function main(): Promise<number> {
       `${total.packets} packets, ${total.rulesets} rulesets, ${total.events} events of the kernel, ${seconds} s\n` +
         `from netlink: ${total.differences} differences, ${total.notUnderstood} packets without a verdict\n` +
         `from JSON: ${total.jsonDifferences} differences, ${total.jsonNotUnderstood} packets without a verdict, ` +
-        `${total.lossyListings} rulesets of which nft lists too little\n` +
+        `${total.lossyListings} rulesets of which nft lists too little, ${total.unlistable} at which it aborts\n` +
         `again: ${replay}\n`,
     );
   }

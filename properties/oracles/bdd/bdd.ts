@@ -118,6 +118,27 @@ export class Bdds {
     return result;
   }
 
+  /**
+   * Shorter ways to compare vectors, for diagrams that know more about some of them than their bits.
+   * null: there is none, compare bit by bit.
+   */
+  equal(_a: readonly Bdd[], _b: readonly Bdd[]): Bdd | null {
+    return null;
+  }
+
+  less(_a: readonly Bdd[], _b: readonly Bdd[]): Bdd | null {
+    return null;
+  }
+
+  within(_a: readonly Bdd[], _first: readonly Bdd[], _last: readonly Bdd[]): Bdd | null {
+    return null;
+  }
+
+  /** In one of the ranges, ends included. */
+  listed(_a: readonly Bdd[], _ranges: readonly { first: bigint; last: bigint }[]): Bdd | null {
+    return null;
+  }
+
   all(functions: readonly Bdd[]): Bdd {
     return this.#fold(functions, (f, g) => this.and(f, g), always);
   }

@@ -33,7 +33,19 @@ export function constantBytes(bits: Bits): number[] | null {
   return bytes;
 }
 
+/** The number, when no bit is unknown; else null. */
+export function constantNumber(bits: Bits): bigint | null {
+  let value = 0n;
+  for (const bit of bits) {
+    if (bit > never) return null;
+    value = (value << 1n) | (bit === always ? 1n : 0n);
+  }
+  return value;
+}
+
 export function equalBits(bdds: Bdds, a: Bits, b: Bits): Bdd {
+  const shorter = bdds.equal(a, b);
+  if (shorter !== null) return shorter;
   let same: Bdd = always;
   for (let i = a.length - 1; i >= 0; i -= 1) {
     same = bdds.and(same, bdds.xor(a[i] as Bdd, b[i] as Bdd) ^ 1);
@@ -44,6 +56,8 @@ export function equalBits(bdds: Bdds, a: Bits, b: Bits): Bdd {
 
 /** `a < b`, as unsigned numbers. */
 export function lessBits(bdds: Bdds, a: Bits, b: Bits): Bdd {
+  const shorter = bdds.less(a, b);
+  if (shorter !== null) return shorter;
   let less: Bdd = never;
   for (let i = a.length - 1; i >= 0; i -= 1) {
     const x = a[i] as Bdd;
@@ -55,7 +69,8 @@ export function lessBits(bdds: Bdds, a: Bits, b: Bits): Bdd {
 
 /** `first ≤ a ≤ last`, as unsigned numbers. */
 export function withinBits(bdds: Bdds, a: Bits, first: Bits, last: Bits): Bdd {
-  return bdds.and(lessBits(bdds, a, first) ^ 1, lessBits(bdds, last, a) ^ 1);
+  const shorter = bdds.within(a, first, last);
+  return shorter ?? bdds.and(lessBits(bdds, a, first) ^ 1, lessBits(bdds, last, a) ^ 1);
 }
 
 export function iteBits(bdds: Bdds, test: Bdd, then: Bits, otherwise: Bits): Bdd[] {

@@ -14,8 +14,9 @@ export function runLookup(run: RuleRun, { set: name, from, inverted, to }: Looku
   if (set.holds === 'objects') run.refuse(`lookup in a map of objects, ${name}`);
   const { bdds } = run;
   const key = run.load(from, set.keyBytes);
-  const matches = matchesOf(bdds, set, key);
-  const listed = bdds.any(matches);
+  const whole = isPlain(set) ? membership(bdds, set, key) : null;
+  const matches = whole === null ? matchesOf(bdds, set, key) : set.elements.map(() => never);
+  const listed = whole ?? bdds.any(matches);
   const found = set.catchAll === null ? listed : always;
   const hits: [SetElement, Bdd][] = set.elements.map((element, i) => [element, matches[i] as Bdd]);
   if (set.catchAll !== null) hits.push([set.catchAll, listed ^ 1]);
@@ -26,6 +27,24 @@ export function runLookup(run: RuleRun, { set: name, from, inverted, to }: Looku
   } else if (to !== null) {
     run.store(to, mappedValue(bdds, hits));
   }
+}
+
+/** Which element matches makes no difference. */
+function isPlain({ holds, fieldBytes, elements }: NftSet): boolean {
+  return (
+    holds === 'keys' &&
+    fieldBytes.length === 1 &&
+    elements.every(({ expressions }) => expressions.length === 0)
+  );
+}
+
+function membership(bdds: Bdds, { elements }: NftSet, key: Bits): Bdd | null {
+  if (key.every((bit) => bit <= never)) return null;
+  const number = (bytes: Bytes) => BigInt(`0x${Buffer.from(bytes).toString('hex')}`);
+  return bdds.listed(
+    key,
+    elements.map(({ from, to }) => ({ first: number(from), last: number(to) })),
+  );
 }
 
 /** Elements with a limit or quota of their own pass or not, as those do. */

@@ -1,7 +1,7 @@
 /** A counterexample as people read it: fields, the frame in hex, and what the evaluator says of that frame. */
 import { addressText } from '../../addresses/address-number.ts';
 import type { Bdd, Bdds } from '../../bdd/bdd.ts';
-import { type Bits, constantBits, numberBits } from '../../bdd/bit-vector.ts';
+import { type Bits, constantBits, equalBits, numberBits } from '../../bdd/bit-vector.ts';
 import { Decider } from '../decide.ts';
 import type { Connection, Tuple } from '../evaluate/packet.ts';
 import type { Outcome } from '../evaluate/pipeline.ts';
@@ -200,10 +200,10 @@ function confirm(
 
 /** For questions: a field equals a number. */
 export function equals(bdds: Bdds, bits: Bits, value: number | bigint): Bdd {
-  return bdds.all(numberBits(value, bits.length).map((bit, i) => bdds.xor(bit, bits[i] as Bdd) ^ 1));
+  return equalBits(bdds, bits, numberBits(value, bits.length));
 }
 
 /** For questions: a field equals these octets. */
 export function equalsOctets(bdds: Bdds, bits: Bits, octets: readonly number[]): Bdd {
-  return bdds.all(constantBits(octets).map((bit, i) => bdds.xor(bit, bits[i] as Bdd) ^ 1));
+  return equalBits(bdds, bits, constantBits(octets));
 }

@@ -3,13 +3,15 @@
  * assumptions it lists. What is unknown (limits, random numbers, data beyond fixed headers, NAT's choice of
  * ports) goes both ways, so that "holds" errs on the side of finding too much.
  */
-import { always, type Bdd, Bdds, never } from '../../bdd/bdd.ts';
+import { always, type Bdd, type Bdds, never } from '../../bdd/bdd.ts';
 import { conntrackActive } from '../evaluate/hooks.ts';
 import { type Outcome, Pipeline } from '../evaluate/pipeline.ts';
 import type { Choices } from '../evaluate/rule-run.ts';
-import type { Ruleset } from '../ruleset.ts';
+import { NotUnderstood, type Ruleset } from '../ruleset.ts';
 import { deviceNamed, type Topology } from '../topology.ts';
+import { CodedBdds, Unrecorded } from './classes.ts';
 import { type CounterexamplePacket, describe } from './counterexample.ts';
+import { type RecordedField, Recording } from './recording.ts';
 import { type Shape, shapes, type Unknown, unknownPacket, Variables } from './unknown-packet.ts';
 
 export interface Question {
@@ -58,24 +60,61 @@ class Free implements Choices {
 
 /** Throws NotUnderstood where some packet in question reaches what this oracle does not understand. */
 export function prove(question: Question): Answer {
-  const { ruleset, topology, device } = question;
-  const bdds = new Bdds();
   const asked = (question.shapes ?? shapes).filter((shape) => matters(question, shape));
   const base = { assumptions: assumptionsOf(question), shapes: asked.length };
+  let nodes = 0;
   for (const shape of asked) {
-    const unknown = unknownPacket(new Variables(bdds), shape, deviceOf(topology, device));
-    const when = bdds.and(unknown.valid, question.assuming?.(unknown, bdds) ?? always);
-    const pipeline = new Pipeline({ ruleset, topology, choices: new Free(bdds), reassemble: true });
-    for (const outcome of follow(pipeline, unknown, when, question)) {
-      const against = bdds.and(outcome.when, question.forbidden(outcome, unknown, bdds));
-      const whole = bdds.and(against, unknown.parts.fragmented ^ 1);
-      const found = bdds.satisfy(whole === never ? against : whole);
-      if (found === null) continue;
-      const packet = describe(bdds, question, unknown, outcome, found);
-      return { ...base, result: 'refuted', packet, outcome, nodes: bdds.nodes };
-    }
+    const { found, bdds } = search(question, shape);
+    nodes += bdds.nodes;
+    if (found !== null) return { ...base, result: 'refuted', ...found, nodes };
   }
-  return { ...base, result: 'holds', nodes: bdds.nodes };
+  return { ...base, result: 'holds', nodes };
+}
+
+function search(question: Question, shape: Shape) {
+  const recorded = questionsAsked(question, shape);
+  try {
+    const bdds = new CodedBdds();
+    return { bdds, found: counterexample(question, shape, new Variables(bdds, recorded)) };
+  } catch (error) {
+    if (!(error instanceof Unrecorded)) throw error;
+    const bdds = new CodedBdds();
+    return { bdds, found: counterexample(question, shape, new Variables(bdds, null)) };
+  }
+}
+
+/** What a run asks of each field; null: it cannot be known, and every field keeps its bits. */
+function questionsAsked(question: Question, shape: Shape): ReadonlyMap<string, RecordedField> | null {
+  const recording = new Recording();
+  try {
+    const { unknown, outcomes } = run(question, shape, new Variables(recording, null));
+    for (const outcome of outcomes) question.forbidden(outcome, unknown, recording);
+  } catch (error) {
+    if (error instanceof NotUnderstood) return null;
+    throw error;
+  }
+  return recording.fields;
+}
+
+function run(question: Question, shape: Shape, variables: Variables) {
+  const { ruleset, topology, device } = question;
+  const { bdds } = variables;
+  const unknown = unknownPacket(variables, shape, deviceOf(topology, device));
+  const when = bdds.and(unknown.valid, question.assuming?.(unknown, bdds) ?? always);
+  const pipeline = new Pipeline({ ruleset, topology, choices: new Free(bdds), reassemble: true });
+  return { unknown, outcomes: follow(pipeline, unknown, when, question) };
+}
+
+function counterexample(question: Question, shape: Shape, variables: Variables) {
+  const { bdds } = variables;
+  const { unknown, outcomes } = run(question, shape, variables);
+  for (const outcome of outcomes) {
+    const against = bdds.and(outcome.when, question.forbidden(outcome, unknown, bdds));
+    const whole = bdds.and(against, unknown.parts.fragmented ^ 1);
+    const found = bdds.satisfy(whole === never ? against : whole);
+    if (found !== null) return { packet: describe(bdds, question, unknown, outcome, found), outcome };
+  }
+  return null;
 }
 
 /** Without an ingress chain a frame with tags ends as the same one without, or not at all. */

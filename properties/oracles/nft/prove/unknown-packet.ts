@@ -4,6 +4,8 @@ import { addBits, type Bits, equalBits, iteBits, lessBits, numberBits } from '..
 import type { Connection, Packet, PacketInfo, Tuple } from '../evaluate/packet.ts';
 import { HeaderBits } from '../evaluate/packet.ts';
 import type { Device } from '../topology.ts';
+import { CodedBdds } from './classes.ts';
+import { type RecordedField, Recording } from './recording.ts';
 
 export type Tags = 0 | 1 | 2;
 
@@ -53,12 +55,25 @@ export interface FrameParts {
 export class Variables {
   readonly bdds: Bdds;
 
-  constructor(bdds: Bdds) {
+  readonly #recorded: ReadonlyMap<string, RecordedField> | null;
+
+  /** `recorded`: what a dry run was asked of each field; null: every field keeps its bits. */
+  constructor(bdds: Bdds, recorded: ReadonlyMap<string, RecordedField> | null) {
     this.bdds = bdds;
+    this.#recorded = recorded;
   }
 
   bits(count: number): Bdd[] {
     return Array.from({ length: count }, () => this.bdds.variable());
+  }
+
+  /** A field that may be coded by the classes of its values. */
+  field(name: string, width: number): Bdd[] {
+    if (this.bdds instanceof Recording) return this.bdds.field(name, width);
+    const recorded = this.#recorded?.get(name);
+    if (recorded === undefined || recorded.exact || !(this.bdds instanceof CodedBdds))
+      return this.bits(width);
+    return this.bdds.code(width, recorded);
   }
 
   /** Two vectors that are compared with each other: their variables alternate, or the diagrams explode. */
@@ -93,7 +108,7 @@ export function unknownPacket(variables: Variables, shape: Shape, device: Device
   const flags = connectionFlags(variables);
   const [dataLength, arrivingLength] = variables.pair(16);
   const network = unknownNetwork(variables, shape, dataLength);
-  const ports = { destination: variables.bits(16), source: variables.bits(16) };
+  const ports = { destination: variables.field('dport', 16), source: variables.field('sport', 16) };
   const link = unknownLink(variables, shape);
   const transport = new HeaderBits([...ports.source, ...ports.destination], () => bdds.variable());
   const connection = unknownConnection(variables, network, flags);
@@ -185,8 +200,8 @@ function unknownIpv4(variables: Variables, dataLength: Bits): Network {
   const { bdds } = variables;
   const fragment = variables.bits(16);
   const protocol = variables.bits(8);
-  const destination = variables.bits(32);
-  const source = variables.bits(32);
+  const destination = variables.field('daddr', 32);
+  const source = variables.field('saddr', 32);
   const headerWords = variables.bits(4);
   const headerLength = [...new Array<Bdd>(26).fill(never), ...headerWords, never, never];
   const total = addBits(bdds, headerLength.slice(16), dataLength);
@@ -237,8 +252,8 @@ function unknownIpv6(variables: Variables, dataLength: Bits): Network {
   const fragmented = bdds.and(extensions.get(44) ?? never, piece);
   const next = variables.bits(8);
   const protocol = variables.bits(8);
-  const destination = variables.bits(128);
-  const source = variables.bits(128);
+  const destination = variables.field('daddr', 128);
+  const source = variables.field('saddr', 128);
   const [hops, service, flow, payload] = [
     variables.bits(8),
     variables.bits(8),
@@ -351,17 +366,17 @@ function unknownConnection(
   return {
     ...flags,
     mark: variables.bits(32).map((bit) => bdds.and(flow, bit)),
-    other: unknownTuple(variables, network),
-    own: unknownTuple(variables, network),
+    other: unknownTuple(variables, network, 'other'),
+    own: unknownTuple(variables, network, 'own'),
   };
 }
 
-function unknownTuple(variables: Variables, { source, protocol }: Network): Tuple {
+function unknownTuple(variables: Variables, { source, protocol }: Network, name: string): Tuple {
   return {
-    source: variables.bits(source.length),
-    destination: variables.bits(source.length),
-    sourcePort: variables.bits(16),
-    destinationPort: variables.bits(16),
+    source: variables.field(`${name} source`, source.length),
+    destination: variables.field(`${name} destination`, source.length),
+    sourcePort: variables.field(`${name} sport`, 16),
+    destinationPort: variables.field(`${name} dport`, 16),
     protocol,
   };
 }
