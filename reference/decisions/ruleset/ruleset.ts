@@ -79,8 +79,11 @@ export function closeSandbox(
         { delete: { set: { ...inet, name: pinSetOf(tap, family) } } },
         { delete: { set: { ...inet, name: cidrSetOf(tap, family) } } },
       ]),
-      // A chain at a device goes with the device.
-      ...(tapIsThere ? [{ flush: { chain: ingress } }, { delete: { chain: ingress } }] : []),
+      // Until Linux 6.15 a chain at a device goes with the device, since then it stays: adding it is a no-op or
+      // makes one to be deleted.
+      ...(tapIsThere ? [] : [{ add: { chain: ingress } }]),
+      { flush: { chain: ingress } },
+      { delete: { chain: ingress } },
     ],
   };
 }

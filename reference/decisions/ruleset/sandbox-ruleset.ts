@@ -75,8 +75,10 @@ function dispatchCommands(pod: PodNetwork, network: SandboxNetwork): Command[] {
   return dispatchElements(pod, network).map(([map, element]) => add.elements(map, [element]));
 }
 
+/** One for each port, however many senders may use it: an element is there once, and goes once. */
 export function inboundElements({ tap }: SandboxNetwork, { inbound }: SandboxPolicy): [string, Json][] {
-  return inbound.map(({ protocol, podPort }) => [
+  const ports = new Map(inbound.map((port) => [`${port.protocol} ${port.podPort}`, port]));
+  return [...ports.values()].map(({ protocol, podPort }) => [
     dispatchOf('inbound'),
     [concat(protocol, podPort), jump(`${tap}/inbound`)] as Json,
   ]);

@@ -171,6 +171,7 @@ const setTypes: Readonly<Record<string, readonly [ValueType, bytes: number]>> = 
   ifname: ['ifname', 16],
   iface_index: ['ifindex', 4],
   ether_type: ['etherType', 2],
+  arp_op: ['arpOperation', 2],
   icmp_type: ['icmpType', 1],
   icmpv6_type: ['icmpv6Type', 1],
   ct_state: ['ctState', 4],

@@ -1,0 +1,24 @@
+/** F4.input: the packet that the published fix was written for. */
+import { ownToLocal } from '../../arbitraries/datapath-attacks.ts';
+import type { Scene } from '../../arbitraries/sandbox-scenes.ts';
+import type { Violation } from '../../oracles/violation.ts';
+import { attackClaim } from '../attack-claim.ts';
+import { type Met, violationOf } from '../datapath-claim.ts';
+
+/** What it does elsewhere is F4.leave; what reaches the resolver, whatever its flags, is F4.established. */
+function reachesPod(scene: Scene, met: Met | null): Violation | null {
+  if (met === null || met.followed.outcome.kind !== 'delivered') return null;
+  const violation = violationOf(scene, met);
+  return violation?.requiredRule === 'F4 invariant 4' ? null : violation;
+}
+
+export const claim = attackClaim({
+  id: 'F4.input',
+  statement: 'From its own IPv4 address the guest never reaches a pod-local listener other than resolver:53.',
+  source: 'findings.md F4, vulnerable: "the guest reaches `:9091` and `:9443` in the pod"',
+  blindSpot: 'rules as the evaluator reads them, IPv4, after set-up: the kernel itself is tier kernel',
+  expected: { decision: { vulnerable: 'falsified', published: 'holds', reference: 'holds' } },
+  attacks: ownToLocal,
+  phases: ['standing'],
+  objection: reachesPod,
+});
