@@ -178,6 +178,8 @@ export function objectionTo(
     return fromTap(situation, packet.port, packet, outcome, flow);
   }
   const tap = outcome.kind === 'left' ? outcome.device?.name : undefined;
+  // A tap that is down, or gone, takes nothing.
+  if (tap !== undefined && isDown(moment, packet.port === tap ? null : tap)) return null;
   return tap === 'tap0' || tap === 'tap1' ? towardsTap(situation, tap, packet, flow) : null;
 }
 

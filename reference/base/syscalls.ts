@@ -55,6 +55,18 @@ export const recv = (fd: number, data: Uint8Array, flags = 0) =>
   checked('recv', fd, data, data.length, flags);
 export const setsockopt = (fd: number, level: number, name: number, value: Uint8Array) =>
   checked('setsockopt', fd, level, name, value, value.length);
+/**
+ * Sends in a thread beside: netlink does what it is asked for within the call. `data` must not change until then.
+ */
+export function sendInBackground(fd: number, data: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    calls.send.async(fd, data, data.length, 0, (error: Error | null, sent: unknown) => {
+      if (error !== null) reject(error);
+      else if (Number(sent) !== data.length) reject(new SyscallError('send', koffi.errno()));
+      else resolve(data.length);
+    });
+  });
+}
 export const close = (fd: number) => checked('close', fd);
 export const ioctl = (fd: number, request: number, argument: Uint8Array) =>
   checked('ioctl', fd, request, argument);

@@ -1,5 +1,9 @@
 /** Every code that a CodedError carries, what it means and what to do: the source of docs/errors.md. */
 export const errorCodes: Readonly<Record<string, { readonly means: string; readonly remedy: string }>> = {
+  'bad-address': {
+    means: 'what should be an address is none',
+    remedy: 'write it as 10.0.0.1 or fd00::1',
+  },
   'bad-allow-entry': {
     means: 'an allow entry of a template is neither host:port, *.host:port nor CIDR:port',
     remedy: 'write [tcp|udp://]host:port, for example *.example.com:443',
@@ -33,13 +37,41 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'an option is not a number within its bounds',
     remedy: 'give an integer within the bounds that the message names',
   },
+  'datapath-taken': {
+    means: 'another process is the datapath of this network namespace',
+    remedy: 'end it, or give this one a network namespace of its own',
+  },
+  'ipv6-unsupported': {
+    means: 'IPv6 is asked for in a pod that forwards none: net.ipv6.conf.all.forwarding is 0',
+    remedy: 'allow this unsafe sysctl and set it to 1 in the pod’s securityContext, or leave IPv6 off',
+  },
   'line-too-long': {
     means: 'a line on stdin exceeds the bound of the subject protocol',
     remedy: 'send one case a line',
   },
+  'netlink-silent': {
+    means: 'the kernel did not answer a netlink request in time',
+    remedy: 'see dmesg; try again',
+  },
+  'netlink-unsettled': {
+    means: 'a table of the kernel changed during each of many dumps',
+    remedy: 'let nobody else change it all the time',
+  },
+  'no-interface': {
+    means: 'there is no interface of that name in the network namespace',
+    remedy: 'name one that ip link shows',
+  },
+  'no-sandbox': {
+    means: 'no sandbox stands at that tap',
+    remedy: 'open one, or name the tap of one',
+  },
   'no-separator': {
     means: 'a program to check was named without -- before it, so that its options could be taken for ours',
     remedy: 'pnpm check decision <decision> -- <program> <its arguments>',
+  },
+  'no-tun': {
+    means: '/dev/net/tun cannot be opened',
+    remedy: 'give the pod the device /dev/net/tun, or load the module tun',
   },
   'nothing-selected': {
     means: 'no cell of the matrix is selected',
@@ -53,9 +85,17 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a report could not be written whole; nothing half-written was left',
     remedy: 'name a file in a folder that exists, is writable and has space',
   },
+  'ruleset-refused': {
+    means: 'nf_tables refused a transaction; nothing of it stands',
+    remedy: 'look for a name that is taken, and for NET_ADMIN and the module nf_tables',
+  },
   'stale-mutant': {
     means: 'a mutant’s text is not there exactly once',
     remedy: 'bring the mutant up to date with its file',
+  },
+  'tap-taken': {
+    means: 'there is an interface or a sandbox at that tap already',
+    remedy: 'close it first, name another one, or let the datapath reconcile what a killed run left',
   },
   'unknown-benchmark': { means: 'there is no such benchmark', remedy: 'see pnpm bench --help' },
   'unknown-claim': { means: 'there is no such claim or finding', remedy: 'choose one of docs/claims.md' },

@@ -1,44 +1,31 @@
 /**
- * Taps and their addresses by rtnetlink (rtnetlink(7)): made down, with everything set before they come up.
+ * Taps by rtnetlink (rtnetlink(7)): made down, with everything set before they come up; withdrawn in two
+ * steps, of which the first cuts the guest off.
  * Invariant: works with NET_ADMIN alone and /proc/sys read-only: what sysctls say of an interface is set
  * through IFLA_AF_SPEC.
  */
 import { CodedError } from '#reference/base/coded-error.ts';
 import { close, ioctl, open, SyscallError } from '#reference/base/syscalls.ts';
-import { parseAddress } from '../decisions/pin-address/ip-address.ts';
-import {
-  attribute,
-  attributesOf,
-  type NetlinkSession,
-  NLM_F_CREATE,
-  NLM_F_EXCL,
-  NLM_F_REPLACE,
-  uint32,
-} from './netlink.ts';
+import { attribute, attributesOf, type NetlinkSession, type Request, uint32 } from './netlink.ts';
 
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
-const RTM_NEWADDR = 20;
-const RTM_NEWNEIGH = 28;
 
-const AF_INET = 2;
-const AF_INET6 = 10;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
+const IFLA_LINKINFO = 18;
+const IFLA_INFO_KIND = 1;
 const IFLA_AF_SPEC = 26;
+const IFLA_GROUP = 27;
 const IFLA_INET_CONF = 1;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const IFF_UP = 1;
-const IFA_ADDRESS = 1;
-const IFA_LOCAL = 2;
-const IFA_FLAGS = 8;
-const IFA_F_NODAD = 0x02;
-const IFA_F_NOPREFIXROUTE = 0x200;
-const NDA_DST = 1;
-const NDA_LLADDR = 2;
-const NUD_PERMANENT = 0x80;
+/** Groups of taps that are down for good: the kernel deletes a whole group at the price of one. */
+export const firstWithdrawnGroup = 0x6d690000;
 
 /** include/uapi/linux/ip.h: IPV4_DEVCONF_*, each as Documentation/networking/ip-sysctl.rst describes it. */
 const onTap: readonly (readonly [conf: number, value: number])[] = [
@@ -64,6 +51,8 @@ export interface Link {
   readonly index: number;
   readonly name: string;
   readonly up: boolean;
+  /** `tun` for a tap, empty for hardware. */
+  readonly kind: string;
 }
 
 function linkBody(index: number, flags = 0, change = 0, ...attributes: Buffer[]): Buffer {
@@ -74,29 +63,38 @@ function linkBody(index: number, flags = 0, change = 0, ...attributes: Buffer[])
   return Buffer.concat([header, ...attributes]);
 }
 
-/** Every interface of the namespace. */
-export function listLinks(route: NetlinkSession): Link[] {
-  return route.dump('list interfaces', RTM_GETLINK, linkBody(0)).map((payload) => ({
-    index: payload.readInt32LE(4),
-    up: (payload.readUInt32LE(8) & IFF_UP) !== 0,
-    name: (attributesOf(payload.subarray(16)).get(IFLA_IFNAME)?.toString('latin1') ?? '').replace(
-      /\0.*$/,
-      '',
-    ),
-  }));
+const textOf = (value: Buffer | undefined) => (value?.toString('latin1') ?? '').replace(/\0.*$/s, '');
+
+/** null: there is none of that name. Costs the same however many there are. */
+export function findLink(route: NetlinkSession, name: string): Link | null {
+  const body = linkBody(0, 0, 0, attribute(IFLA_IFNAME, name));
+  try {
+    const [payload] = route.dump('find an interface', RTM_GETLINK, body, 0);
+    if (payload === undefined) return null;
+    const attributes = attributesOf(payload.subarray(16));
+    const info = attributesOf(attributes.get(IFLA_LINKINFO) ?? Buffer.alloc(0));
+    return {
+      index: payload.readInt32LE(4),
+      up: (payload.readUInt32LE(8) & IFF_UP) !== 0,
+      name: textOf(attributes.get(IFLA_IFNAME)),
+      kind: textOf(info.get(IFLA_INFO_KIND)),
+    };
+  } catch (error) {
+    if (error instanceof SyscallError && error.code === 'ENODEV') return null;
+    throw error;
+  }
 }
 
 /** @throws CodedError `no-interface` */
 export function linkNamed(route: NetlinkSession, name: string): Link {
-  const found = listLinks(route).find((link) => link.name === name);
-  if (found === undefined) {
+  const found = findLink(route, name);
+  if (found === null) {
     throw new CodedError('no-interface', `there is no interface ${name}`, 'name one that ip link shows');
   }
   return found;
 }
 
 const TUNSETIFF = 0x400454ca;
-const TUNSETPERSIST = 0x400454cb;
 const IFF_TAP_NO_PI = 0x1002;
 const IFF_TUN_EXCL = 0x8000;
 const O_RDWR_CLOEXEC_NONBLOCK = 0x80802;
@@ -121,7 +119,7 @@ export function createTap(name: string): number {
     return fd;
   } catch (cause) {
     close(fd);
-    if (cause instanceof SyscallError && cause.code === 'EBUSY') {
+    if (cause instanceof SyscallError && (cause.code === 'EBUSY' || cause.code === 'EINVAL')) {
       const remedy = 'name another one, or let the datapath reconcile what a killed run left';
       throw new CodedError('tap-taken', `there is an interface ${name} already`, remedy, { cause });
     }
@@ -129,31 +127,16 @@ export function createTap(name: string): number {
   }
 }
 
-/** Keeps the tap when the descriptor is closed, for a VMM that opens it by name. */
-export function persistTap(fd: number): void {
-  ioctl(fd, TUNSETPERSIST, Buffer.from([1, 0, 0, 0]));
-}
-
 /** MAC, per-interface sysctls, no IPv6 address of its own making: all before the tap is up. */
 export function prepareTap(route: NetlinkSession, index: number, mac: string): void {
   const address = Buffer.from(mac.replaceAll(':', ''), 'hex');
-  route.request('set the MAC of the tap', {
-    type: RTM_NEWLINK,
-    flags: 0,
-    body: linkBody(index, 0, 0, attribute(IFLA_ADDRESS, address)),
-  });
   const conf = onTap.map(([id, value]) => attribute(id, uint32(value)));
-  const spec = [attribute(AF_INET, [attribute(IFLA_INET_CONF, conf)])];
-  route.request('set the sysctls of the tap', {
-    type: RTM_NEWLINK,
-    flags: 0,
-    body: linkBody(index, 0, 0, attribute(IFLA_AF_SPEC, spec)),
-  });
   const none = attribute(IFLA_INET6_ADDR_GEN_MODE, Buffer.from([IN6_ADDR_GEN_MODE_NONE]));
-  route.request('keep IPv6 off the tap', {
+  const spec = [attribute(AF_INET, [attribute(IFLA_INET_CONF, conf)]), attribute(AF_INET6, [none])];
+  route.request('set MAC and sysctls of the tap', {
     type: RTM_NEWLINK,
     flags: 0,
-    body: linkBody(index, 0, 0, attribute(IFLA_AF_SPEC, [attribute(AF_INET6, [none])])),
+    body: linkBody(index, 0, 0, attribute(IFLA_ADDRESS, address), attribute(IFLA_AF_SPEC, spec)),
   });
 }
 
@@ -167,59 +150,57 @@ export function forwardFrom(route: NetlinkSession, index: number): void {
   });
 }
 
-const familyOf = (address: Uint8Array) => (address.length === 4 ? AF_INET : AF_INET6);
-
-function bytesOf(address: string): Buffer {
-  const bytes = parseAddress(address);
-  if (bytes === null) throw new CodedError('bad-address', `${address} is no address`, 'write it as 10.0.0.1');
-  return Buffer.from(bytes);
+export function bringUp(route: NetlinkSession, index: number): void {
+  route.request('bring the tap up', { type: RTM_NEWLINK, flags: 0, body: linkBody(index, IFF_UP, IFF_UP) });
 }
 
-/** The pod's own address on the tap. */
-export function addAddress(
-  route: NetlinkSession,
-  index: number,
-  address: string,
-  prefixLength: number,
-): void {
-  const bytes = bytesOf(address);
-  const header = Buffer.alloc(8);
-  header.writeUInt8(familyOf(bytes), 0);
-  header.writeUInt8(prefixLength, 1);
-  header.writeUInt32LE(index, 4);
-  const attributes = [attribute(IFA_LOCAL, bytes), attribute(IFA_ADDRESS, bytes)];
-  if (bytes.length === 16) attributes.push(attribute(IFA_FLAGS, uint32(IFA_F_NODAD)));
-  else if (prefixLength === 32) attributes.push(attribute(IFA_FLAGS, uint32(IFA_F_NOPREFIXROUTE)));
-  route.request(`add ${address} to the tap`, {
-    type: RTM_NEWADDR,
-    flags: NLM_F_CREATE | NLM_F_EXCL,
-    body: Buffer.concat([header, ...attributes]),
-  });
+/** Down for good. false: it is gone already, with the VMM that held it. */
+export function withdraw(route: NetlinkSession, index: number, group: number): boolean {
+  return unlessGone(() =>
+    route.request('bring the tap down', {
+      type: RTM_NEWLINK,
+      flags: 0,
+      body: linkBody(index, 0, IFF_UP, attribute(IFLA_GROUP, uint32(group))),
+    }),
+  );
 }
 
-/** The guest's pair, for good: the pod never asks who has the address. */
-export function bindNeighbor(route: NetlinkSession, index: number, address: string, mac: string): void {
-  const bytes = bytesOf(address);
-  const header = Buffer.alloc(12);
-  header.writeUInt8(familyOf(bytes), 0);
-  header.writeInt32LE(index, 4);
-  header.writeUInt16LE(NUD_PERMANENT, 8);
-  const lladdr = Buffer.from(mac.replaceAll(':', ''), 'hex');
-  route.request(`bind ${address} to the guest’s MAC`, {
-    type: RTM_NEWNEIGH,
-    flags: NLM_F_CREATE | NLM_F_REPLACE,
-    body: Buffer.concat([header, attribute(NDA_DST, bytes), attribute(NDA_LLADDR, lladdr)]),
-  });
+export function deleteLink(route: NetlinkSession, index: number): boolean {
+  return unlessGone(() =>
+    route.request('delete the tap', { type: RTM_DELLINK, flags: 0, body: linkBody(index) }),
+  );
 }
 
-export function setUp(route: NetlinkSession, index: number, up: boolean): void {
-  route.request(up ? 'bring the tap up' : 'bring the tap down', {
-    type: RTM_NEWLINK,
-    flags: 0,
-    body: linkBody(index, up ? IFF_UP : 0, IFF_UP),
-  });
+const groupRequest = (group: number): Request => ({
+  type: RTM_DELLINK,
+  flags: 0,
+  body: linkBody(0, 0, 0, attribute(IFLA_GROUP, uint32(group))),
+});
+
+/** Every tap of the group: some 16 ms, however many they are. */
+export function deleteGroup(route: NetlinkSession, group: number): boolean {
+  return unlessGone(() => route.request('delete the taps that are down', groupRequest(group)));
 }
 
-export function deleteLink(route: NetlinkSession, index: number): void {
-  route.request('delete the tap', { type: RTM_DELLINK, flags: 0, body: linkBody(index) });
+export async function deleteGroupInBackground(route: NetlinkSession, group: number): Promise<boolean> {
+  try {
+    await route.requestInBackground('delete the taps that are down', groupRequest(group));
+    return true;
+  } catch (error) {
+    return isGone(error);
+  }
+}
+
+function unlessGone(act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch (error) {
+    return isGone(error);
+  }
+}
+
+function isGone(error: unknown): false {
+  if (error instanceof SyscallError && error.code === 'ENODEV') return false;
+  throw error;
 }

@@ -5,7 +5,16 @@
  * an answer that was lost (ENOBUFS) never counts as a yes.
  */
 import { CodedError } from '#reference/base/coded-error.ts';
-import { bind, close, recv, SyscallError, send, setsockopt, socket } from '#reference/base/syscalls.ts';
+import {
+  bind,
+  close,
+  recv,
+  SyscallError,
+  send,
+  sendInBackground,
+  setsockopt,
+  socket,
+} from '#reference/base/syscalls.ts';
 import { netlinkHeaderOctets as headerOctets, NetlinkWriter } from './netlink-writer.ts';
 
 const AF_NETLINK = 16;
@@ -106,6 +115,16 @@ export class NetlinkSession {
     if (refusal !== undefined) throw new SyscallError(what, refusal.errno);
   }
 
+  /** As `request`, but what the kernel does for it is done in a thread beside. One at a time. */
+  async requestInBackground(what: string, { type, flags, body }: Request): Promise<void> {
+    const writer = new NetlinkWriter().begin(type, flags | NLM_F_REQUEST | NLM_F_ACK).raw(body);
+    const sequence = this.#sequence >>> 0;
+    this.#sequence += 1;
+    await sendInBackground(this.#fd, writer.finish(sequence));
+    const [refusal] = this.#refusals(sequence, 1);
+    if (refusal !== undefined) throw new SyscallError(what, refusal.errno);
+  }
+
   /**
    * Sends all messages in one write and waits for the acknowledgement of the last. What is not named in the
    * result was done; where the first message of a batch is refused, nothing of it was.
@@ -116,9 +135,14 @@ export class NetlinkSession {
     if (count === 0) return [];
     writer.addFlags(NLM_F_ACK);
     end?.(writer);
-    const first = this.#sequence;
+    const first = this.#sequence >>> 0;
     this.#sequence += writer.count;
     this.#write(writer.finish(first));
+    return this.#refusals(first, count);
+  }
+
+  /** What was refused of the `count` messages from `first` on. */
+  #refusals(first: number, count: number): Refusal[] {
     const refusals: Refusal[] = [];
     let isOver = false;
     this.#answers((type, sequence, payload) => {

@@ -75,12 +75,15 @@ export type AddressList = 'never' | 'unpinnable' | 'unicast';
 
 /** `never` beats everything; `unpinnable` yields to an explicit CIDR of the template and to nothing else. */
 export function addressList(list: AddressList, family: AddressFamily, pod: PodNetwork): Json[] {
-  const intervals = {
+  return elementsOf(intervalsOf(list, family, pod), family);
+}
+
+export function intervalsOf(list: AddressList, family: AddressFamily, pod: PodNetwork): Interval[] {
+  return {
     never: () => (family === 'ipv4' ? never4(pod) : never6(pod)),
     unpinnable: () => (family === 'ipv4' ? unpinnable4(pod) : unpinnable6(pod)),
     unicast: () => complement(listed(notUnicast, 'built in', family), family),
-  };
-  return elementsOf(intervals[list](), family);
+  }[list]();
 }
 
 /** The IPv4 list as integers: what octets inside an IPv6 address are compared with. */

@@ -22,6 +22,9 @@ import {
   toPort53,
 } from './sandbox-words.ts';
 
+/** What the destination is to the pod’s own routing. */
+const addressType = { fib: { result: 'type', flags: 'daddr' } };
+
 /** Before routing can answer anything: the guest’s own address, to a unicast destination. */
 export function sourceRules(network: SandboxNetwork): Command[] {
   const chain = `${network.tap}/source`;
@@ -69,20 +72,15 @@ export function leavingRules(network: SandboxNetwork, policy: SandboxPolicy, mar
         chain,
         'the resolver',
         match(destination(family), resolver),
+        // While the pod does not have the address yet, or any more, a query would leave by the uplink.
+        match(addressType, 'local'),
         ...toPort53,
         setMark(mark),
         accept,
       ),
     );
   }
-  rules.push(
-    add.rule(
-      chain,
-      'any other local address',
-      match({ fib: { result: 'type', flags: 'daddr' } }, 'unicast', '!='),
-      drop,
-    ),
-  );
+  rules.push(add.rule(chain, 'any other local address', match(addressType, 'unicast', '!='), drop));
   for (const [family] of familiesOf(network)) rules.push(...destinationRules(tap, family, mark));
   if (policy.egress === 'allow') rules.push(...everythingElse(network, mark));
   return [...rules, add.rule(chain, 'default egress is deny', drop)];

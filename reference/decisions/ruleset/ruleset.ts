@@ -3,7 +3,6 @@
  * Invariant: each transaction is done whole or not at all, and every state in between satisfies invariants 1
  * to 7 of findings.md F4: a sandbox's rules stand before its tap is up, and go after it is gone.
  */
-import { CodedError } from '#reference/base/coded-error.ts';
 import {
   inetTable,
   netdevTable,
@@ -12,6 +11,7 @@ import {
   type SandboxNetwork,
   type SandboxPolicy,
 } from '#reference/contract/datapath.ts';
+import { checkNetwork, checkPod, checkPolicy } from './check-network.ts';
 import type { Command, Json, Transaction } from './nft-json.ts';
 import { podCommands } from './pod-ruleset.ts';
 import {
@@ -25,15 +25,32 @@ import { cidrSetOf, familiesOf, ingressChainOf } from './sandbox-words.ts';
 
 const inet = { family: 'inet', table: inetTable } as const;
 
-/** The pod's tables, chains and lists. Idempotent. */
+/** The pod's tables, chains and lists, in the place of whatever stands under their names. */
 export function openPod(pod: PodNetwork): Transaction {
   checkPod(pod);
-  return { nftables: podCommands(pod) };
+  const tables = [
+    { family: 'inet', name: inetTable },
+    { family: 'netdev', name: netdevTable },
+  ];
+  // A table can be deleted only when it is there, and is added first for that.
+  const cleared = tables.flatMap((table): Command[] => [{ add: { table } }, { delete: { table } }]);
+  return { nftables: [...cleared, ...podCommands(pod)] };
+}
+
+/** Both tables, and with them every rule of every sandbox. */
+export function closePod(): Transaction {
+  return {
+    nftables: [
+      { delete: { table: { family: 'inet', name: inetTable } } },
+      { delete: { table: { family: 'netdev', name: netdevTable } } },
+    ],
+  };
 }
 
 /** A sandbox whose tap is there and down. */
 export function openSandbox(pod: PodNetwork, network: SandboxNetwork, policy: SandboxPolicy): Transaction {
-  checkNetwork(network);
+  checkNetwork(pod, network);
+  checkPolicy(pod, policy);
   return {
     nftables: [...sandboxCommands(pod, network, policy), ...added(inboundElements(network, policy))],
   };
@@ -46,6 +63,7 @@ export function changePolicy(
   before: SandboxPolicy,
   after: SandboxPolicy,
 ): Transaction {
+  checkPolicy(pod, after);
   const { tap } = network;
   return {
     nftables: [
@@ -92,24 +110,3 @@ const added = (elements: readonly [string, Json][]): Command[] =>
   elements.map(([name, elem]) => ({ add: { element: { ...inet, name, elem: [elem] } } }));
 const deleted = (elements: readonly [string, Json][]): Command[] =>
   elements.map(([name, elem]) => ({ delete: { element: { ...inet, name, elem: [elem] } } }));
-
-const interfaceName = /^[a-z][a-z0-9-]{0,14}$/;
-const mac = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
-
-function refuse(field: string, what: string): CodedError {
-  return new CodedError('bad-network', `${field}: ${what}`, 'mend the network of the sandbox');
-}
-
-function checkPod({ uplink, masqueradePorts: [first, last], maxPins }: PodNetwork): void {
-  if (!interfaceName.test(uplink)) throw refuse('uplink', 'no interface name of 1 to 15 a-z, 0-9 and -');
-  const ports = [first, last].every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535);
-  if (!ports || first >= last) throw refuse('masqueradePorts', 'no range of ports');
-  if (!Number.isInteger(maxPins) || maxPins < 1 || maxPins > 65_536)
-    throw refuse('maxPins', 'not 1 to 65536');
-}
-
-function checkNetwork({ tap, tapMac, guestMac }: SandboxNetwork): void {
-  if (!interfaceName.test(tap)) throw refuse('tap', 'no interface name of 1 to 15 a-z, 0-9 and -');
-  if (!mac.test(tapMac)) throw refuse('tapMac', 'no MAC address');
-  if (!mac.test(guestMac) || guestMac === tapMac) throw refuse('guestMac', 'no MAC address of its own');
-}
