@@ -12,7 +12,7 @@ import {
   nearPlaces,
   ofFamily,
 } from './sandbox-addresses.ts';
-import { neighbour, type Scene, uplink } from './sandbox-scenes.ts';
+import { neighbour, type Scene, unnamed, uplink } from './sandbox-scenes.ts';
 
 export type Attack =
   | { readonly kind: 'first'; readonly packet: Packet; readonly state: 'new' | 'invalid' }
@@ -31,6 +31,7 @@ const listenerPorts = [53, 9091, 9443, 443, 80, 8443, 8080, 5353, 123, 22, 20_00
 const ephemeral = 20_777;
 const tcpFlags = [0x02, 0x10, 0x18, 0x12, 0x04, 0x01, 0x00, 0x3f] as const;
 const broadcastMac: readonly number[] = [255, 255, 255, 255, 255, 255];
+const _sctp: Body = { kind: 'raw', protocol: 132 };
 const strangerMac: readonly number[] = [2, 0, 0, 0, 9, 9];
 const octets = (mac: string) => mac.split(':').map((octet) => Number.parseInt(octet, 16));
 const of = <T>(...values: readonly T[]) => fc.constantFrom(...values);
@@ -82,7 +83,7 @@ export function bodies(family: 4 | 6): fc.Arbitrary<Body> {
     },
     {
       weight: 1,
-      arbitrary: of(2, 4, 41, 47, 50, 132, 136, 200).map((protocol) => ({ kind: 'raw' as const, protocol })),
+      arbitrary: of(132, 2, 4, 41, 47, 50).map((protocol) => ({ kind: 'raw' as const, protocol })),
     },
   );
 }
@@ -157,29 +158,87 @@ export const forged = (scene: Scene): fc.Arbitrary<Attack> =>
     );
     const content = ipPacket(source, destinations(scene, at, family), family);
     const link = anyLink(scene, at);
-    return first(fc.record({ port: fc.constant(tapOf(at)), link, content }));
+    const tap = fc.record({ port: fc.constant(tapOf(at)), link, content });
+    const elsewhere = content.map(
+      (one): Packet => ({
+        port: 'eth1',
+        link: { to: unnamed.mac, from: strangerMac, tags: [] },
+        content: one,
+      }),
+    );
+    return first(fc.oneof({ weight: 9, arbitrary: tap }, elsewhere));
   });
 
-/** From the guest's own address to anywhere; sometimes from another one. */
-export const outward = (scene: Scene): fc.Arbitrary<Attack> =>
+/** From the guest's own address to anywhere; now and then, or every other time, from another one. */
+export const outward = (scene: Scene, often = 1): fc.Arbitrary<Attack> =>
   fc.tuple(guests, families(scene)).chain(([at, family]) => {
     const own = fc.constant(ownAddress(scene, at, family));
-    const source = fc.oneof({ weight: 8, arbitrary: own }, of(...forgedSources(scene, at, family)));
+    const other = of(...forgedSources(scene, at, family));
+    const source = fc.oneof({ weight: 8, arbitrary: own }, { weight: often, arbitrary: other });
     const free = ipPacket(source, destinations(scene, at, family), family);
     const places = nearPlaces(scene, at).filter(({ destination }) => ofFamily(family)(destination));
     const near = fc
-      .tuple(of(...(places.length === 0 ? [null] : places)), free)
-      .map(([place, packet]): IpPacket => {
+      .tuple(
+        of(...(places.length === 0 ? [null] : places)),
+        free,
+        of('exact', 'exact', 'exact', 'exact', 'odd', 'sctp'),
+      )
+      .map(([place, packet, how]): IpPacket => {
         if (place === null) return packet;
         const { destination, port, protocol } = place;
         const to = { sport: ephemeral, dport: port };
         const body: Body = protocol === 'tcp' ? { kind: 'tcp', ...to, flags: 0x02 } : { kind: 'udp', ...to };
-        return { kind: 'ip', source: packet.source, destination, hops: 64, body };
+        return {
+          kind: 'ip',
+          source: packet.source,
+          destination,
+          hops: 64,
+          body: how === 'odd' ? packet.body : body,
+        };
       });
     const link = fc.constant(honestLink(scene, at));
     const content = fc.oneof(free, near);
     return first(fc.record({ port: fc.constant(tapOf(at)), link, content }));
   });
+
+/** The ARP that a guest may send, but for one field. */
+function nearArp(scene: Scene, at: 0 | 1): fc.Arbitrary<ArpPacket> {
+  const { guestMac, ipv4 } = scene.sandboxes[at].network;
+  const honest = {
+    kind: 'arp' as const,
+    operation: 1,
+    senderMac: octets(guestMac),
+    sender: ipv4.guest,
+    target: ipv4.gateway,
+  };
+  return of<Partial<ArpPacket>>(
+    ...[{}, { senderMac: strangerMac }, { operation: 3 }, { operation: 8 }],
+    ...[ipv4.gateway, uplink.ipv4, neighbour.ipv4].map((sender) => ({ sender })),
+    ...[uplink.ipv4, neighbour.ipv4, ipv4.guest, ipv4.resolver].map((target) => ({ target })),
+  ).map((change) => ({ ...honest, ...change }));
+}
+
+/** The neighbour solicitation that a guest may send, but for one field. */
+function nearSolicitation(scene: Scene, at: 0 | 1): fc.Arbitrary<IpPacket> {
+  const { guestMac, ipv6 } = scene.sandboxes[at].network;
+  const asked = ipv6?.gateway ?? `fe80::${at + 1}`;
+  const honest = { kind: 'nd' as const, type: 135, target: asked, mac: octets(guestMac) };
+  const packet = { kind: 'ip' as const, source: ipv6?.guest ?? 'fe80::2', destination: asked, hops: 255 };
+  const group = 'ff02::1:ff00:1';
+  return of<IpPacket>(
+    ...[{}, { destination: group }, { hops: 64 }, { source: '::' }, { source: 'fe80::2' }].map((change) => ({
+      ...packet,
+      ...change,
+      body: honest,
+    })),
+    ...[{ mac: strangerMac }, { target: uplink.ipv6 }, { type: 136 }, { type: 134 }, { type: 137 }].map(
+      (change) => ({
+        ...packet,
+        body: { ...honest, ...change },
+      }),
+    ),
+  );
+}
 
 /** ARP, neighbour and router discovery, redirects, multicast listeners, ICMP errors. */
 export const control = (scene: Scene): fc.Arbitrary<Attack> =>
@@ -205,7 +264,7 @@ export const control = (scene: Scene): fc.Arbitrary<Attack> =>
       bodies(6),
     );
     const source = of(ownAddress(scene, at, 6), ...forgedSources(scene, at, 6));
-    const discovery = fc
+    const anyDiscovery = fc
       .record({ source, destination: of(...localAddresses(scene, at, 6)), hops: of(255, 64), body })
       .map((packet) => ({ kind: 'ip' as const, ...packet }));
     const icmp = fc
@@ -220,7 +279,8 @@ export const control = (scene: Scene): fc.Arbitrary<Attack> =>
         hops: 64,
         body: { kind: 'icmp' as const, type, code: 1, id: 1 },
       }));
-    const content = fc.oneof(arp, discovery, icmp);
+    const discovery = fc.oneof(anyDiscovery, nearSolicitation(scene, at));
+    const content = fc.oneof(arp, nearArp(scene, at), discovery, icmp);
     return first(fc.record({ port: fc.constant(tapOf(at)), link: anyLink(scene, at), content }));
   });
 
@@ -310,10 +370,14 @@ export const podTraffic = (scene: Scene): fc.Arbitrary<Attack> =>
         : of<string>(other, '2001:4860:4860::8888');
     const body = family === 4 ? fc.constant(four) : bodies(6);
     return first(
-      fc.record({ far: outside, body }).map(({ far, body: inner }): Packet => {
-        const [source, destination] = way === 'in' ? [far, own] : [own, far];
-        const content: IpPacket = { kind: 'ip', source, destination, hops: 64, body: inner };
-        return { port: way === 'in' ? 'eth0' : null, link: fromUplink, content };
-      }),
+      fc
+        .record({ far: way === 'out' ? fc.oneof(outside, of<string>(own)) : outside, body })
+        .map(({ far, body: inner }): Packet => {
+          const [source, destination] = way === 'in' ? [far, own] : [own, far];
+          // From a port that masquerade would change.
+          const from = 'sport' in inner ? { ...inner, sport: 40_777 } : inner;
+          const content: IpPacket = { kind: 'ip', source, destination, hops: 64, body: from };
+          return { port: way === 'in' ? 'eth0' : null, link: fromUplink, content };
+        }),
     );
   });

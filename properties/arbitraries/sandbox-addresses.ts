@@ -85,7 +85,17 @@ export function nearPlaces(scene: Scene, at: 0 | 1): FlowBeginning[] {
   const denied = scene.pod.denyCIDRs
     .flatMap(edgesOf)
     .map((destination) => ({ by: at, protocol: 'tcp' as const, destination, port: 443 }));
-  return [...pinned, ...named, ...denied];
+  const sibling = scene.sandboxes[at === 0 ? 1 : 0].network;
+  const own = scene.sandboxes[at].network;
+  // Where an entry for every address would let it go.
+  const reserved = [
+    ...['0.1.2.3', '240.0.0.1', sibling.ipv4.guest, own.ipv4.gateway, broadcastOf(own.ipv4.gateway)],
+    ...[sibling.ipv6?.guest, own.ipv6?.gateway].filter((one) => one !== undefined),
+    // Metadata as a mapped address; an IPv4 in a NAT64 prefix whose bits 64 to 71 are not zero.
+    ...['::ffff:a9fe:a9fe', '2001:67c:2e8:808:108:800::'],
+  ].map((destination) => ({ by: at, protocol: 'udp' as const, destination, port: 123 }));
+  const isatap = { by: at, protocol: 'tcp' as const, destination: '2606:4700::5efe:a9fe:a9fe', port: 443 };
+  return [...pinned, ...named, ...denied, ...reserved, isatap];
 }
 
 const metadata4 = ['169.254.169.254', '168.63.129.16', '100.100.100.200', '192.0.0.192'] as const;

@@ -35,6 +35,8 @@ export const uplink = {
   ipv4: '172.20.0.10',
   ipv6: 'fd00:2::10',
 } as const;
+/** Of an interface that no datapath was told of. */
+export const unnamed = { name: 'eth1', mac: [2, 0, 0, 0, 2, 1], ipv4: '10.250.0.1' } as const;
 export const neighbour = { mac: [2, 0, 0, 0, 1, 9], ipv4: '172.20.0.20', ipv6: 'fd00:2::20' } as const;
 
 const allowPool = [
@@ -57,7 +59,7 @@ const denyPool = ['10.96.0.0/12', '93.184.216.64/28', '2a00:1450::/32', '2606:47
 const inboundPool: readonly SandboxPolicy['inbound'][number][] = [
   { protocol: 'tcp', podPort: 8080, guestPort: 80, from: '172.20.0.0/24' },
   { protocol: 'udp', podPort: 5353, guestPort: 53, from: '172.20.0.20/32' },
-  { protocol: 'tcp', podPort: 8080, guestPort: 80, from: '10.0.0.0/8' },
+  { protocol: 'tcp', podPort: 8081, guestPort: 8081, from: '10.0.0.0/8' },
 ];
 const subset = <T>(pool: readonly T[], bits: number): T[] =>
   pool.filter((_, index) => ((bits >> index) & 1) === 1);

@@ -74,7 +74,21 @@ export function firstPacket(scene: Scene, { by, protocol, destination, port }: F
   return { port: at, link: linkOf(scene, at), content: { kind: 'ip', source, destination, hops: 64, body } };
 }
 
+const begun = new WeakMap<Moment, Map<string, Tracked | null>>();
+
+/** What conntrack holds once the flow's first packet passed; null: it does not pass. */
 function begin(scene: Scene, moment: Moment, flow: FlowBeginning): Tracked | null {
+  const known = begun.get(moment) ?? new Map<string, Tracked | null>();
+  begun.set(moment, known);
+  const key = `${scene.index} ${flow.by} ${flow.protocol} ${flow.destination} ${flow.port}`;
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const made = beginAnew(scene, moment, flow);
+  known.set(key, made);
+  return made;
+}
+
+function beginAnew(scene: Scene, moment: Moment, flow: FlowBeginning): Tracked | null {
   const packet = firstPacket(scene, flow);
   if ((packet.port === 'tap0' || packet.port === 'tap1') && !moment.up.has(packet.port)) return null;
   const { outcome } = send(scene, moment, packet);
@@ -174,12 +188,12 @@ export function objectionTo(
   const effect = effectOf(outcome);
   if (effect === null) return null;
   const situation = situationOf(scene, moment);
-  if (packet.port === 'tap0' || packet.port === 'tap1') {
+  if (packet.port !== null && packet.port !== 'eth0') {
     return fromTap(situation, packet.port, packet, outcome, flow);
   }
   const tap = outcome.kind === 'left' ? outcome.device?.name : undefined;
   // A tap that is down, or gone, takes nothing.
-  if (tap !== undefined && isDown(moment, packet.port === tap ? null : tap)) return null;
+  if (tap === undefined || !moment.up.has(tap)) return null;
   return tap === 'tap0' || tap === 'tap1' ? towardsTap(situation, tap, packet, flow) : null;
 }
 

@@ -9,7 +9,8 @@ import {
   udp,
 } from '../arbitraries/nft/frame-bytes.ts';
 
-export type Port = 'tap0' | 'tap1' | 'eth0';
+/** `eth1` is in the pod, and nobody named it. */
+export type Port = 'tap0' | 'tap1' | 'eth0' | 'eth1';
 
 export type Body =
   | { readonly kind: 'tcp'; readonly sport: number; readonly dport: number; readonly flags: number }

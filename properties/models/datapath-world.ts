@@ -3,7 +3,7 @@
  * step of each event. Every moment is a state that packets meet.
  */
 import type { RulesetEvent, SandboxPolicy, Scene, SceneSandbox } from '../arbitraries/sandbox-scenes.ts';
-import { uplink } from '../arbitraries/sandbox-scenes.ts';
+import { unnamed, uplink } from '../arbitraries/sandbox-scenes.ts';
 import { readJson } from '../oracles/nft/json/read-json.ts';
 import type { Ruleset } from '../oracles/nft/ruleset.ts';
 import { deviceNamed, type Topology } from '../oracles/nft/topology.ts';
@@ -86,6 +86,13 @@ export function topologyOf(scene: Scene): Topology {
         addresses: [`${uplink.ipv4}/24`, `${uplink.ipv6}/64`, 'fe80::10/64'],
       },
       ...taps,
+      {
+        name: unnamed.name,
+        index: 9,
+        hardware: 1,
+        mac: unnamed.mac,
+        addresses: [`${unnamed.ipv4}/24`, 'fe80::20/64'],
+      },
     ],
     routes: [
       { prefix: '0.0.0.0/0', device: uplink.name },

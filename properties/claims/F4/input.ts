@@ -5,11 +5,13 @@ import type { Violation } from '../../oracles/violation.ts';
 import { attackClaim } from '../attack-claim.ts';
 import { type Met, violationOf } from '../datapath-claim.ts';
 
-/** What it does elsewhere is F4.leave; what reaches the resolver, whatever its flags, is F4.established. */
+/** What it does elsewhere is F4.leave; what is wrong with a query is F4.source. */
 function reachesPod(scene: Scene, met: Met | null): Violation | null {
   if (met === null || met.followed.outcome.kind !== 'delivered') return null;
-  const violation = violationOf(scene, met);
-  return violation?.requiredRule === 'F4 invariant 4' ? null : violation;
+  const { content } = met.packet;
+  const resolvers = scene.sandboxes.map(({ network }) => network.ipv4.resolver);
+  const isQuery = content.kind === 'ip' && 'dport' in content.body && content.body.dport === 53;
+  return isQuery && resolvers.includes(content.destination) ? null : violationOf(scene, met);
 }
 
 export const claim = attackClaim({

@@ -3,7 +3,9 @@ import * as fc from 'fast-check';
 import { beginnings, podTraffic } from '../../arbitraries/datapath-attacks.ts';
 import type { Scene } from '../../arbitraries/sandbox-scenes.ts';
 import { type Moment, start } from '../../models/datapath-world.ts';
-import { effectOf } from '../../oracles/datapath/invariants.ts';
+import { constantBytes } from '../../oracles/bdd/bit-vector.ts';
+import { effectOf, sourceOf } from '../../oracles/datapath/invariants.ts';
+import type { Outcome } from '../../oracles/nft/evaluate/pipeline.ts';
 import type { Violation } from '../../oracles/violation.ts';
 import { attackClaim } from '../attack-claim.ts';
 import { type Met, send } from '../datapath-claim.ts';
@@ -20,11 +22,20 @@ function isOpened({ packet: { content }, moment }: Met): boolean {
   return opened.some(({ protocol, podPort }) => body.kind === protocol && body.dport === podPort);
 }
 
+/** What comes of it, and from which address and port whoever gets it sees it come. */
+function seenOf(outcome: Outcome): string | null {
+  const effect = effectOf(outcome);
+  const source = sourceOf(outcome);
+  if (effect === null || source === null) return effect;
+  const [high = 0, low = 0] = constantBytes(outcome.packet.transport.read(0, 2)) ?? [];
+  return `${effect}, from ${source} ${high * 256 + low}`;
+}
+
 /** The same comes of it as without any rule. */
 function unaffected(scene: Scene, met: Met | null): Violation | null {
   if (met === null || met.flow !== null || isOpened(met)) return null;
-  const without = effectOf(send(scene, bare, met.packet).outcome);
-  const within = effectOf(met.followed.outcome);
+  const without = seenOf(send(scene, bare, met.packet).outcome);
+  const within = seenOf(met.followed.outcome);
   if (without === within) return null;
   return {
     observed: `under the rules: ${within ?? `nothing (${met.followed.outcome.reason})`}`,

@@ -53,6 +53,7 @@ const answered = ['hop limit reached', 'no route'];
 export function effectOf({ kind, device, reason, hook }: Outcome): string | null {
   if (kind === 'delivered') return 'it is handed to the sockets and the ICMP of the pod';
   if (kind === 'left') return `it leaves by ${device?.name ?? 'no device'}`;
+  if (kind === 'held') return 'it is kept until the rest of its datagram comes';
   if (kind === 'queued') return 'user space decides';
   if (kind === 'other') return reason === 'ARP' ? 'it reaches the ARP of the pod' : null;
   if (kind === 'refused' && hook === 'prerouting' && answered.includes(reason))
@@ -68,20 +69,26 @@ function isUnicast(destination: string): boolean {
   return value > 1n && value >> 120n !== 0xffn;
 }
 
-/** Invariant 1 of an IP packet. */
+/** Invariant 1 of an IP packet: who says that it sends it. */
 function ipObjection({ network }: StandingSandbox, packet: IpPacket): string | null {
   const { ipv4, ipv6, guestMac } = network;
   const own = isIpv6(packet.source) ? ipv6 : ipv4;
   if (own === null) return 'IPv6 is off for this guest';
   if (packet.source !== own.guest) return `${packet.source} is not the guest's address`;
-  if (packet.body.kind === 'nd' && packet.body.type === 135) {
+  if (packet.body.kind === 'nd') {
+    if (packet.body.type !== 135) return 'of neighbour discovery a guest only solicits';
     const asked = [own.gateway, own.resolver].includes(packet.body.target);
     const pair = macText(packet.body.mac) === guestMac;
     return asked && pair && packet.hops === 255
       ? null
       : 'the solicitation does not bind the pair of the guest';
   }
-  if (packet.options === true) return 'options make the kernel answer';
+  return packet.options === true ? 'options make the kernel answer' : null;
+}
+
+function destinationObjection({ network }: StandingSandbox, packet: IpPacket): string | null {
+  const own = isIpv6(packet.source) ? network.ipv6 : network.ipv4;
+  if (own === null || packet.body.kind === 'nd') return null;
   if (!isUnicast(packet.destination)) return `${packet.destination} is no unicast address`;
   const subnet = isIpv6(own.gateway) ? null : intervalOf(`${own.gateway}/30`);
   if (subnet !== null && addressNumber(packet.destination).value === subnet.last) return 'a broadcast';
@@ -115,14 +122,14 @@ function sentBy(packet: IpPacket) {
 }
 
 /** As the packet is when it leaves. */
-function sourceOf({ packet }: Outcome): string | null {
+export function sourceOf({ packet }: Outcome): string | null {
   const { family } = packet;
   if (family !== 4 && family !== 6) return null;
   const bytes = constantBytes(addressBits(packet, 'source')) ?? [];
   return addressText({ family, value: bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n) });
 }
 
-function toResolver({ network }: StandingSandbox, { destination, body, source }: IpPacket): boolean {
+export function toResolver({ network }: StandingSandbox, { destination, body, source }: IpPacket): boolean {
   const own = isIpv6(source) ? network.ipv6 : network.ipv4;
   return (body.kind === 'tcp' || body.kind === 'udp') && body.dport === 53 && destination === own?.resolver;
 }
@@ -136,10 +143,15 @@ export function fromTap(
   flow: FlowFacts | null,
 ): Broken | null {
   const sandbox = situation.standing.get(tap);
+  // A datagram is judged when it is whole; that parts wait for the rest is a hold of its sender on memory.
+  if (outcome.kind === 'held' && sandbox === undefined) return null;
   if (sandbox === undefined) return broken('an interface that is not named gets nothing', 'F4 invariant 7');
+  const { content } = packet;
   const objection = frameObjection(sandbox, packet);
   if (objection !== null) return broken(`no effect: ${objection}`, 'F4 invariant 1');
-  const { content } = packet;
+  const unfit = content.kind === 'ip' ? destinationObjection(sandbox, content) : null;
+  if (outcome.kind === 'held') return null;
+  if (unfit !== null) return broken(`no effect: ${unfit}`, 'F4 invariant 1');
   if (content.kind !== 'ip' || isDiscovery(packet)) return null;
   if (flow !== null && (flow.tap !== tap || !flow.admitted))
     return broken('no effect: no policy in force admits the first packet of the flow', 'F4 invariant 4');
@@ -163,7 +175,7 @@ function leavesNot({ pod }: Situation, sandbox: StandingSandbox, content: IpPack
   return broken(`no answer: ${answers[0]?.rule ?? 'no policy'}`, 'F4 invariant 1');
 }
 
-function leaving(
+export function leaving(
   { pod, standing, taps }: Situation,
   sandbox: StandingSandbox,
   content: IpPacket,
@@ -206,9 +218,14 @@ export function towardsTap(
   }
   const opened = sandbox.policies.flatMap(({ inbound }) => inbound);
   const { body, source } = content;
+  const direct = content.destination === sandbox.network.ipv4.guest;
   const fits = opened.some(
     ({ protocol, podPort, from }) =>
-      packet.port !== null && body.kind === protocol && body.dport === podPort && contains(from, source),
+      !direct &&
+      packet.port !== null &&
+      body.kind === protocol &&
+      body.dport === podPort &&
+      contains(from, source),
   );
   return fits ? null : broken('only replies, or a port that the policy opens', 'F4 invariant 5');
 }

@@ -43,7 +43,8 @@ export const bind: Bind<typeof ruleset> = (pod) => {
       case 'pin':
         return [transaction({ nftables: pinCommands(event) })];
       case 'close-sandbox': {
-        const after = closeSandbox(pod, event.network, event.policy, { tapIsThere: false });
+        // As where ingress chains outlive their device (Linux 6.16 and later); the datapath asks its kernel.
+        const after = closeSandbox(pod, event.network, event.policy, { tapIsThere: true });
         return [{ kind: 'tap-gone' }, transaction(after)];
       }
     }

@@ -97,11 +97,8 @@ export function closeSandbox(
         { delete: { set: { ...inet, name: pinSetOf(tap, family) } } },
         { delete: { set: { ...inet, name: cidrSetOf(tap, family) } } },
       ]),
-      // Until Linux 6.15 a chain at a device goes with the device, since then it stays: adding it is a no-op or
-      // makes one to be deleted.
-      ...(tapIsThere ? [] : [{ add: { chain: ingress } }]),
-      { flush: { chain: ingress } },
-      { delete: { chain: ingress } },
+      // A chain at a device goes with the device.
+      ...(tapIsThere ? [{ flush: { chain: ingress } }, { delete: { chain: ingress } }] : []),
     ],
   };
 }

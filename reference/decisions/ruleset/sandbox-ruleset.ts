@@ -75,7 +75,6 @@ function dispatchCommands(pod: PodNetwork, network: SandboxNetwork): Command[] {
   return dispatchElements(pod, network).map(([map, element]) => add.elements(map, [element]));
 }
 
-/** One for each port, however many senders may use it: an element is there once, and goes once. */
 export function inboundElements({ tap }: SandboxNetwork, { inbound }: SandboxPolicy): [string, Json][] {
   const ports = new Map(inbound.map((port) => [`${port.protocol} ${port.podPort}`, port]));
   return [...ports.values()].map(({ protocol, podPort }) => [
