@@ -31,7 +31,7 @@ const listenerPorts = [53, 9091, 9443, 443, 80, 8443, 8080, 5353, 123, 22, 20_00
 const ephemeral = 20_777;
 const tcpFlags = [0x02, 0x10, 0x18, 0x12, 0x04, 0x01, 0x00, 0x3f] as const;
 const broadcastMac: readonly number[] = [255, 255, 255, 255, 255, 255];
-const _sctp: Body = { kind: 'raw', protocol: 132 };
+const sctp: Body = { kind: 'raw', protocol: 132 };
 const strangerMac: readonly number[] = [2, 0, 0, 0, 9, 9];
 const octets = (mac: string) => mac.split(':').map((octet) => Number.parseInt(octet, 16));
 const of = <T>(...values: readonly T[]) => fc.constantFrom(...values);
@@ -193,7 +193,7 @@ export const outward = (scene: Scene, often = 1): fc.Arbitrary<Attack> =>
           source: packet.source,
           destination,
           hops: 64,
-          body: how === 'odd' ? packet.body : body,
+          body: how === 'exact' ? body : how === 'odd' ? packet.body : sctp,
         };
       });
     const link = fc.constant(honestLink(scene, at));
