@@ -1,5 +1,5 @@
 /** Rulesets into the kernel and out of it again, by nft, in the network namespace of this process. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, type StdioOptions } from 'node:child_process';
 import { readRuleset } from '#properties/oracles/nft/netlink/read-ruleset.ts';
 import type { Ruleset } from '#properties/oracles/nft/ruleset.ts';
 import { beginTable, watchingTables } from './watching-tables.ts';
@@ -26,6 +26,17 @@ export function loadRuleset(text: string, devices: readonly string[]): Loading {
     lines = lines.filter((_, i) => !at.has(i + 1));
   }
   return { refused: (refused ?? '').split('\n').slice(0, 3).join(' | ') };
+}
+
+/** Adds what iptables-restore makes of it; returns what it says against it, or null. */
+export function addIptables(text: string): string | null {
+  try {
+    const stdio: StdioOptions = ['pipe', 'pipe', 'pipe'];
+    execFileSync('iptables-nft-restore', ['--noflush'], { input: text, timeout: commandTimeoutMs, stdio });
+    return null;
+  } catch (error) {
+    return error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
+  }
 }
 
 /** What nft says against it; null: it is loaded. */

@@ -3,6 +3,7 @@
  * against the evaluator's. Writes one JSON line of figures at the end, and one for each difference.
  */
 import { Dice } from '#properties/arbitraries/nft/dice.ts';
+import { randomIptables } from '#properties/arbitraries/nft/random-iptables.ts';
 import { type RandomPacket, randomPacket } from '#properties/arbitraries/nft/random-packet.ts';
 import { randomRuleset } from '#properties/arbitraries/nft/random-ruleset.ts';
 import { connectionOf } from '#properties/oracles/nft/connection.ts';
@@ -22,13 +23,19 @@ import {
 } from '../providers/netns/test-network.ts';
 import { type TraceEvent, TraceListener } from '../providers/netns/trace-listener.ts';
 import { linesOfSteps, linesOfTrace, sameLines } from './compare.ts';
-import { isLossy, listedJson, loadRuleset } from './load-ruleset.ts';
+import { addIptables, isLossy, listedJson, loadRuleset } from './load-ruleset.ts';
 import { beginTable, ownMark } from './watching-tables.ts';
 
-const [hostNamespace = '', packetsText = '', seedText = '', perRulesetText = ''] = process.argv.slice(2);
+const [hostNamespace = '', packetsText = '', seedText = '', perRulesetText = '', iptablesText = ''] =
+  process.argv.slice(2);
+/** Of a hundred rulesets, so many get tables of iptables as well. */
+const iptablesPercent = Number(iptablesText);
 assertPrivateNetwork(hostNamespace);
 const wanted = Number(packetsText);
 const perRuleset = Number(perRulesetText);
+/** Without root the kernel keeps some hundred events for us, not more. */
+const sendBurst = 6;
+const arrived: TraceEvent[] = [];
 const settleTimeoutMs = 5_000;
 const maxShown = 20;
 
@@ -98,7 +105,7 @@ function traces(group: readonly RandomPacket[]): TraceEvent[][] {
   let current: TraceEvent[] = [];
   const deadline = performance.now() + settleTimeoutMs;
   while (collected.length < expected.length) {
-    for (const event of listener.take()) {
+    for (const event of [...arrived.splice(0), ...listener.take()]) {
       figures.events += 1;
       if (isBegin(event)) {
         current = [];
@@ -214,7 +221,14 @@ function tryRuleset(dice: Dice): void {
     count(reasons, `nft: ${loaded.refused}`);
     return;
   }
-  const { text } = loaded;
+  const tables = dice.chance(iptablesPercent) ? randomIptables(dice, names) : null;
+  const objection = tables === null ? null : addIptables(tables);
+  if (objection !== null) {
+    figures.refusedRulesets += 1;
+    count(reasons, `iptables: ${objection.split('\n')[0]}`);
+    return;
+  }
+  const text = `${loaded.text}${tables ?? ''}`;
   figures.rulesets += 1;
   const ruleset = readRuleset();
   rulesNamed = nameRules(ruleset);
@@ -227,16 +241,20 @@ function tryRuleset(dice: Dice): void {
     json: listed === null ? null : new Decider(listed, topology, { limits: true }),
   };
   conntrack.flush();
-  const flows = text.includes('ct ');
+  const flows = /\bct |conntrack|--state|-j (MASQUERADE|[DS]NAT|CT)/.test(text);
   const drawn = Array.from({ length: perRuleset }, (_, i) => randomPacket(dice, i, flows));
   // Of one device the kernel keeps the order; between devices it need not.
   const sources = ['tap', 'uplink', null] as const;
   const groups = sources.map((source) => drawn.filter(({ device }) => device === source));
   for (const { tracked } of drawn) if ('flow' in tracked) conntrack.add(tracked.flow);
   listener.take();
+  arrived.length = 0;
   const doubtful: (() => void)[] = [];
   for (const group of groups) {
-    for (const packet of group) send(packet);
+    for (const [i, packet] of group.entries()) {
+      send(packet);
+      if (i % sendBurst === 0) arrived.push(...listener.take());
+    }
     for (const [i, events] of traces(group).entries()) {
       figures.packets += 1;
       const kernel = linesOfTrace(events);

@@ -11,7 +11,7 @@ import { privateNetworkReadiness, startPrivate } from '../providers/netns/privat
 
 const script = fileURLToPath(new URL('nft-fidelity-run.ts', import.meta.url));
 const usage =
-  'node kvm-lab/fidelity/nft-fidelity.ts [--packets N] [--seed N] [--per-ruleset N] [--workers N] [--json]';
+  'node kvm-lab/fidelity/nft-fidelity.ts [--packets N] [--seed N] [--per-ruleset N] [--workers N] [--iptables PERCENT] [--json]';
 
 export interface FidelityFigures {
   readonly packets: number;
@@ -46,19 +46,27 @@ function readOptions() {
       seed: { type: 'string', default: '1' },
       'per-ruleset': { type: 'string', default: '100' },
       workers: { type: 'string', default: String(Math.min(8, availableParallelism() * 2)) },
+      iptables: { type: 'string', default: '25' },
       json: { type: 'boolean', default: false },
     },
   });
-  const [packets, seed, perRuleset, workers] = [
+  const [packets, seed, perRuleset, workers, iptables] = [
     values.packets,
     values.seed,
     values['per-ruleset'],
     values.workers,
-  ].map((text) => (/^\d+$/.test(text) ? Number(text) : Number.NaN)) as [number, number, number, number];
-  const sound =
-    packets > 0 && seed >= 0 && perRuleset > 0 && perRuleset <= 10_000 && workers > 0 && workers <= 64;
+    values.iptables,
+  ].map((text) => (/^\d+$/.test(text) ? Number(text) : Number.NaN)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const counts = packets > 0 && seed >= 0 && perRuleset > 0 && perRuleset <= 10_000;
+  const sound = counts && workers > 0 && workers <= 64 && iptables <= 100;
   if (!sound) throw new RangeError(`numbers, please: ${usage}`);
-  return { packets, seed, perRuleset, workers, json: values.json };
+  return { packets, seed, perRuleset, workers, iptables, json: values.json };
 }
 
 /** One namespace's share; its differences are printed as they come. */
@@ -66,9 +74,11 @@ async function share(
   packets: number,
   seed: number,
   perRuleset: number,
+  iptables: number,
   processor: number,
 ): Promise<FidelityFigures> {
-  const child = startPrivate(script, [String(packets), String(seed), String(perRuleset)], processor);
+  const words = [packets, seed, perRuleset, iptables].map(String);
+  const child = startPrivate(script, words, processor);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => resolve(code));
@@ -96,7 +106,7 @@ function sum(all: readonly FidelityFigures[]): FidelityFigures {
 }
 
 async function main(): Promise<number> {
-  const { packets, seed, perRuleset, workers, json } = readOptions();
+  const { packets, seed, perRuleset, workers, iptables, json } = readOptions();
   const readiness = privateNetworkReadiness();
   if (!readiness.ready) {
     process.stdout.write(`unsupported: ${readiness.reason}; ${readiness.remedy}\n`);
@@ -105,11 +115,13 @@ async function main(): Promise<number> {
   const begin = performance.now();
   const each = Math.ceil(packets / workers);
   const shares = Array.from({ length: workers }, (_, i) =>
-    share(each, seed * 1_000 + i, perRuleset, i % availableParallelism()),
+    share(each, seed * 1_000 + i, perRuleset, iptables, i % availableParallelism()),
   );
   const total = sum(await Promise.all(shares));
   const seconds = Math.round((performance.now() - begin) / 1_000);
-  const replay = `node kvm-lab/fidelity/nft-fidelity.ts --packets ${packets} --seed ${seed} --per-ruleset ${perRuleset} --workers ${workers}`;
+  const options = { packets, seed, 'per-ruleset': perRuleset, workers, iptables };
+  const words = Object.entries(options).map(([name, value]) => `--${name} ${value}`);
+  const replay = `node kvm-lab/fidelity/nft-fidelity.ts ${words.join(' ')}`;
   if (json) process.stdout.write(`${JSON.stringify({ ...total, seconds, replay })}\n`);
   else {
     process.stdout.write(

@@ -52,9 +52,9 @@ export function nftOraclePage(): string {
 
 ${generatedNotice}
 
-\`properties/oracles/nft\` reads a ruleset from the kernel (nfnetlink) or from \`nft -j list ruleset\`, decides a packet through
-netdev ingress, prerouting, input, forward, output and postrouting (and egress), and proves sentences about all packets.
-Whatever is not on this page is an error that names the expression, never an accept.
+\`properties/oracles/nft\` reads a ruleset from the kernel (nfnetlink) or from \`nft -j list ruleset\`, decides a
+packet through netdev ingress, prerouting, input, forward, output and postrouting (and egress), and proves
+sentences about all packets. Whatever is not on this page is an error that names the expression, never an accept.
 
 ## Expressions
 

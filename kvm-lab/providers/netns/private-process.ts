@@ -11,7 +11,13 @@ export type Readiness =
   | { readonly ready: true }
   | { readonly ready: false; readonly reason: string; readonly remedy: string };
 
-const programs = { unshare: 'util-linux', taskset: 'util-linux', ip: 'iproute2', nft: 'nftables' } as const;
+const programs = {
+  unshare: 'util-linux',
+  taskset: 'util-linux',
+  ip: 'iproute2',
+  nft: 'nftables',
+  'iptables-nft-restore': 'iptables',
+} as const;
 
 function unshareWords(): string[] {
   return process.getuid?.() === 0 ? ['--net'] : ['--user', '--map-root-user', '--net'];

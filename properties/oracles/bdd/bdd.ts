@@ -16,13 +16,17 @@ const cacheMask = cacheSize - 1;
 
 /** More nodes than any ruleset of some hundred rules needs; beyond it the answer is an error, never a guess. */
 const maxNodes = 1 << 24;
+const initialNodes = 1 << 12;
+
+function cacheSlot(mixed: number): number {
+  return (mixed ^ (mixed >>> 15)) & cacheMask;
+}
 
 export class Bdds {
-  #levels = new Int32Array(1 << 12);
-  #low = new Int32Array(1 << 12);
-  #high = new Int32Array(1 << 12);
-  #buckets = new Int32Array(1 << 13).fill(-1);
-  #chain = new Int32Array(1 << 12);
+  /** Four words a node: level, low, high, the next node of its bucket. */
+  #table = new Int32Array(4 * initialNodes);
+  #capacity = initialNodes;
+  #buckets = new Int32Array(2 * initialNodes).fill(-1);
   #count = 1;
   #variables = 0;
   readonly #andKeys = new Float64Array(cacheSize).fill(-1);
@@ -34,7 +38,7 @@ export class Bdds {
   readonly #iteValues = new Int32Array(cacheSize);
 
   constructor() {
-    this.#levels[0] = terminalLevel;
+    this.#table[0] = terminalLevel;
   }
 
   get nodes(): number {
@@ -58,7 +62,7 @@ export class Bdds {
     if (f === never || g === never || f === (g ^ 1)) return never;
     const [a, b] = f < g ? [f, g] : [g, f];
     const key = a * 0x200_0000 + b;
-    const slot = (Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0x85eb_ca6b)) & cacheMask;
+    const slot = cacheSlot(Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0x85eb_ca6b));
     if (this.#andKeys[slot] === key) return this.#andValues[slot] as Bdd;
     const level = Math.min(this.levelOf(a), this.levelOf(b));
     const low = this.and(this.cofactor(a, level, 0), this.cofactor(b, level, 0));
@@ -81,7 +85,7 @@ export class Bdds {
     const flip = (f ^ g) & 1;
     const [a, b] = f < g ? [f & ~1, g & ~1] : [g & ~1, f & ~1];
     const key = a * 0x200_0000 + b;
-    const slot = (Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0xc2b2_ae35)) & cacheMask;
+    const slot = cacheSlot(Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0xc2b2_ae35));
     if (this.#xorKeys[slot] === key) return (this.#xorValues[slot] as Bdd) ^ flip;
     const level = Math.min(this.levelOf(a), this.levelOf(b));
     const low = this.xor(this.cofactor(a, level, 0), this.cofactor(b, level, 0));
@@ -102,7 +106,7 @@ export class Bdds {
     }
     const key = test * 0x200_0000 + then;
     const mixed = Math.imul(test, 0x9e37_79b1) ^ Math.imul(then, 0x85eb_ca6b);
-    const slot = (mixed ^ Math.imul(otherwise, 0xc2b2_ae35)) & cacheMask;
+    const slot = cacheSlot(mixed ^ Math.imul(otherwise, 0xc2b2_ae35));
     if (this.#iteKeys[slot] === key && this.#iteElse[slot] === otherwise) return this.#iteValues[slot] as Bdd;
     const level = Math.min(this.levelOf(test), this.levelOf(then), this.levelOf(otherwise));
     const part = (side: 0 | 1) =>
@@ -188,14 +192,14 @@ export class Bdds {
 
   /** The variable at the top of `f`, counted from 0 in the order of creation. */
   levelOf(f: Bdd): number {
-    return this.#levels[f >> 1] as number;
+    return this.#table[(f >> 1) << 2] as number;
   }
 
   /** `f` with the variable at `level` fixed; `level` is at or above the top of `f`. */
   cofactor(f: Bdd, level: number, side: 0 | 1): Bdd {
-    const index = f >> 1;
-    if (this.#levels[index] !== level) return f;
-    return ((side === 1 ? this.#high : this.#low)[index] as number) ^ (f & 1);
+    const at = (f >> 1) << 2;
+    if (this.#table[at] !== level) return f;
+    return (this.#table[at + 1 + side] as number) ^ (f & 1);
   }
 
   #node(level: number, low: Bdd, high: Bdd): Bdd {
@@ -204,53 +208,47 @@ export class Bdds {
   }
 
   #intern(level: number, low: Bdd, high: Bdd): Bdd {
+    const table = this.#table;
     const slot = this.#slotOf(level, low, high);
     let index = this.#buckets[slot] as number;
     while (index >= 0) {
-      if (this.#levels[index] === level && this.#low[index] === low && this.#high[index] === high) {
-        return index << 1;
-      }
-      index = this.#chain[index] as number;
+      const at = index << 2;
+      if (table[at] === level && table[at + 1] === low && table[at + 2] === high) return index << 1;
+      index = table[at + 3] as number;
     }
-    if (this.#count === this.#levels.length) {
+    if (this.#count === this.#capacity) {
       this.#grow();
       return this.#intern(level, low, high);
     }
     const made = this.#count;
     this.#count += 1;
-    this.#levels[made] = level;
-    this.#low[made] = low;
-    this.#high[made] = high;
-    this.#chain[made] = this.#buckets[slot] as number;
+    const at = made << 2;
+    table[at] = level;
+    table[at + 1] = low;
+    table[at + 2] = high;
+    table[at + 3] = this.#buckets[slot] as number;
     this.#buckets[slot] = made;
     return made << 1;
   }
 
   #slotOf(level: number, low: Bdd, high: Bdd): number {
-    const mixed = Math.imul(level, 0x9e37_79b1) ^ Math.imul(low, 0x85eb_ca6b) ^ Math.imul(high, 0xc2b2_ae35);
+    let mixed = Math.imul(level, 0x9e37_79b1) ^ Math.imul(low, 0x85eb_ca6b) ^ Math.imul(high, 0xc2b2_ae35);
+    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x7feb_352d);
     return (mixed ^ (mixed >>> 15)) & (this.#buckets.length - 1);
   }
 
   #grow(): void {
-    const size = this.#levels.length * 2;
-    if (size > maxNodes) throw new RangeError(`a decision diagram grew beyond ${maxNodes} nodes`);
-    const larger = (from: Int32Array) => {
-      const to = new Int32Array(size);
-      to.set(from);
-      return to;
-    };
-    this.#levels = larger(this.#levels);
-    this.#low = larger(this.#low);
-    this.#high = larger(this.#high);
-    this.#chain = new Int32Array(size);
-    this.#buckets = new Int32Array(size * 2).fill(-1);
+    const capacity = this.#capacity * 2;
+    if (capacity > maxNodes) throw new RangeError(`a decision diagram grew beyond ${maxNodes} nodes`);
+    const table = new Int32Array(4 * capacity);
+    table.set(this.#table);
+    this.#table = table;
+    this.#capacity = capacity;
+    this.#buckets = new Int32Array(2 * capacity).fill(-1);
     for (let index = 1; index < this.#count; index += 1) {
-      const slot = this.#slotOf(
-        this.#levels[index] as number,
-        this.#low[index] as number,
-        this.#high[index] as number,
-      );
-      this.#chain[index] = this.#buckets[slot] as number;
+      const at = index << 2;
+      const slot = this.#slotOf(table[at] as number, table[at + 1] as number, table[at + 2] as number);
+      table[at + 3] = this.#buckets[slot] as number;
       this.#buckets[slot] = index;
     }
   }

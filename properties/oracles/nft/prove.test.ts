@@ -1,9 +1,12 @@
 /** Proofs: the published chain is refuted by a packet that the evaluator confirms, a closed one holds. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Bdd, type Bdds, never } from '../bdd/bdd.ts';
 import { inPrefix, isAddress } from './evaluate/fib.ts';
 import type { Outcome } from './evaluate/pipeline.ts';
 import { accept, drop, field, listing, match, read, topology } from './fixtures.ts';
+import type { Json } from './json/values.ts';
+import { representatives } from './prove/classes.ts';
 import { equals } from './prove/counterexample.ts';
 import { prove } from './prove/prove.ts';
 import type { Unknown } from './prove/unknown-packet.ts';
@@ -77,3 +80,80 @@ describe('a proof', () => {
     expect(prove({ topology, device: 'tap0', ruleset: shown, forbidden: leaves }).result).toBe('refuted');
   });
 });
+
+describe('classes of values', () => {
+  test('never tell apart what no question does, and always tell apart what one does', () => {
+    const interval = fc
+      .tuple(fc.nat(255), fc.nat(255))
+      .map(([a, b]) => ({ first: BigInt(Math.min(a, b)), last: BigInt(Math.max(a, b)) }));
+    const predicates = fc.array(fc.array(interval, { maxLength: 3 }), { maxLength: 5 });
+    fc.assert(
+      fc.property(predicates, (asked) => {
+        const answers = (value: bigint) =>
+          asked.map((ranges) => ranges.some(({ first, last }) => first <= value && value <= last)).join();
+        const chosen = representatives(8, asked).map(answers);
+        const all = new Set(Array.from({ length: 256 }, (_, value) => answers(BigInt(value))));
+        expect(new Set(chosen)).toEqual(all);
+        expect(chosen.length).toBe(all.size);
+      }),
+      { numRuns: 300, seed: 4 },
+    );
+  });
+
+  test('never change what is proved of a ruleset', () => {
+    const outcomes = new Set<string>();
+    fc.assert(
+      fc.property(randomRules, fc.constantFrom(53, 80, 443), (rules, port) => {
+        const ruleset = read(
+          listing('inet', [
+            { name: 'in', hook: 'input', policy: 'drop', rules },
+            { name: 'pre', hook: 'prerouting', type: 'nat', priority: -100, rules: [[toPort80]] },
+          ]),
+        );
+        const forbidden = (outcome: Outcome, unknown: Unknown, bdds: Bdds): Bdd =>
+          outcome.kind === 'delivered' ? equals(bdds, unknown.destinationPort, port) : never;
+        const coded = prove({ ...question, ruleset, forbidden });
+        const plain = prove({ ...question, ruleset, forbidden, allBits: true });
+        outcomes.add(coded.result);
+        expect(coded.result).toBe(plain.result);
+        if (coded.result === 'refuted') expect(coded.packet.confirmed).toBe(true);
+      }),
+      { numRuns: 25, seed: 5 },
+    );
+    expect([...outcomes].sort()).toEqual(['holds', 'refuted']);
+  });
+});
+
+const toPort80: Json = { dnat: { family: 'ip', addr: '10.1.0.1' } };
+const prefix = (addr: string, len: number): Json => ({ prefix: { addr, len } });
+const randomTest: fc.Arbitrary<Json> = fc.oneof(
+  fc
+    .subarray([prefix('10.0.0.0', 8), prefix('10.1.0.0', 30), '8.8.8.8', '10.1.0.2'] as Json[], {
+      minLength: 1,
+    })
+    .chain((listed) =>
+      fc.constantFrom('==', '!=').map((op) => match(field('ip', 'saddr'), { set: listed.slice(-1) }, op)),
+    ),
+  fc.constantFrom(
+    match(field('ip', 'daddr'), '10.1.0.1'),
+    match(field('ip', 'daddr'), prefix('172.20.0.0', 24), '!='),
+  ),
+  fc
+    .tuple(
+      fc.constantFrom('tcp', 'udp'),
+      fc.constantFrom('==', '!=', '<', '>='),
+      fc.constantFrom(53, 80, 443),
+    )
+    .map(([protocol, op, port]) => match(field(protocol, 'dport'), port, op)),
+  fc.constant(match(field('udp', 'dport'), { set: [53, { range: [80, 90] }] })),
+  fc.constant(
+    match({ concat: [field('ip', 'saddr'), field('udp', 'dport')] }, { set: [{ concat: ['10.1.0.2', 53] }] }),
+  ),
+  fc.constant(match({ ct: { key: 'state' } }, 'new', 'in')),
+);
+const randomRules = fc.array(
+  fc
+    .tuple(fc.array(randomTest, { minLength: 1, maxLength: 2 }), fc.constantFrom(accept, drop, drop))
+    .map(([tests, verdict]) => [...tests, verdict]),
+  { minLength: 1, maxLength: 5 },
+);

@@ -122,7 +122,7 @@ function matchUdp(run: RuleRun, info: Buffer): void {
 }
 
 function matchIcmp(run: RuleRun, info: Buffer, protocol: 1 | 58): void {
-  const header = headerOrDrop(run, 4);
+  const header = headerOrDrop(run, 8);
   const [type = 0, first = 0, last = 0, inverted = 0] = info;
   const anyType = protocol === 1 && type === 0xff ? always : never;
   const sameType = equalBits(run.bdds, header.slice(0, 8), constantBits([type]));

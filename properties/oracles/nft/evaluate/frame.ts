@@ -69,6 +69,7 @@ export function parseFrame(frame: Buffer, device: Device, connection: Connection
     tracked: null,
     fragmented: layout.fragmented ?? never,
     atomic: layout.atomic ?? never,
+    unfit: layout.unfit ?? never,
     extensions: layout.extensions,
   };
   return { arriving, inside: insideOf(arriving, frame, network, layout), tags, refused: layout.refused };
@@ -121,6 +122,7 @@ interface Layout {
   readonly extensions: ReadonlyMap<number, Bdd> | null;
   readonly fragmented?: Bdd;
   readonly atomic?: Bdd;
+  readonly unfit?: Bdd;
 }
 
 function networkLayout(network: Buffer, family: Packet['family']): Layout {
@@ -173,7 +175,7 @@ function ipv6Layout(network: Buffer): Layout {
   const extensions = new Map<number, Bdd>();
   let next = network[6] ?? 0;
   let offset = 40;
-  let pieces: Pick<Layout, 'fragmented' | 'atomic'> = {};
+  let pieces: Pick<Layout, 'fragmented' | 'atomic' | 'unfit'> = {};
   while (extensionHeaders.includes(next) && next !== noNext) {
     if (offset + 8 > network.length) {
       return { ...unparsed(network, ''), headerBytes: 40, refused: null, extensions };
@@ -193,9 +195,16 @@ function ipv6Layout(network: Buffer): Layout {
   return { headerBytes: Math.min(offset, network.length), info, refused: null, extensions, ...pieces };
 }
 
-function pieceOf(network: Buffer, offset: number): Pick<Layout, 'fragmented' | 'atomic'> {
-  const whole = (network.readUInt16BE(offset + 2) & 0xfff9) === 0;
-  return { fragmented: whole ? never : always, atomic: whole ? always : never };
+function pieceOf(network: Buffer, offset: number): Pick<Layout, 'fragmented' | 'atomic' | 'unfit'> {
+  const place = network.readUInt16BE(offset + 2);
+  const whole = (place & 0xfff9) === 0;
+  const dataBytes = network.readUInt16BE(4) + 40 - offset - 8;
+  const unfit = (place & 1) === 1 && dataBytes % 8 !== 0;
+  return {
+    fragmented: whole ? never : always,
+    atomic: whole ? always : never,
+    unfit: unfit ? always : never,
+  };
 }
 
 function laterFragment(

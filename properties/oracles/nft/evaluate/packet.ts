@@ -9,10 +9,14 @@ import type { IpFamily } from '../topology.ts';
 /** Bits of a header: written over, or else those it came with; unknown ones are made when first read. */
 export class HeaderBits {
   readonly #arrived: Bdd[];
-  readonly #make: (() => Bdd) | null;
+  readonly #make: ((index: number) => Bdd) | null;
   readonly #written: Map<number, Bdd>;
 
-  constructor(arrived: Bdd[], make: (() => Bdd) | null, written: ReadonlyMap<number, Bdd> = new Map()) {
+  constructor(
+    arrived: Bdd[],
+    make: ((index: number) => Bdd) | null,
+    written: ReadonlyMap<number, Bdd> = new Map(),
+  ) {
     this.#arrived = arrived;
     this.#make = make;
     this.#written = new Map(written);
@@ -37,7 +41,8 @@ export class HeaderBits {
   #bit(index: number): Bdd {
     const written = this.#written.get(index);
     if (written !== undefined) return written;
-    if (this.#make !== null) while (this.#arrived.length <= index) this.#arrived.push(this.#make());
+    if (this.#make !== null)
+      while (this.#arrived.length <= index) this.#arrived.push(this.#make(this.#arrived.length));
     return this.#arrived[index] ?? never;
   }
 
@@ -127,6 +132,8 @@ export interface Packet {
   tracked: Tracked | null;
   /** A part of a datagram. */
   readonly fragmented: Bdd;
+  /** Of those, the ones that IPv6 passes on as they are: their length is none that a fragment can have. */
+  readonly unfit: Bdd;
   /** With an IPv6 fragment header, but whole. */
   readonly atomic: Bdd;
   /** IPv6 extension headers by their number; null: not known which. */

@@ -58,6 +58,8 @@ export interface PipelineOptions {
   readonly choices: Choices;
   /** Fragments go on as the datagram that they make, with unknown data; else they are held. */
   readonly reassemble: boolean;
+  /** What is asked about; packets that go the other way after routing are not followed. Absent: both. */
+  readonly only?: 'delivered' | 'left';
   readonly log?: (step: Step) => void;
 }
 
@@ -140,7 +142,9 @@ export class Pipeline {
     for (const [reason, part] of refused) {
       this.#end('refused', bdds.and(passed, part), packet, 'prerouting', null, reason);
     }
-    this.#input(copyPacket(packet), bdds.and(passed, local), input);
+    const { only } = this.#options;
+    if (only !== 'left') this.#input(copyPacket(packet), bdds.and(passed, local), input);
+    if (only === 'delivered') return;
     for (const [output, part] of forwarded) {
       this.#forward(copyPacket(packet), bdds.and(passed, part), input, output);
     }
@@ -173,7 +177,8 @@ export class Pipeline {
   /** Fragments stop here; with `reassemble` what they make goes on, of which only the beginning is known. */
   #collectFragments(packet: Packet, when: Bdd, point: HookPoint): Bdd {
     const bdds = this.#bdds;
-    const pieces = bdds.and(when, packet.fragmented);
+    const gathered = bdds.and(packet.fragmented, packet.unfit ^ 1);
+    const pieces = bdds.and(when, gathered);
     if (pieces === never) return when;
     const { choices, reassemble } = this.#options;
     if (!reassemble) {
@@ -182,13 +187,15 @@ export class Pipeline {
     }
     const later = bdds.and(pieces, packet.info.later);
     this.#end('held', later, packet, point, null, 'a later fragment');
-    const known = packet.transport.read(0, 8);
-    const made = new HeaderBits([...known], () => choices.unknown('data of a later fragment', 1)[0] as Bdd);
-    packet.transport = made;
+    const before = packet.transport.copy();
+    packet.transport = new HeaderBits([...before.read(0, 8)], (index) => {
+      const old = before.read(index >> 3, 1)[index & 7] as Bdd;
+      return bdds.ite(gathered, choices.unknown('data of a later fragment', 1)[0] as Bdd, old);
+    });
     const length = choices.unknown('length of a reassembled datagram', 16);
-    packet.transportLength = iteBits(bdds, packet.fragmented, length, packet.transportLength);
-    packet.length = iteBits(bdds, packet.fragmented, choices.unknown('total length', 32), packet.length);
-    packet.info = { ...packet.info, later: never };
+    packet.transportLength = iteBits(bdds, gathered, length, packet.transportLength);
+    packet.length = iteBits(bdds, gathered, choices.unknown('total length', 32), packet.length);
+    packet.info = { ...packet.info, later: bdds.and(packet.info.later, gathered ^ 1) };
     this.#forgetFragment(packet);
     return bdds.and(when, later ^ 1);
   }
@@ -204,8 +211,10 @@ export class Pipeline {
       return;
     }
     const next = choices.unknown('next header of a reassembled datagram', 8);
-    packet.network.write(bdds, 6, next, bdds.or(packet.fragmented, packet.atomic));
-    if (packet.extensions !== null) packet.extensions = new Map([...packet.extensions, [44, never]]);
+    const taken = bdds.or(bdds.and(packet.fragmented, packet.unfit ^ 1), packet.atomic);
+    packet.network.write(bdds, 6, next, taken);
+    const there = bdds.and(packet.extensions?.get(44) ?? never, taken ^ 1);
+    if (packet.extensions !== null) packet.extensions = new Map([...packet.extensions, [44, there]]);
   }
 
   #visitAll(

@@ -57,6 +57,7 @@ export function verdictOf(value: Json): Verdict | null {
 }
 
 const effects = ['counter', 'log', 'last', 'ct helper', 'ct timeout', 'ct expectation', 'comment', 'secmark'];
+const effectExtensions = ['match comment', 'target LOG', 'target NFLOG', 'target CHECKSUM'];
 const limits = ['limit', 'quota', 'ct count'];
 const natFlags: Readonly<Record<string, number>> = { random: 4, persistent: 8, 'fully-random': 16 };
 
@@ -108,11 +109,20 @@ class Lowering {
         this.#nat(kind, members(inner));
         return;
       case 'xt':
-        throw new NotReadable(
-          `${String(members(inner).type)} ${String(members(inner).name)} without its parameters`,
-        );
+        this.#extension(members(inner));
+        return;
       default:
         throw new NotReadable('not known');
+    }
+  }
+
+  /** A listing has only the name; for a few that is enough. */
+  #extension({ type, name }: { readonly [key: string]: Json }): void {
+    if (type === 'target' && name === 'REJECT') this.#emit({ kind: 'reject' });
+    else if (effectExtensions.includes(`${String(type)} ${String(name)}`)) {
+      this.#emit({ kind: 'effect', name: String(name) });
+    } else {
+      throw new NotReadable(`${String(type)} ${String(name)} without its parameters`);
     }
   }
 

@@ -135,12 +135,13 @@ function readSet(socket: NetlinkSocket, family: Family, table: string, attribute
   const raw = readElements(socket, family, table, name);
   const plain = raw.filter((element) => element.key.length > 0);
   const ranges = (flags & setInterval) !== 0 && fields.length < 2;
+  const parts = fields.length < 2 && !ranges ? concatenated(number32(attributes, 4) ?? 0, keyBytes) : fields;
   const catchAll = raw.find((element) => element.key.length === 0);
   return {
     name,
     dynamic: (flags & setDynamic) !== 0,
     keyBytes,
-    fieldBytes: fields.length < 2 ? [keyBytes] : fields,
+    fieldBytes: parts.length < 2 ? [keyBytes] : parts,
     holds:
       (flags & setObject) !== 0
         ? 'objects'
@@ -152,6 +153,32 @@ function readSet(socket: NetlinkSocket, family: Family, table: string, attribute
     elements: ranges ? closeIntervals(plain) : plain.map((one) => ranged(one, one.keyEnd ?? one.key)),
     catchAll: catchAll === undefined ? null : ranged(catchAll, []),
   };
+}
+
+/** Bytes of nft's types (its numbers, six bits each in the type of a concatenation). */
+const typeBytes: Readonly<Record<number, number>> = {
+  2: 1,
+  7: 4,
+  8: 16,
+  9: 6,
+  10: 2,
+  12: 1,
+  13: 2,
+  14: 1,
+  19: 4,
+  20: 4,
+  26: 4,
+  29: 1,
+  31: 1,
+  41: 16,
+};
+
+/** Without ranges the kernel does not know the fields of a concatenation; nft's type of the key tells. */
+function concatenated(type: number, keyBytes: number): number[] {
+  const parts: number[] = [];
+  for (let rest = type; rest > 0; rest = Math.floor(rest / 64)) parts.unshift(typeBytes[rest % 64] ?? 0);
+  const padded = parts.reduce((sum, bytes) => sum + Math.ceil(bytes / 4) * 4, 0);
+  return parts.includes(0) || padded !== keyBytes ? [] : parts;
 }
 
 function readElements(socket: NetlinkSocket, family: Family, table: string, set: string): RawElement[] {

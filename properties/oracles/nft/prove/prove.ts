@@ -3,7 +3,7 @@
  * assumptions it lists. What is unknown (limits, random numbers, data beyond fixed headers, NAT's choice of
  * ports) goes both ways, so that "holds" errs on the side of finding too much.
  */
-import { always, type Bdd, type Bdds, never } from '../../bdd/bdd.ts';
+import { always, type Bdd, type Bdds } from '../../bdd/bdd.ts';
 import { conntrackActive } from '../evaluate/hooks.ts';
 import { type Outcome, Pipeline } from '../evaluate/pipeline.ts';
 import type { Choices } from '../evaluate/rule-run.ts';
@@ -23,6 +23,10 @@ export interface Question {
   readonly shapes?: readonly Shape[];
   /** The packets in question; absent: all. */
   readonly assuming?: Condition;
+  /** Where `forbidden` says never of every other outcome: the way of the others need not be followed. */
+  readonly only?: 'delivered' | 'left';
+  /** Every field keeps all its bits: slower, the same answer. */
+  readonly allBits?: true;
   /** The packets that must not be: of an outcome, the ones against the claim. */
   readonly forbidden: (outcome: Outcome, unknown: Unknown, bdds: Bdds) => Bdd;
 }
@@ -40,17 +44,20 @@ export type Answer = {
 
 class Free implements Choices {
   readonly bdds: Bdds;
+  readonly #linear: Bdd;
 
   constructor(bdds: Bdds) {
     this.bdds = bdds;
+    this.#linear = bdds.variable();
   }
 
   either(): Bdd {
     return this.bdds.variable();
   }
 
+  /** One packet, one answer. */
   linear(): Bdd {
-    return this.bdds.variable();
+    return this.#linear;
   }
 
   unknown(_name: string, bits: number): Bdd[] {
@@ -72,7 +79,7 @@ export function prove(question: Question): Answer {
 }
 
 function search(question: Question, shape: Shape) {
-  const recorded = questionsAsked(question, shape);
+  const recorded = question.allBits === true ? null : questionsAsked(question, shape);
   try {
     const bdds = new CodedBdds();
     return { bdds, found: counterexample(question, shape, new Variables(bdds, recorded)) };
@@ -99,10 +106,15 @@ function questionsAsked(question: Question, shape: Shape): ReadonlyMap<string, R
 function run(question: Question, shape: Shape, variables: Variables) {
   const { ruleset, topology, device } = question;
   const { bdds } = variables;
+  const choices = new Free(bdds);
   const unknown = unknownPacket(variables, shape, deviceOf(topology, device));
   const when = bdds.and(unknown.valid, question.assuming?.(unknown, bdds) ?? always);
-  const pipeline = new Pipeline({ ruleset, topology, choices: new Free(bdds), reassemble: true });
+  const pipeline = new Pipeline({ ruleset, topology, choices, reassemble: true, ...onlyOf(question) });
   return { unknown, outcomes: follow(pipeline, unknown, when, question) };
+}
+
+function onlyOf({ only }: Question): Pick<Question, 'only'> {
+  return only === undefined ? {} : { only };
 }
 
 function counterexample(question: Question, shape: Shape, variables: Variables) {
@@ -110,9 +122,12 @@ function counterexample(question: Question, shape: Shape, variables: Variables) 
   const { unknown, outcomes } = run(question, shape, variables);
   for (const outcome of outcomes) {
     const against = bdds.and(outcome.when, question.forbidden(outcome, unknown, bdds));
+    // The plainest packet first: of what it does, nothing is left to the unknown.
     const whole = bdds.and(against, unknown.parts.fragmented ^ 1);
-    const found = bdds.satisfy(whole === never ? against : whole);
-    if (found !== null) return { packet: describe(bdds, question, unknown, outcome, found), outcome };
+    const found = [bdds.and(whole, unknown.parts.plain), whole, against]
+      .map((candidates) => bdds.satisfy(candidates))
+      .find((one) => one !== null);
+    if (found !== undefined) return { packet: describe(bdds, question, unknown, outcome, found), outcome };
   }
   return null;
 }

@@ -50,6 +50,8 @@ export interface FrameParts {
   readonly extensions: ReadonlyMap<number, Bdd>;
   readonly fragmented: Bdd;
   readonly later: Bdd;
+  /** Without options and extension headers. */
+  readonly plain: Bdd;
 }
 
 export class Variables {
@@ -96,6 +98,7 @@ interface Network {
   readonly atomic: Bdd;
   readonly extensions: ReadonlyMap<number, Bdd> | null;
   readonly headerWords: Bits | null;
+  readonly plain: Bdd;
   /** Bytes of the IP header and what lies between it and the transport header. 32 bits. */
   readonly headerLength: Bits;
   readonly valid: Bdd;
@@ -106,9 +109,10 @@ export function unknownPacket(variables: Variables, shape: Shape, device: Device
   const { bdds } = variables;
   // Flags come first: what depends on them then splits once, at the top.
   const flags = connectionFlags(variables);
+  // Ports have fewer classes than addresses: rules that name both split best by port.
+  const ports = { destination: variables.field('dport', 16), source: variables.field('sport', 16) };
   const [dataLength, arrivingLength] = variables.pair(16);
   const network = unknownNetwork(variables, shape, dataLength);
-  const ports = { destination: variables.field('dport', 16), source: variables.field('sport', 16) };
   const link = unknownLink(variables, shape);
   const transport = new HeaderBits([...ports.source, ...ports.destination], () => bdds.variable());
   const connection = unknownConnection(variables, network, flags);
@@ -134,6 +138,7 @@ export function unknownPacket(variables: Variables, shape: Shape, device: Device
     tracked: null,
     fragmented: network.fragmented,
     atomic: network.atomic,
+    unfit: shape.family === 6 ? bdds.and(network.fragmented, bdds.variable()) : never,
     extensions: network.extensions,
   };
   const tagBytes = numberBits(shape.tags === 2 ? 4 : 0, 32);
@@ -172,6 +177,7 @@ export function unknownPacket(variables: Variables, shape: Shape, device: Device
       extensions: network.extensions ?? new Map(),
       fragmented: network.fragmented,
       later: network.info.later,
+      plain: network.plain,
     },
   };
 }
@@ -191,6 +197,7 @@ function unknownNetwork(variables: Variables, { family }: Shape, dataLength: Bit
     atomic: never,
     extensions: null,
     headerWords: null,
+    plain: always,
     headerLength: numberBits(header.length / 8, 32),
     valid: always,
   };
@@ -234,6 +241,7 @@ function unknownIpv4(variables: Variables, dataLength: Bits): Network {
     atomic: never,
     extensions: null,
     headerWords,
+    plain: equalBits(bdds, headerWords, numberBits(5, 4)),
     headerLength,
     valid: lessBits(bdds, headerWords, numberBits(5, 4)) ^ 1,
   };
@@ -289,6 +297,7 @@ function unknownIpv6(variables: Variables, dataLength: Bits): Network {
     atomic: bdds.and(extensions.get(44) ?? never, piece ^ 1),
     extensions,
     headerWords: null,
+    plain: chain ^ 1,
     headerLength: addBits(bdds, numberBits(40, 32), extraLength),
     valid: bdds.all([isIn(protocol, chained) ^ 1, bdds.or(chain ^ 1, isIn(next, chained)), named]),
   };
