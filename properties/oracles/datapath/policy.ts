@@ -82,7 +82,8 @@ export function mayLeave(pod: Pod, policy: SandboxPolicy, pins: readonly Pin[], 
   );
   if (named !== undefined) return { allowed: true, rule: 'a CIDR of the template' };
   const required = requiredOf(own, destination);
-  if (!required.mayPin) return { allowed: false, rule: `private: ${required.rule}` };
+  if (!required.mayPin || required.as !== 'itself')
+    return { allowed: false, rule: `private: ${required.rule}` };
   const pinned = pins.some(
     (pin) => pin.address === destination && pin.protocol === protocol && pin.port === port,
   );

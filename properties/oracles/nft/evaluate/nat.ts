@@ -128,7 +128,7 @@ export function applyMapping(run: RuleRun, mapping: Mapping): void {
   const portBefore = packet.transport.read(offset, 2);
   const port = mapping.port === null ? portBefore : pickPort(run, portBefore, mapping);
   packet.transport.write(bdds, offset, port, ports);
-  const samePort = bdds.ite(ports, equalBits(bdds, port, portBefore), always);
+  const samePort = bdds.ite(ports, keepsPort(run, portBefore, port, mapping), always);
   const changed = bdds.and(when, bdds.and(equalBits(bdds, address, before), samePort) ^ 1);
   noteChange(bdds, packet, mapping.side, changed, when);
   run.conclude({ code: 'accept' }, always);
@@ -160,6 +160,16 @@ function pickAddress(run: RuleRun, before: Bits, { first, last }: { first: Bits;
   const chosen = run.choices.unknown('address from a range', before.length);
   run.require(withinBits(run.bdds, chosen, first, last));
   return chosen;
+}
+
+/**
+ * Where the port stays as it was. One that is picked from a range lies within it, and the one before did not:
+ * to compare the two bit by bit would blow up the diagram.
+ */
+function keepsPort({ bdds }: RuleRun, before: Bits, after: Bits, { port, random }: Mapping): Bdd {
+  const fixed = port === null || port.first.every((bit, i) => bit === port.last[i]);
+  if (fixed || random) return equalBits(bdds, after, before);
+  return withinBits(bdds, before, port.first, port.last);
 }
 
 /** A port within the range is kept unless a random one is asked for. */
