@@ -93,7 +93,10 @@ export function nearPlaces(scene: Scene, at: 0 | 1): FlowBeginning[] {
     ...[sibling.ipv6?.guest, own.ipv6?.gateway].filter((one) => one !== undefined),
     // Metadata as a mapped address; an IPv4 in a NAT64 prefix whose bits 64 to 71 are not zero.
     ...['::ffff:a9fe:a9fe', '2001:67c:2e8:808:108:800::'],
-  ].map((destination) => ({ by: at, protocol: 'udp' as const, destination, port: 123 }));
+  ].map((destination) => {
+    const protocol = destination.includes(':') ? ('tcp' as const) : ('udp' as const);
+    return { by: at, protocol, destination, port: 123 };
+  });
   const isatap = { by: at, protocol: 'tcp' as const, destination: '2606:4700::5efe:a9fe:a9fe', port: 443 };
   return [...pinned, ...named, ...denied, ...reserved, isatap];
 }

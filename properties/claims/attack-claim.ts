@@ -1,8 +1,9 @@
 /** Claims of F4 whose case is one attack in one scene, at one phase of its life. */
 import * as fc from 'fast-check';
-import type { Attack } from '../arbitraries/datapath-attacks.ts';
+import { type Attack, honestLink } from '../arbitraries/datapath-attacks.ts';
 import { type Scene, sceneArbitrary, scenes } from '../arbitraries/sandbox-scenes.ts';
 import { changed, endOf, standing } from '../models/datapath-life.ts';
+import type { Body } from '../models/datapath-packet.ts';
 import type { Violation } from '../oracles/violation.ts';
 import type { Subject } from '../subjects/subject.ts';
 import { type Claim, defineClaim } from './claim.ts';
@@ -26,6 +27,33 @@ export interface AttackClaim extends Omit<Claim<AttackCase>, Fixed> {
   readonly examples?: readonly AttackCase[];
   /** Absent: the invariants. */
   readonly objection?: (scene: Scene, met: Met | null) => Violation | null;
+}
+
+/** The packet that a finding speaks of, in the first scene: judged first, and what `repro` shows. */
+export function example(attack: Attack, phase: Phase = 'standing'): AttackCase {
+  return { scene: scenes[0] as Scene, phase, attack };
+}
+
+/** What the guest of tap0 sends in a scene; a number for the body is the port of a TCP SYN. */
+export function guestSends(
+  source: string,
+  destination: string,
+  body: Body | number,
+  { index = 0, options = false }: { readonly index?: number; readonly options?: boolean } = {},
+): AttackCase {
+  const scene = scenes[index] as Scene;
+  const syn: Body | null =
+    typeof body === 'number' ? { kind: 'tcp', sport: 40_000, dport: body, flags: 0x02 } : null;
+  const content = {
+    kind: 'ip' as const,
+    source,
+    destination,
+    hops: 64,
+    body: syn ?? (body as Body),
+    options,
+  };
+  const packet = { port: 'tap0' as const, link: honestLink(scene, 0), content };
+  return { scene, phase: 'standing', attack: { kind: 'first', state: 'new', packet } };
 }
 
 export function metBy(subject: Subject, { scene, phase, attack }: AttackCase): Met | null {

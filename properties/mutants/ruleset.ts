@@ -280,6 +280,14 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F4.inbound',
   },
   {
+    id: 'inbound-to-anybody',
+    mistake: 'what a neighbour sends past the pod is translated to the guest, if its port is open',
+    file: arriving,
+    find: "match({ fib: { result: 'type', flags: 'daddr' } }, 'local'),",
+    replace: '',
+    killedBy: 'F4.inbound',
+  },
+  {
     id: 'inbound-from-anybody',
     mistake: 'an inbound port is open to all',
     file: arriving,

@@ -2,7 +2,7 @@
 import { ownToLocal } from '../../arbitraries/datapath-attacks.ts';
 import type { Scene } from '../../arbitraries/sandbox-scenes.ts';
 import type { Violation } from '../../oracles/violation.ts';
-import { attackClaim } from '../attack-claim.ts';
+import { attackClaim, guestSends } from '../attack-claim.ts';
 import { type Met, violationOf } from '../datapath-claim.ts';
 
 /** What it does elsewhere is F4.leave; what is wrong with a query is F4.source. */
@@ -21,6 +21,7 @@ export const claim = attackClaim({
   blindSpot: 'rules as the evaluator reads them, IPv4, after set-up: the kernel itself is tier kernel',
   expected: { decision: { vulnerable: 'falsified', published: 'holds', reference: 'holds' } },
   attacks: ownToLocal,
+  examples: [guestSends('10.200.0.2', '172.20.0.10', 9443), guestSends('10.200.0.2', '10.200.0.1', 9091)],
   phases: ['standing'],
   objection: reachesPod,
 });

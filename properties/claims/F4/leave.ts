@@ -1,6 +1,18 @@
 /** F4.leave: where a guest's packets go. */
 import { outward } from '../../arbitraries/datapath-attacks.ts';
-import { attackClaim } from '../attack-claim.ts';
+import { attackClaim, guestSends } from '../attack-claim.ts';
+
+/** Metadata inside other addresses, where the policy allows every address; and a protocol that is none of its. */
+const hidden = [
+  ...[
+    '2002:a9fe:a9fe::',
+    '::ffff:a9fe:a9fe',
+    '2001:4860::5efe:a9fe:a9fe',
+    '2001:67c:2e8:808:108:800::',
+    '64:ff9b::a9fe:a9fe',
+  ].map((destination) => guestSends('fd00:200::2', destination, 123, { index: 3 })),
+  guestSends('10.200.0.2', '8.8.8.8', { kind: 'raw', protocol: 132 }, { index: 14 }),
+];
 
 export const claim = attackClaim({
   id: 'F4.leave',
@@ -11,5 +23,10 @@ export const claim = attackClaim({
   blindSpot: 'which names resolve to what is F1; pins are given here',
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
   attacks: outward,
+  examples: [
+    guestSends('10.200.0.0', '169.254.169.254', 80),
+    guestSends('10.200.0.2', '169.254.169.254', 80),
+    ...hidden,
+  ],
   phases: ['standing', 'changed'],
 });

@@ -218,7 +218,7 @@ function notGuests({ network }: Described, { source, shape }: Unknown, bdds: Bdd
 }
 
 /** A port that the policy opens: the packets that are translated to the guest, as they came. */
-function opened({ policy }: Described, device: string | null, unknown: Unknown, bdds: Bdds): Bdd {
+function opened({ policy, topology }: Described, device: string | null, unknown: Unknown, bdds: Bdds): Bdd {
   if (device === null || unknown.shape.family !== 4) return never;
   const { connection, protocol, destinationPort, source } = unknown;
   const ways = policy.inbound.map(({ protocol: name, podPort, from }) => {
@@ -227,6 +227,7 @@ function opened({ policy }: Described, device: string | null, unknown: Unknown, 
       equals(bdds, protocol, protocolNumber[name]),
       equals(bdds, destinationPort, podPort),
       logicOf(bdds).within(source, interval),
+      isLocal(bdds, topology, unknown.destination, 4),
     ]);
     // Later packets: the flow was translated, so that it began so.
     const goesOn = bdds.all([connection.established, connection.reply ^ 1, connection.destinationNat]);
