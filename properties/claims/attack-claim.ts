@@ -63,7 +63,7 @@ export function metBy(subject: Subject, { scene, phase, attack }: AttackCase): M
 export function attackClaim(definition: AttackClaim): Claim<AttackCase> {
   const { attacks, phases, examples, objection = violationOf, ...claim } = definition;
   return defineClaim<AttackCase>({
-    weight: 0.35,
+    weight: 0.29,
     ...claim,
     decisions: ['ruleset'],
     arbitrary: () =>

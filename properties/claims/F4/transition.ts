@@ -152,7 +152,7 @@ export const claim = defineClaim<TransitionCase>({
   blindSpot: `${lives.length} lives of two sandboxes, ${few.length} scenes; a step that is interrupted half-way is tier kernel`,
   decisions: ['ruleset'],
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
-  weight: 0.35,
+  weight: 0.29,
   arbitrary: () =>
     fc.constantFrom(...few).chain((scene) =>
       fc.record({
