@@ -284,7 +284,7 @@ export const control = (scene: Scene): fc.Arbitrary<Attack> =>
     return first(fc.record({ port: fc.constant(tapOf(at)), link: anyLink(scene, at), content }));
   });
 
-/** Flows that may be there: of a guest to where it may send or might have been allowed to, of the pod, of a neighbour. */
+/** Flows that may be there: of a guest to where it may or might once send, of the pod, of a neighbour. */
 export function beginnings(scene: Scene): fc.Arbitrary<FlowBeginning> {
   const guest = guests.chain((by) => {
     const { ipv4 } = scene.sandboxes[by].network;

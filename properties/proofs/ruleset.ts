@@ -12,6 +12,7 @@ import { octetsOf } from '../models/datapath-packet.ts';
 import { type LifeEvent, type Moment, rulesetOf, topologyOf } from '../models/datapath-world.ts';
 import { contentOf } from '../models/nft-listing.ts';
 import { mutants } from '../mutants/ruleset.ts';
+import { mutants as ofFrames } from '../mutants/ruleset-frames.ts';
 import { addressText } from '../oracles/addresses/address-number.ts';
 import {
   againstOthers,
@@ -155,26 +156,29 @@ export const proof: Proof = {
     'A mark stands for the policy that admitted a flow: flows of two policies with the same 32 bits are taken for the same.',
     'Parts of IPv6 datagrams are not followed; of ARP nothing is said on interfaces without a sandbox.',
   ],
-  mutants: mutantsNamed(mutants, [
-    'ingress-any-mac',
-    'ip-options-pass',
-    'arp-any-sender',
-    'solicitation-any-mac',
-    'unnamed-interfaces-pass',
-    'any-port-of-the-resolver',
-    'default-is-allow',
-    'never-forgotten',
-    'private-forgotten',
-    'established-without-mark',
-    'reply-without-mark',
-    'arrive-ends-with-accept',
-    'loopback-unnamed',
-    'isatap-forgotten',
-    'u-octet-ignored',
-    'embeddings-not-inside',
-    'deny-cidrs-forgotten',
-    'change-keeps-cidrs',
-  ]),
+  mutants: mutantsNamed(
+    [...ofFrames, ...mutants],
+    [
+      'ingress-any-mac',
+      'ip-options-pass',
+      'arp-any-sender',
+      'solicitation-any-mac',
+      'unnamed-interfaces-pass',
+      'any-port-of-the-resolver',
+      'default-is-allow',
+      'never-forgotten',
+      'private-forgotten',
+      'established-without-mark',
+      'reply-without-mark',
+      'arrive-ends-with-accept',
+      'loopback-unnamed',
+      'isatap-forgotten',
+      'u-octet-let-through',
+      'embeddings-not-inside',
+      'deny-cidrs-forgotten',
+      'change-keeps-cidrs',
+    ],
+  ),
   async run({ scale, progress }): Promise<ProofResult> {
     const subject = await loadSubject('reference', ['ruleset']);
     const total: Total = { questions: 0, nodes: 0, addresses: 0, changes: 0 };
