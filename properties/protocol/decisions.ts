@@ -14,6 +14,7 @@ import { pinLedger } from './pin-ledger.ts';
 import { reseedGate } from './reseed-gate.ts';
 import { reseedReport } from './reseed-report.ts';
 import { resumeGate } from './resume-gate.ts';
+import { ruleset } from './ruleset.ts';
 import { selectHusk } from './select-husk.ts';
 
 export const decisions = {
@@ -32,6 +33,7 @@ export const decisions = {
   'authorize-claim': authorizeClaim,
   'resume-gate': resumeGate,
   'authorize-workspace': authorizeWorkspace,
+  ruleset,
 } as const satisfies Record<string, Decision>;
 
 export type Decisions = typeof decisions;

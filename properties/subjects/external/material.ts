@@ -52,6 +52,8 @@ export interface Material {
 export const notCheckable: Partial<Record<DecisionName, string>> = {
   'claim-step':
     'its purposes, object names and messages are words of the program’s own, so equality with the reference would judge words',
+  ruleset:
+    'rules of one’s own are right in their own words: `pnpm check nft` proves what they do, and claims judge a subject',
 };
 
 const folder = new URL('materials/', import.meta.url);

@@ -73,9 +73,15 @@ function inboundRules(
   const [addr = '', len = '32'] = from.split('/');
   const sender = match(payload('ip', 'saddr'), prefix(addr, Number(len)));
   return [
-    add.rule(`${tap}/inbound`, 'an inbound port', match(payload(protocol, 'dport'), podPort), sender, {
-      dnat: { family: 'ip', addr: ipv4.guest, port: guestPort },
-    }),
+    add.rule(
+      `${tap}/inbound`,
+      'an inbound port',
+      match(payload(protocol, 'dport'), podPort),
+      // A neighbour may send what is for a guest, or for anybody, to the pod's MAC: no port of the pod's.
+      match({ fib: { result: 'type', flags: 'daddr' } }, 'local'),
+      sender,
+      { dnat: { family: 'ip', addr: ipv4.guest, port: guestPort } },
+    ),
     add.rule(
       `${tap}/arrive`,
       'an inbound port',
