@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { type Attack, honestLink } from '../arbitraries/datapath-attacks.ts';
 import { type Scene, sceneArbitrary, scenes } from '../arbitraries/sandbox-scenes.ts';
 import { changed, endOf, standing } from '../models/datapath-life.ts';
-import type { Body } from '../models/datapath-packet.ts';
+import type { Body, IpPacket } from '../models/datapath-packet.ts';
 import type { Violation } from '../oracles/violation.ts';
 import type { Subject } from '../subjects/subject.ts';
 import { type Claim, defineClaim } from './claim.ts';
@@ -39,7 +39,7 @@ export function guestSends(
   source: string,
   destination: string,
   body: Body | number,
-  { index = 0, options = false }: { readonly index?: number; readonly options?: boolean } = {},
+  { index = 0, ...odd }: { readonly index?: number } & Pick<IpPacket, 'options' | 'fragment'> = {},
 ): AttackCase {
   const scene = scenes[index] as Scene;
   const syn: Body | null =
@@ -50,7 +50,7 @@ export function guestSends(
     destination,
     hops: 64,
     body: syn ?? (body as Body),
-    options,
+    ...odd,
   };
   const packet = { port: 'tap0' as const, link: honestLink(scene, 0), content };
   return { scene, phase: 'standing', attack: { kind: 'first', state: 'new', packet } };

@@ -16,7 +16,7 @@ import { connectionOf } from '../../oracles/nft/connection.ts';
 import type { Outcome } from '../../oracles/nft/evaluate/pipeline.ts';
 import type { Ruleset } from '../../oracles/nft/ruleset.ts';
 import type { Violation } from '../../oracles/violation.ts';
-import { attackClaim } from '../attack-claim.ts';
+import { attackClaim, guestSends } from '../attack-claim.ts';
 import { type Met, situationOf, verdictText } from '../datapath-claim.ts';
 
 /** Whether tap talks to tap is said on the forward hook alone. */
@@ -49,7 +49,7 @@ function objection(scene: Scene, met: Met | null): Violation | null {
   const octets = octetsOf(met.packet);
   const lesser = withoutOne(rulesetOf(met.moment, scene));
   // One for each packet, another for the next: all of them would cost six times as much.
-  const chosen = lesser[octets.reduce((sum, octet) => sum + octet, 0) % lesser.length];
+  const chosen = lesser[octets.reduce((hash, octet) => (hash * 31 + octet) % 65_521, 0) % lesser.length];
   if (chosen === undefined) return null;
   const [missing, rules] = chosen;
   const connection = connectionOf({ state: met.state === 'invalid' ? 'invalid' : 'new' });
@@ -78,6 +78,13 @@ function brokenBy(
   return leaving(situation, sandbox, content, outcome, null);
 }
 
+/** Another port, another hash of the frame: so each of them meets each of the lesser rulesets. */
+const examples = Array.from({ length: 32 }, (_, index) => 40_000 + index).flatMap((sport) => [
+  guestSends('10.200.0.2', '10.200.0.1', { kind: 'udp', sport, dport: 123 }, { index: 1 }),
+  guestSends('10.200.0.2', '10.200.0.1', { kind: 'tcp', sport, dport: 9443, flags: 0x02 }),
+  guestSends('10.200.0.9', '1.1.1.1', { kind: 'tcp', sport, dport: 8443, flags: 0x02 }),
+]);
+
 export const claim = attackClaim({
   id: 'F4.depth',
   statement:
@@ -87,6 +94,7 @@ export const claim = attackClaim({
     'MAC addresses, VLAN tags, ARP and IP options are looked at on the tap alone; replies are not judged here',
   expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
   attacks: (scene) => fc.oneof(ownToLocal(scene), { weight: 2, arbitrary: outward(scene, 8) }),
+  examples,
   phases: ['standing'],
   objection,
 });

@@ -2,6 +2,8 @@
 import { forged } from '../../arbitraries/datapath-attacks.ts';
 import { attackClaim, guestSends } from '../attack-claim.ts';
 
+const pinned = { kind: 'udp', sport: 40_000, dport: 443 } as const;
+
 export const claim = attackClaim({
   id: 'F4.source',
   statement:
@@ -15,6 +17,8 @@ export const claim = attackClaim({
     guestSends('10.200.0.0', '172.20.0.10', 9443),
     guestSends('fe80::2', 'fe80::1', 9443),
     guestSends('10.200.0.2', '1.1.1.1', 8443, { options: true }),
+    guestSends('fd00:200::2', '2001:4860:4860::8888', pinned, { index: 1, options: true }),
+    guestSends('fd00:200::9', '2001:4860:4860::8888', pinned, { index: 1, fragment: 0x0011 }),
   ],
   phases: ['standing'],
 });
