@@ -218,8 +218,15 @@ export class NamespacePod implements HuskPod {
     return made;
   }
 
+  /**
+   * Of the link, at both ends: a veth drops in silence what exceeds the MTU of the end that receives it. The
+   * world still announces the segment size of a wider link, so that senders must discover the path's MTU.
+   */
   setUplinkMtu(octets: number): void {
     this.#pod.run('ip', ['link', 'set', 'dev', uplink.name, 'mtu', `${octets}`]);
+    this.#world.run('ip', ['link', 'set', 'dev', worldEnd, 'mtu', `${octets}`]);
+    const announced = ['advmss', '1460'];
+    this.#world.run('ip', ['route', 'replace', `${uplink.ipv4}/32`, 'dev', worldEnd, ...announced]);
   }
 
   forwardIpv6(): void {
