@@ -274,7 +274,7 @@ export const mutants: readonly Mutant[] = [
     id: 'change-without-flush',
     mistake: 'a change of policy adds its rules to those that stand',
     file: transactions,
-    find: '...chainsOf(tap).map((chain): Command => ({ flush: { chain: { ...inet, name: chain } } })),',
+    find: '...policyChainsOf(tap).map((chain): Command => ({ flush: { chain: { ...inet, name: chain } } })),',
     replace: '',
     killedBy: 'F4.converge',
   },

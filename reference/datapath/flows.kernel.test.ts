@@ -223,3 +223,40 @@ test('flows of a sibling and of the pod itself are never cut, not even when ever
   }
   expect(flowsOf(netfilter, null).map(({ flow }) => flow.source)).toContain('192.0.2.10');
 });
+
+test('a sandbox never has more flows than its share of the ports, not even after changes of policy', () => {
+  const few = { ...pod, masqueradePorts: [61_000, 61_007] as const };
+  const share = 6;
+  const open = { egress: 'allow', allow: [], inbound: [] } as const;
+  const datapath = new Datapath(few);
+  const { fd } = datapath.open(network, open);
+  const begin = (count: number) => {
+    for (let index = 0; index < count; index++) {
+      nextPort += 1;
+      const ends = { destination: '93.184.215.14', protocol: 'udp', destinationPort: 443 } as const;
+      const { tapMac, guestMac, ipv4 } = network;
+      writeSync(fd, frameOf({ ...ends, tapMac, guestMac, source: ipv4.guest, sourcePort: nextPort }));
+    }
+  };
+  const own = () => flowsOf(netfilter, null).filter(({ flow }) => flow.source === network.ipv4.guest).length;
+  try {
+    begin(share - 1);
+    expect(own()).toBe(share - 1);
+    begin(share);
+    expect(own()).toBe(share);
+    for (const allow of [['tcp://8.8.8.8/32:443'], ['tcp://8.8.4.4/32:443']]) {
+      datapath.change(network.tap, { ...open, allow });
+      expect(own()).toBe(share);
+      begin(share);
+      expect(own()).toBe(share);
+    }
+    // What ended makes room again.
+    datapath.change(network.tap, narrowPolicy);
+    datapath.change(network.tap, open);
+    begin(share + 1);
+    expect(own()).toBe(share);
+  } finally {
+    datapath.shutDown();
+    close(fd);
+  }
+});

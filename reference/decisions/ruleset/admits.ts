@@ -1,7 +1,8 @@
 /**
  * admits: would the rules of a policy let the first packet of this flow pass? What decides which flows outlive
  * a change of policy.
- * Invariant: the same verdict as the kernel under `openPod` and `openSandbox`, rule by rule in their order.
+ * Invariant: the same verdict as the kernel under `openPod` and `openSandbox`, rule by rule in their order. How
+ * many flows a sandbox has already is no part of it: that bounds what begins, not what lives on.
  */
 import type {
   AddressFamily,

@@ -59,13 +59,16 @@ export function sourceRules(network: SandboxNetwork): Command[] {
 /** Of one sandbox at a time: three quarters of the ports that its siblings need too. */
 const maxFlows = ({ masqueradePorts: [first, last] }: PodNetwork) => Math.floor(((last - first + 1) * 3) / 4);
 
+/**
+ * Siblings share the masquerade ports: a guest that took them all would close their way to the same host. The
+ * kernel keeps the count with the rule, so no change of policy may make the rule anew.
+ */
+export function countedFlows(pod: PodNetwork, { tap }: SandboxNetwork): Command {
+  return add.rule(`${tap}/flows`, 'too many flows of one sandbox', flowsOver(maxFlows(pod)), drop);
+}
+
 /** What the guest may begin and continue, decided before routing. */
-export function leavingRules(
-  pod: PodNetwork,
-  network: SandboxNetwork,
-  policy: SandboxPolicy,
-  mark: number,
-): Command[] {
+export function leavingRules(network: SandboxNetwork, policy: SandboxPolicy, mark: number): Command[] {
   const { tap } = network;
   const chain = `${tap}/policy`;
   const rules: Command[] = [
@@ -102,16 +105,7 @@ export function leavingRules(
     );
   }
   rules.push(add.rule(chain, 'any other local address', match(addressType, 'unicast', '!='), drop));
-  // Siblings share the masquerade ports: a guest that took them all would close their way to the same host.
-  rules.push(
-    add.rule(
-      chain,
-      'too many flows of one sandbox',
-      match(ct('state'), 'new', 'in'),
-      flowsOver(maxFlows(pod)),
-      drop,
-    ),
-  );
+  rules.push(add.rule(chain, 'how many begin', match(ct('state'), 'new', 'in'), jump(`${tap}/flows`)));
   for (const [family] of familiesOf(network)) rules.push(...destinationRules(tap, family, mark));
   if (policy.egress === 'allow') rules.push(...everythingElse(network, mark));
   return [...rules, add.rule(chain, 'default egress is deny', drop)];

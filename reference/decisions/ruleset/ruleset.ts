@@ -20,6 +20,7 @@ import {
   dispatchElements,
   guestElements,
   inboundElements,
+  policyChainsOf,
   policyCommands,
   sandboxCommands,
 } from './sandbox-ruleset.ts';
@@ -70,7 +71,7 @@ export function changePolicy(
   return {
     nftables: [
       ...deleted(inboundElements(network, before)),
-      ...chainsOf(tap).map((chain): Command => ({ flush: { chain: { ...inet, name: chain } } })),
+      ...policyChainsOf(tap).map((chain): Command => ({ flush: { chain: { ...inet, name: chain } } })),
       ...familiesOf(network).map(
         ([family]): Command => ({ flush: { set: { ...inet, name: cidrSetOf(tap, family) } } }),
       ),

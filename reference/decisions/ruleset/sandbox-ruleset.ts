@@ -14,14 +14,17 @@ import {
 import { arrivingRules, inputRules } from './arriving-rules.ts';
 import { flowMark } from './flow-mark.ts';
 import { ingressCommands } from './ingress-rules.ts';
-import { leavingRules, sourceRules } from './leaving-rules.ts';
+import { countedFlows, leavingRules, sourceRules } from './leaving-rules.ts';
 import { accept, type Command, concat, goTo, type Json, jump } from './nft-json.ts';
 import { add, create, dispatchOf, guestsOf } from './pod-ruleset.ts';
 import { cidrElements, maxCidrEntries } from './policy-elements.ts';
 import { cidrSetOf, familiesOf } from './sandbox-words.ts';
 
-export const chainsOf = (tap: string) =>
-  ['source', 'policy', 'input', 'leave', 'arrive', 'answer', 'inbound'].map((name) => `${tap}/${name}`);
+const policyChains = ['source', 'policy', 'input', 'leave', 'arrive', 'answer', 'inbound'] as const;
+
+/** What a change of policy makes anew. */
+export const policyChainsOf = (tap: string) => policyChains.map((name) => `${tap}/${name}`);
+export const chainsOf = (tap: string) => [...policyChainsOf(tap), `${tap}/flows`];
 
 /** Everything of one sandbox, to be done in one transaction before its tap comes up. */
 export function sandboxCommands(pod: PodNetwork, network: SandboxNetwork, policy: SandboxPolicy): Command[] {
@@ -33,6 +36,7 @@ export function sandboxCommands(pod: PodNetwork, network: SandboxNetwork, policy
     commands.push(create.set(cidrSetOf(tap, family), type, { flags: ['interval'], size: maxCidrEntries }));
   }
   for (const chain of chainsOf(tap)) commands.push(create.chain(chain));
+  commands.push(countedFlows(pod, network));
   commands.push(...policyCommands(pod, network, policy), ...ingressCommands(network));
   return [...commands, ...dispatchCommands(pod, network)];
 }
@@ -49,7 +53,7 @@ export function policyCommands(pod: PodNetwork, network: SandboxNetwork, policy:
   return [
     ...commands,
     ...sourceRules(network),
-    ...leavingRules(pod, network, policy, mark),
+    ...leavingRules(network, policy, mark),
     ...inputRules(network, mark),
     ...arrivingRules(network, policy, mark),
   ];
