@@ -3,7 +3,9 @@
  * Needs: tun.
  */
 import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { writeSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { beforeAll, expect, test } from 'vitest';
 import { close } from '#reference/base/syscalls.ts';
 import type { PinElement, SandboxPolicy } from '#reference/contract/datapath.ts';
@@ -256,6 +258,33 @@ test('a sandbox never has more flows than its share of the ports, not even after
     begin(share + 1);
     expect(own()).toBe(share);
   } finally {
+    datapath.shutDown();
+    close(fd);
+  }
+});
+
+test('questions never fill the table of flows: a flood of them is held to its rate', async () => {
+  const datapath = new Datapath(pod);
+  const { fd } = datapath.open(network, narrowPolicy);
+  const [burst, perSecond, connections] = [4_000, 1_000, 256];
+  const own = (of: number) => flowsOf(netfilter, null).filter(({ flow }) => flow.protocol === of).length;
+  const flood = (protocol: 'tcp' | 'udp', count: number) => {
+    const { tapMac, guestMac, ipv4 } = network;
+    const ends = { tapMac, guestMac, source: ipv4.guest, destination: ipv4.resolver, destinationPort: 53 };
+    const beginMs = performance.now();
+    for (let port = 1; port <= count; port++) writeSync(fd, frameOf({ ...ends, protocol, sourcePort: port }));
+    return (performance.now() - beginMs) / 1_000;
+  };
+  const listener = createServer().listen(53, network.ipv4.resolver);
+  await once(listener, 'listening');
+  try {
+    flood('tcp', 1_000);
+    expect(own(numbers.tcp)).toBe(connections);
+    const seconds = flood('udp', 20_000);
+    expect(own(numbers.udp)).toBeGreaterThan(burst / 2);
+    expect(own(numbers.udp)).toBeLessThanOrEqual(burst + perSecond * (seconds + 1));
+  } finally {
+    listener.close();
     datapath.shutDown();
     close(fd);
   }

@@ -5,7 +5,17 @@
  */
 import type { Json, Statement } from '../../decisions/ruleset/nft-json.ts';
 import type { NetlinkWriter } from '../netlink-writer.ts';
-import { bases, ctKeys, type DataType, type Field, fields, metaKeys, octetsOf, types } from './fields.ts';
+import {
+  bases,
+  ctKeys,
+  type DataType,
+  type Field,
+  fields,
+  maskOf,
+  metaKeys,
+  octetsOf,
+  types,
+} from './fields.ts';
 
 const NFTA_LIST_ELEM = 1;
 const NFTA_EXPR_NAME = 1;
@@ -150,6 +160,10 @@ export class RuleWriter {
     }
     if (isWords(statement['ct count'])) {
       this.#flowCount(statement['ct count']);
+      return;
+    }
+    if (isWords(statement.limit)) {
+      this.#rateLimit(statement.limit);
       return;
     }
     throw unknown(statement);
@@ -350,6 +364,17 @@ export class RuleWriter {
     this.#expression('connlimit', () => this.#writer.uint32(1, val).uint32(2, 1));
   }
 
+  /** `limit rate over` in packets: 0 is NFT_LIMIT_PKTS, 1 is NFT_LIMIT_F_INV. */
+  #rateLimit({ rate, burst, per, inv }: Words): void {
+    if (typeof rate !== 'number' || typeof burst !== 'number' || per !== 'second' || inv !== true)
+      throw unknown(per);
+    const [second, packets, over] = [1n, 0, 1];
+    this.#expression('limit', () => {
+      this.#writer.uint64(1, BigInt(rate)).uint64(2, second);
+      this.#writer.uint32(3, burst).uint32(4, packets).uint32(5, over);
+    });
+  }
+
   #masquerade(words: Json): void {
     if (!isWords(words)) {
       this.#expression('masq', () => undefined);
@@ -376,13 +401,4 @@ export class RuleWriter {
       this.#writer.uint32(3, register).uint32(5, second).uint32(7, portsSpecified);
     });
   }
-}
-
-function maskOf(bits: number, octets: number): Buffer {
-  return Buffer.from(
-    Array.from({ length: octets }, (_, at) => {
-      const ones = Math.max(0, Math.min(8, bits - at * 8));
-      return (0xff << (8 - ones)) & 0xff;
-    }),
-  );
 }

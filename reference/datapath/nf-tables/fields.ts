@@ -179,3 +179,13 @@ export function octetsOf(value: Json, dataType: DataType): Buffer {
   }
   throw new RangeError(`${JSON.stringify(value).slice(0, 100)} is no value`);
 }
+
+/** The first `bits` set, in so many octets. */
+export function maskOf(bits: number, octets: number): Buffer {
+  return Buffer.from(
+    Array.from({ length: octets }, (_, at) => {
+      const ones = Math.max(0, Math.min(8, bits - at * 8));
+      return (0xff << (8 - ones)) & 0xff;
+    }),
+  );
+}

@@ -21,6 +21,7 @@ import {
   match,
   meta,
   payload,
+  rateOver,
   setMark,
 } from './nft-json.ts';
 import { add, denialChainOf, listOf } from './pod-ruleset.ts';
@@ -59,12 +60,40 @@ export function sourceRules(network: SandboxNetwork): Command[] {
 /** Of one sandbox at a time: three quarters of the ports that its siblings need too. */
 const maxFlows = ({ masqueradePorts: [first, last] }: PodNetwork) => Math.floor(((last - first + 1) * 3) / 4);
 
+/** Each question may be a flow, which lives half a minute in the table that the probes of the pod need too. */
+const resolverFlows = { perSecond: 1_000, burst: 4_000, tcp: 256 } as const;
+
 /**
- * Siblings share the masquerade ports: a guest that took them all would close their way to the same host. The
- * kernel keeps the count with the rule, so no change of policy may make the rule anew.
+ * How many flows a guest may begin. Siblings share the masquerade ports: one that took them all would close their
+ * way to the same host. All of the pod share the table of flows. The kernel keeps a count with its rule, so no
+ * change of policy may make these anew.
  */
-export function countedFlows(pod: PodNetwork, { tap }: SandboxNetwork): Command {
-  return add.rule(`${tap}/flows`, 'too many flows of one sandbox', flowsOver(maxFlows(pod)), drop);
+export function flowLimits(pod: PodNetwork, network: SandboxNetwork): Command[] {
+  const chain = `${network.tap}/flows`;
+  return familiesOf(network).flatMap(([family, { resolver }]) => [
+    add.rule(
+      chain,
+      'too many questions at once',
+      match(destination(family), resolver),
+      rateOver(resolverFlows.perSecond, resolverFlows.burst),
+      drop,
+    ),
+    add.rule(
+      chain,
+      'too many connections to the resolver',
+      match(destination(family), resolver),
+      match(meta('l4proto'), 'tcp'),
+      flowsOver(resolverFlows.tcp),
+      drop,
+    ),
+    add.rule(
+      chain,
+      'too many flows of one sandbox',
+      match(destination(family), resolver, '!='),
+      flowsOver(maxFlows(pod)),
+      drop,
+    ),
+  ]);
 }
 
 /** What the guest may begin and continue, decided before routing. */
@@ -89,6 +118,7 @@ export function leavingRules(network: SandboxNetwork, policy: SandboxPolicy, mar
       match({ '&': [payload('tcp', 'flags'), ['fin', 'syn', 'rst', 'ack']] }, 'syn', '!='),
       drop,
     ),
+    add.rule(chain, 'how many begin', match(ct('state'), 'new', 'in'), jump(`${tap}/flows`)),
   ];
   for (const [family, { resolver }] of familiesOf(network)) {
     rules.push(
@@ -105,7 +135,6 @@ export function leavingRules(network: SandboxNetwork, policy: SandboxPolicy, mar
     );
   }
   rules.push(add.rule(chain, 'any other local address', match(addressType, 'unicast', '!='), drop));
-  rules.push(add.rule(chain, 'how many begin', match(ct('state'), 'new', 'in'), jump(`${tap}/flows`)));
   for (const [family] of familiesOf(network)) rules.push(...destinationRules(tap, family, mark));
   if (policy.egress === 'allow') rules.push(...everythingElse(network, mark));
   return [...rules, add.rule(chain, 'default egress is deny', drop)];

@@ -41,3 +41,7 @@ export const drop: Statement = { drop: null };
 export const setMark = (value: number): Statement => ({ mangle: { key: ct('mark'), value } });
 /** Counts the flows that came here and still stand (`ct count over`). */
 export const flowsOver = (count: number): Statement => ({ 'ct count': { val: count, inv: true } });
+/** A token bucket: matches what comes faster (`limit rate over`). */
+export const rateOver = (perSecond: number, burst: number): Statement => ({
+  limit: { rate: perSecond, burst, per: 'second', inv: true },
+});

@@ -14,7 +14,7 @@ import {
 import { arrivingRules, inputRules } from './arriving-rules.ts';
 import { flowMark } from './flow-mark.ts';
 import { ingressCommands } from './ingress-rules.ts';
-import { countedFlows, leavingRules, sourceRules } from './leaving-rules.ts';
+import { flowLimits, leavingRules, sourceRules } from './leaving-rules.ts';
 import { accept, type Command, concat, goTo, type Json, jump } from './nft-json.ts';
 import { add, create, dispatchOf, guestsOf } from './pod-ruleset.ts';
 import { cidrElements, maxCidrEntries } from './policy-elements.ts';
@@ -36,7 +36,7 @@ export function sandboxCommands(pod: PodNetwork, network: SandboxNetwork, policy
     commands.push(create.set(cidrSetOf(tap, family), type, { flags: ['interval'], size: maxCidrEntries }));
   }
   for (const chain of chainsOf(tap)) commands.push(create.chain(chain));
-  commands.push(countedFlows(pod, network));
+  commands.push(...flowLimits(pod, network));
   commands.push(...policyCommands(pod, network, policy), ...ingressCommands(network));
   return [...commands, ...dispatchCommands(pod, network)];
 }
