@@ -133,40 +133,16 @@ export class RuleWriter {
 
   #statement(statement: Statement): void {
     const verdict = verdictOf(statement);
-    if (verdict !== null) {
-      this.#immediateVerdict(verdict);
-      return;
-    }
-    const { match, vmap, mangle, masquerade, dnat } = statement;
-    if (isWords(match)) {
-      this.#match(match);
-      return;
-    }
-    if (isWords(vmap)) {
-      this.#vmap(vmap);
-      return;
-    }
-    if (isWords(mangle)) {
-      this.#setMark(mangle);
-      return;
-    }
-    if (masquerade !== undefined) {
-      this.#masquerade(masquerade);
-      return;
-    }
-    if (isWords(dnat)) {
-      this.#dnat(dnat);
-      return;
-    }
-    if (isWords(statement['ct count'])) {
-      this.#flowCount(statement['ct count']);
-      return;
-    }
-    if (isWords(statement.limit)) {
-      this.#rateLimit(statement.limit);
-      return;
-    }
-    throw unknown(statement);
+    const { match, vmap, mangle, masquerade, dnat, limit, 'ct count': count } = statement;
+    if (verdict !== null) this.#immediateVerdict(verdict);
+    else if (isWords(match)) this.#match(match);
+    else if (isWords(vmap)) this.#vmap(vmap);
+    else if (isWords(mangle)) this.#setMark(mangle);
+    else if (masquerade !== undefined) this.#masquerade(masquerade);
+    else if (isWords(dnat)) this.#dnat(dnat);
+    else if (isWords(count)) this.#flowCount(count);
+    else if (isWords(limit)) this.#rateLimit(limit);
+    else throw unknown(statement);
   }
 
   #expression(name: string, data: () => void): void {
