@@ -32,6 +32,7 @@ const [hostNamespace = '', packetsText = '', seedText = '', perRulesetText = '',
 const iptablesPercent = Number(iptablesText);
 assertPrivateNetwork(hostNamespace);
 const wanted = Number(packetsText);
+const progressEveryMs = 2_000;
 const perRuleset = Number(perRulesetText);
 /** Without root the kernel keeps some hundred events for us, not more. */
 const sendBurst = 6;
@@ -274,7 +275,13 @@ const begin = performance.now();
 const dice = new Dice(Number(seedText));
 // A killed parent leaves nobody to report to: then this process ends, and its namespace with it.
 const parent = process.ppid;
-while (figures.packets < wanted && process.ppid === parent) tryRuleset(dice);
+let told = performance.now();
+while (figures.packets < wanted && process.ppid === parent) {
+  tryRuleset(dice);
+  if (performance.now() - told < progressEveryMs) continue;
+  told = performance.now();
+  process.stdout.write(`${JSON.stringify({ progress: figures.packets })}\n`);
+}
 const seconds = Math.round((performance.now() - begin) / 100) / 10;
 process.stdout.write(
   `${JSON.stringify({ ...figures, seconds, reasons: [...reasons].sort((a, b) => b[1] - a[1]).slice(0, 40), shown: [...shown].sort((a, b) => b[1] - a[1]).slice(0, 40) })}\n`,

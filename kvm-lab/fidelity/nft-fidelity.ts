@@ -10,8 +10,24 @@ import { parseArgs } from 'node:util';
 import { privateNetworkReadiness, startPrivate } from '../providers/netns/private-process.ts';
 
 const script = fileURLToPath(new URL('nft-fidelity-run.ts', import.meta.url));
-const usage =
-  'node kvm-lab/fidelity/nft-fidelity.ts [--packets N] [--seed N] [--per-ruleset N] [--workers N] [--iptables PERCENT] [--json]';
+const command = 'pnpm test:fidelity';
+const usage = `Usage: ${command} [options]
+
+random rulesets and packets: what the nft oracle says of each, and what this kernel does
+
+Options:
+  --packets <n>        packets in all (default 200000)
+  --seed <n>           of rulesets and packets (default 1)
+  --per-ruleset <n>    packets for each ruleset, at most 10000 (default 100)
+  --workers <n>        namespaces at work at once, at most 64
+  --iptables <percent> rulesets written by iptables-nft (default 25)
+  --json               the figures as JSON on stdout
+
+Examples:
+  ${command}
+  ${command} --packets 10000 --seed 7
+
+Exit codes: 0 no difference, 1 some, 2 bad input, 69 unsupported here (the reason is printed).`;
 
 export interface FidelityFigures {
   readonly packets: number;
@@ -25,6 +41,8 @@ export interface FidelityFigures {
   readonly unlistable: number;
   readonly events: number;
 }
+
+const progressEveryMs = 10_000;
 
 const none: FidelityFigures = {
   packets: 0,
@@ -48,8 +66,10 @@ function readOptions() {
       workers: { type: 'string', default: String(Math.min(8, availableParallelism() * 2)) },
       iptables: { type: 'string', default: '25' },
       json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
+  if (values.help) return null;
   const [packets, seed, perRuleset, workers, iptables] = [
     values.packets,
     values.seed,
@@ -65,7 +85,7 @@ function readOptions() {
   ];
   const counts = packets > 0 && seed >= 0 && perRuleset > 0 && perRuleset <= 10_000;
   const sound = counts && workers > 0 && workers <= 64 && iptables <= 100;
-  if (!sound) throw new RangeError(`numbers, please: ${usage}`);
+  if (!sound) throw new RangeError(`every option but --json takes a number\n\n${usage}`);
   return { packets, seed, perRuleset, workers, iptables, json: values.json };
 }
 
@@ -76,6 +96,7 @@ async function share(
   perRuleset: number,
   iptables: number,
   processor: number,
+  onProgress: (packets: number) => void,
 ): Promise<FidelityFigures> {
   const words = [packets, seed, perRuleset, iptables].map(String);
   const child = startPrivate(script, words, processor);
@@ -86,8 +107,9 @@ async function share(
   let figures: FidelityFigures | null = null;
   if (child.stdout === null) throw new Error('no output of the worker');
   for await (const line of createInterface({ input: child.stdout })) {
-    const entry = JSON.parse(line) as FidelityFigures | { difference: number };
+    const entry = JSON.parse(line) as FidelityFigures | { difference: number } | { progress: number };
     if ('packets' in entry) figures = entry;
+    else if ('progress' in entry) onProgress(entry.progress);
     else process.stderr.write(`${line}\n`);
   }
   const code = await ended;
@@ -106,7 +128,12 @@ function sum(all: readonly FidelityFigures[]): FidelityFigures {
 }
 
 async function main(): Promise<number> {
-  const { packets, seed, perRuleset, workers, iptables, json } = readOptions();
+  const options = readOptions();
+  if (options === null) {
+    process.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const { packets, seed, perRuleset, workers, iptables, json } = options;
   const readiness = privateNetworkReadiness();
   if (!readiness.ready) {
     process.stdout.write(`unsupported: ${readiness.reason}; ${readiness.remedy}\n`);
@@ -114,14 +141,20 @@ async function main(): Promise<number> {
   }
   const begin = performance.now();
   const each = Math.ceil(packets / workers);
-  const shares = Array.from({ length: workers }, (_, i) =>
-    share(each, seed * 1_000 + i, perRuleset, iptables, i % availableParallelism()),
+  const judged: number[] = Array.from({ length: workers }, () => 0);
+  const shares = judged.map((_, i) =>
+    share(each, seed * 1_000 + i, perRuleset, iptables, i % availableParallelism(), (done) => {
+      judged[i] = done;
+    }),
   );
-  const total = sum(await Promise.all(shares));
+  const telling = setInterval(() => {
+    process.stderr.write(`… ${judged.reduce((all, one) => all + one, 0)}/${packets} packets\n`);
+  }, progressEveryMs);
+  const total = sum(await Promise.all(shares).finally(() => clearInterval(telling)));
   const seconds = Math.round((performance.now() - begin) / 1_000);
-  const options = { packets, seed, 'per-ruleset': perRuleset, workers, iptables };
-  const words = Object.entries(options).map(([name, value]) => `--${name} ${value}`);
-  const replay = `node kvm-lab/fidelity/nft-fidelity.ts ${words.join(' ')}`;
+  const numbers = { packets, seed, 'per-ruleset': perRuleset, workers, iptables };
+  const words = Object.entries(numbers).map(([name, value]) => `--${name} ${value}`);
+  const replay = `${command} ${words.join(' ')}`;
   if (json) process.stdout.write(`${JSON.stringify({ ...total, seconds, replay })}\n`);
   else {
     process.stdout.write(

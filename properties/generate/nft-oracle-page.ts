@@ -72,7 +72,7 @@ ${markdownTable(['protocol', 'fields'], fields)}
 
 ## What the kernel does and a reader of rules might not expect
 
-Held to the kernel by \`node kvm-lab/fidelity/nft-fidelity.ts\`: random rulesets and packets, every rule that matched.
+Held to the kernel by \`pnpm test:fidelity\`: random rulesets and packets, every rule that matched.
 
 ${lines(quirks)}
 
