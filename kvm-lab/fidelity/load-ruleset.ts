@@ -4,7 +4,7 @@ import { readRuleset } from '#properties/oracles/nft/netlink/read-ruleset.ts';
 import type { Ruleset } from '#properties/oracles/nft/ruleset.ts';
 import { beginTable, watchingTables } from './watching-tables.ts';
 
-const commandTimeoutMs = 20_000;
+const commandTimeoutMs = 60_000;
 const maxRepairs = 8;
 
 export type Loading = { readonly text: string } | { readonly refused: string };
