@@ -6,6 +6,7 @@ import {
   hexOf,
   type ModelMessage,
   type ModelQuestion,
+  type ModelRecord,
   query,
   questionOf,
   replyTo,
@@ -18,6 +19,7 @@ import type { DnsVector } from './dns-vector.ts';
 const sent = hexOf(encodeMessage(query(['eXaMple', 'cOm'], types.a, 0x2b67)));
 const honest = replyTo(sent, [addressRecord(['example', 'com'], types.a, [93, 184, 216, 34])]);
 const question: ModelQuestion = questionOf(sent);
+const opt: ModelRecord = { owner: [], type: types.opt, class: 1_232, ttl: 0, data: { raw: [] } };
 
 type Verdict = 'accept' | 'ignore' | 'retry-tcp' | 'fail';
 
@@ -177,6 +179,18 @@ export function replyVectors(): DnsVector[] {
       'an AAAA record of four octets',
       { source: 'RFC 3596 section 2.2' },
     ),
+    ...(['answers', 'authority'] as const).map((section) =>
+      vector(
+        `edns/in-${section}`,
+        { ...honest, [section]: [...honest[section], opt] },
+        'ignore',
+        `an OPT in ${section.toUpperCase()} (found by the fuzzer)`,
+        { source: 'RFC 6891 section 6.1.1' },
+      ),
+    ),
+    vector('edns/in-additional', { ...honest, additional: [opt] }, 'accept', 'an OPT where it belongs', {
+      source: 'RFC 6891 section 6.1.1',
+    }),
     vector('shorter-than-a-header', hex.slice(0, 22), 'ignore', 'shorter than a header'),
     vector('nothing', '', 'ignore', 'no octet at all'),
     ...cuts,
