@@ -1,45 +1,48 @@
 /** Messages of up to 64 KiB that make a careless reader walk the same octets again and again (RFC 9267). */
 import * as fc from 'fast-check';
 import { type Labels, types } from '../models/dns-message.ts';
-import {
-  encodeSketch,
-  mostOctets,
-  plainName,
-  type SketchName,
-  type SketchRecord,
-} from '../models/dns-sketch.ts';
+import { mostOctets, plainName, type SketchName, type SketchRecord } from '../models/dns-sketch.ts';
 import { nameOfOctets } from './dns-hostile-names.ts';
 
-const flagsOfReply = 0x8180;
-const recordOctets = 11;
+/** Records that stand directly behind the one question of a message, by the labels of its name. */
+export type RecordKind = (asked: Labels) => readonly SketchRecord[];
 
 /** A TXT record full of pointers, each to the one before, and records owned by rungs of that ladder. */
-export const pointerLadder: fc.Arbitrary<{ readonly octets: Uint8Array }> = fc
+const pointerLadder: fc.Arbitrary<RecordKind> = fc
   .record({
-    rungs: fc.constantFrom(2, 126, 127, 128, 254, 255, 256, 1_000, 8_000),
-    records: fc.constantFrom(0, 1, 40, 1_000, 4_000),
+    /** So many rungs, so many records that are owned by one, and what stands before each pointer. */
+    shape: fc.constantFrom<readonly [number, number, string]>(
+      [127, 4_000, ''],
+      [254, 4_000, ''],
+      [11, 4_000, ''],
+      [254, 1, ''],
+      [255, 1, ''],
+      [8_000, 40, ''],
+      [120, 40, 'a'],
+      [127, 40, 'a'],
+    ),
     /** Owners in turn: the last rung, or each of the last so many. */
-    spread: fc.constantFrom(1, 2, 120),
-    label: fc.constantFrom('', 'a'),
+    spread: fc.constantFrom(1, 2, 100),
   })
-  .map(({ rungs, records, spread, label }) => {
-    const question: Labels = ['example', 'com'];
-    const start = 12 + 13 + 4 + recordOctets;
-    const rung = (index: number): SketchName => ({
-      labels: label === '' ? [] : [label],
-      ending: { pointer: index <= 0 ? 12 : start + (label === '' ? 2 : 4) * (index - 1) },
-    });
-    const ladder = Array.from({ length: rungs }, (_, index) => octetsOfName(rung(index))).flat();
-    const text = { type: types.txt, class: 1, ttl: 0 };
-    const owned = Array.from({ length: records }, (_, index): SketchRecord => {
-      const owner = { ...rung(rungs - (index % spread)), labels: [] };
-      return { ...text, owner, data: { octets: [] } };
-    });
-    const answers = [{ ...text, owner: plainName([]), data: { octets: ladder } }, ...owned];
-    const questions = [{ name: plainName(question), type: types.a, class: 1 }];
-    const sketch = { id: 7, flags: flagsOfReply, questions, answers, authority: [], additional: [] };
-    return { octets: encodeSketch(sketch) };
-  });
+  .map(
+    ({ shape: [rungs, records, label], spread }): RecordKind =>
+      (asked) => {
+        const text = { type: types.txt, class: 1, ttl: 0 };
+        // Header, question, and the owner and fixed part of the record that holds the ladder.
+        const start = 12 + octetsIn(asked) + 4 + 11;
+        const step = label === '' ? 2 : 4;
+        const rung = (index: number): SketchName => ({
+          labels: label === '' ? [] : [label],
+          ending: { pointer: index <= 0 ? 12 : start + step * (index - 1) },
+        });
+        const ladder = Array.from({ length: rungs }, (_, index) => octetsOfName(rung(index))).flat();
+        const owned = Array.from({ length: records }, (_, index): SketchRecord => {
+          const owner = { ...rung(rungs - (index % spread)), labels: [] };
+          return { ...text, owner, data: { octets: [] } };
+        });
+        return [{ ...text, owner: plainName([]), data: { octets: ladder } }, ...owned];
+      },
+  );
 
 function octetsOfName({ labels, ending }: SketchName): number[] {
   const target = typeof ending === 'string' || typeof ending.pointer !== 'number' ? 12 : ending.pointer;
@@ -50,11 +53,8 @@ function octetsOfName({ labels, ending }: SketchName): number[] {
   ];
 }
 
-/** Very many records about the name that is asked for. */
-export type RecordKind = (owner: Labels) => readonly SketchRecord[];
-
 const toQuestion: SketchName = { labels: [], ending: { pointer: 'question' } };
-const count = fc.constantFrom(63, 64, 65, 600, 4_200);
+const count = fc.constantFrom(63, 64, 65, 600, 2_300);
 
 function addressAt(index: number, type: number): SketchRecord {
   const tail = [(index >> 8) & 255, index & 255];
@@ -62,24 +62,15 @@ function addressAt(index: number, type: number): SketchRecord {
   return { owner: toQuestion, type, class: 1, ttl: 60, data: { octets } };
 }
 
-/** Names of 250 octets that differ near their end, each two octets long where it stands. */
-function aliasesOf(own: Labels, records: number): SketchRecord[] {
-  const long = nameOfOctets(250);
-  const start = 12 + own.reduce((sum, label) => sum + label.length + 1, 1) + 4;
-  const first = {
-    owner: toQuestion,
-    type: types.cname,
-    class: 1,
-    ttl: 60,
-    data: { name: plainName(['a', ...long.slice(1)]) },
-  };
-  const other = { ...first, data: { name: plainName(['a', ...long.slice(1, -1), 'tesu']) } };
-  const there = start + 12 + octetsIn(['a', ...long.slice(1)]) + 12;
-  const target: SketchName = { labels: [], ending: { pointer: there } };
+/** Owners and targets of 248 octets each, two octets long where they stand, at a place that no name began at before. */
+function aliasesOf(asked: Labels, amount: number): SketchRecord[] {
+  const long = ['a', ...nameOfOctets(250).slice(1)];
+  const record = { type: types.cname, class: 1, ttl: 60 };
+  const behindItsLabel = 12 + octetsIn(asked) + 4 + 2 + 10 + 2;
+  const inside: SketchName = { labels: [], ending: { pointer: behindItsLabel } };
   return [
-    first,
-    { ...other, owner: plainName(['z']) },
-    ...Array.from({ length: records }, () => ({ ...first, owner: target, data: { name: toQuestion } })),
+    { ...record, owner: toQuestion, data: { name: plainName(long) } },
+    ...Array.from({ length: amount }, () => ({ ...record, owner: inside, data: { name: inside } })),
   ];
 }
 
@@ -87,15 +78,15 @@ function octetsIn(labels: Labels): number {
   return labels.reduce((sum, label) => sum + label.length + 1, 1);
 }
 
-export const recordsOfOneKind: fc.Arbitrary<RecordKind> = fc
+const records: fc.Arbitrary<RecordKind> = fc
   .record({
-    records: count,
+    amount: count,
     kind: fc.constantFrom('same', 'distinct', 'refused', 'aliases', 'links', 'long owners'),
     type: fc.constantFrom<number>(types.a, types.aaaa),
   })
-  .map(({ records, kind, type }): RecordKind => {
+  .map(({ amount, kind, type }): RecordKind => {
     const each = (make: (index: number) => SketchRecord) =>
-      Array.from({ length: records }, (_, at) => make(at));
+      Array.from({ length: amount }, (_, at) => make(at));
     return (owner) => {
       switch (kind) {
         case 'same':
@@ -108,9 +99,9 @@ export const recordsOfOneKind: fc.Arbitrary<RecordKind> = fc
             data: { octets: [10, 0, index >> 8, index] },
           }));
         case 'aliases':
-          return aliasesOf(owner, records);
+          return aliasesOf(owner, amount);
         case 'links':
-          return each((index) => link(owner, index, records));
+          return each((index) => link(owner, index, amount));
         default:
           return each((index) => ({ ...addressAt(index, type), owner: plainName(nameOfOctets(255)) })).slice(
             0,
@@ -119,6 +110,9 @@ export const recordsOfOneKind: fc.Arbitrary<RecordKind> = fc
       }
     };
   });
+
+/** Up to 64 KiB of what a reader may have to walk. */
+export const recordsOfOneKind: fc.Arbitrary<RecordKind> = fc.oneof(pointerLadder, records);
 
 /** A CNAME chain backwards, so that each link is found last. */
 function link(owner: Labels, index: number, records: number): SketchRecord {

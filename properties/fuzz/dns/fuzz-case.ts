@@ -41,25 +41,25 @@ const common = {
   remainingSeconds: fc.constantFrom(null, 0, 0.5, 29.9, 30, 45.5, 300, 2 ** 33),
 };
 
-const guestSide = fc
-  .record({ ...common, query: hostileQuery() })
-  .map(({ query, ...rest }): FuzzCase => ({
+const guestSide = fc.record({ ...common, query: hostileQuery() }).map(
+  ({ query, ...rest }): FuzzCase => ({
     ...rest,
     side: 'guest',
     family: `query/${query.family}`,
     guest: query.octets,
     reply: null,
-  }));
+  }),
+);
 
-const upstreamSide = fc
-  .record({ ...common, query: honestQuery, reply: hostileReply() })
-  .map(({ query, reply, ...rest }): FuzzCase => ({
+const upstreamSide = fc.record({ ...common, query: honestQuery, reply: hostileReply() }).map(
+  ({ query, reply, ...rest }): FuzzCase => ({
     ...rest,
     side: 'upstream',
     family: `reply/${reply.family}`,
     guest: query.octets,
     reply,
-  }));
+  }),
+);
 
 /** Twice as many from upstream: more of the codec is behind that side. */
 export const fuzzCase: fc.Arbitrary<FuzzCase> = fc.oneof(

@@ -96,6 +96,7 @@ export class CaseJudge {
   #cuts(context: GuestContext, guest: Uint8Array, findings: Finding[]): void {
     if (guest.length > longestCut) return;
     this.totals.messages += judgeTruncation(this.#codec, guest, findings);
-    for (let length = 0; length < guest.length; length++) judgeGuest(context, guest.subarray(0, length), findings);
+    for (let length = 0; length < guest.length; length++)
+      judgeGuest(context, guest.subarray(0, length), findings);
   }
 }

@@ -19,7 +19,11 @@ export interface GuestContext {
 }
 
 /** The query as it went upstream, or null. */
-export function judgeGuest(context: GuestContext, octets: Uint8Array, findings: Finding[]): Uint8Array | null {
+export function judgeGuest(
+  context: GuestContext,
+  octets: Uint8Array,
+  findings: Finding[],
+): Uint8Array | null {
   const { codec, config, policy, transport, random } = context;
   const decided = guarded(octets, findings, () => codec.decideQuery(policy, octets, transport, random));
   if (decided === null) return null;

@@ -89,7 +89,10 @@ function judgePlan(
   judgeReading(codec, built, findings);
   const failed = remainingSeconds === null && !ends;
   const code = failed ? 2 : (wanted.code ?? 0);
-  judgeAnswer({ exchange, built, wanted, planned: addresses, code, bare: ends || failed, cut: !fits }, findings);
+  judgeAnswer(
+    { exchange, built, wanted, planned: addresses, code, bare: ends || failed, cut: !fits },
+    findings,
+  );
 }
 
 interface Answered {
@@ -111,7 +114,8 @@ function judgeAnswer(answered: Answered, findings: Finding[]): void {
     findings.push(finding(invariant, reply, observed, required));
   const read = readStrictly(built);
   if (read === null) return void wrong(hexOfOctets(built), 'a message');
-  const flags = 0x8080 | ((guest[2] ?? 0) & 1 ? 0x0100 : 0) | (cut && wanted.code === null ? 0x0200 : 0) | code;
+  const flags =
+    0x8080 | ((guest[2] ?? 0) & 1 ? 0x0100 : 0) | (cut && wanted.code === null ? 0x0200 : 0) | code;
   if (read.id !== (((guest[0] ?? 0) << 8) | (guest[1] ?? 0))) wrong(`ID ${read.id}`, "the guest's ID");
   if (read.flags !== flags) wrong(`flags ${read.flags.toString(16)}`, flags.toString(16));
   const [answers = []] = read.sections;
