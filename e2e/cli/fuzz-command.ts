@@ -2,11 +2,13 @@
 import type { Command } from 'commander';
 import { looksPerOctet } from '#properties/fuzz/dns/counted-octets.ts';
 import { invariants } from '#properties/fuzz/dns/finding.ts';
+import { recordedRun } from '#properties/fuzz/dns/peers/measured-peers.ts';
 import { type WatchedOutcome, watchedFuzz } from '#properties/fuzz/dns/watched-fuzz.ts';
 import { unknownName } from '#properties/matrix/catalogue.ts';
 import { readEnvironment } from '#properties/matrix/environment.ts';
 import { counted, groupDigits, painter, table } from '../report/terminal.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
+import { type PeersRun, peersText, recordPeers, runPeers } from './fuzz-peers.ts';
 import { parseInteger, parsePath, parseSeed } from './parse-values.ts';
 
 export interface FuzzFlags {
@@ -14,11 +16,13 @@ export interface FuzzFlags {
   readonly runs?: string;
   readonly seed?: string;
   readonly path?: string;
+  readonly record?: true;
   readonly json?: true;
 }
 
 const targets = {
   dns: 'the wire codec of the DNS proxy, from the guest’s side and the upstream’s',
+  'dns-peers': 'the codec beside dns-packet and Debian’s dnspython, every difference in a known class',
 } as const;
 const mostMinutes = 24 * 60;
 const mostRuns = 2_000_000_000;
@@ -31,6 +35,7 @@ export function addFuzzOptions(command: Command): Command {
     .option('--runs <n>', 'so many cases instead of a time')
     .option('--seed <n>', 'repeat a run: the same seed draws the same cases')
     .option('--path <path>', 'one counterexample of that seed, as a replay line prints it')
+    .option('--record', 'dns-peers: a fixed run, kept for docs/dns-peers.md')
     .option('--json', 'the result as JSON on stdout')
     .addHelpText(
       'after',
@@ -41,53 +46,95 @@ Examples:
   pnpm test:fuzz dns
   pnpm test:fuzz dns --minutes 60
   pnpm test:fuzz dns --seed 7 --runs 3000
+  pnpm test:fuzz dns-peers --minutes 5
 ${exitCodesHelp}`,
     );
 }
 
 export async function fuzzCommand(target: string, flags: FuzzFlags): Promise<number> {
   if (!(target in targets)) throw unknownName('target', target, Object.keys(targets));
-  const seed = parseSeed(flags.seed);
+  const isPeers = target === 'dns-peers';
+  const recorded = isPeers && flags.record === true ? recordedRun : null;
+  const seed = recorded?.seed ?? parseSeed(flags.seed);
   const minutes = parseInteger('--minutes', flags.minutes ?? '1', 1, mostMinutes);
-  const runs = flags.runs === undefined ? mostRuns : parseInteger('--runs', flags.runs, 1, mostRuns);
-  const path = flags.path === undefined ? undefined : parsePath(flags.path);
+  const given = flags.runs === undefined ? mostRuns : parseInteger('--runs', flags.runs, 1, mostRuns);
+  const runs = recorded?.runs ?? given;
+  const path = flags.path === undefined ? {} : { path: parsePath(flags.path) };
   const out = flags.json === true ? process.stderr : process.stdout;
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  const { signal } = interrupt;
   const startMs = performance.now();
-  const untimed = flags.runs !== undefined && flags.minutes === undefined;
-  const deadlineMs = untimed ? Number.MAX_VALUE : startMs + 60_000 * minutes;
-  const progress = fuzzProgress();
+  const timed = recorded === null && (flags.runs === undefined || flags.minutes !== undefined);
+  const limitMs = timed ? 60_000 * minutes : Number.MAX_VALUE;
   out.write(`Fuzzing ${target}: ${targets[target as keyof typeof targets]}; seed ${seed}.\n`);
-  const result = await watchedFuzz({
-    // The thread has a clock of its own: it is told how long, from when it begins.
-    bounds: { seed, runs, deadlineMs: deadlineMs - startMs, ...(path === undefined ? {} : { path }) },
-    signal: interrupt.signal,
-    onProgress: ({ cases, messages }) => progress.advanced(cases, messages),
-  });
-  progress.clear();
+  const run = isPeers ? fuzzPeers : fuzzCodec;
+  const { code, text, json } = await run({ seed, runs, limitMs, ...path }, signal, painter(out));
   process.removeListener('SIGINT', onSignal).removeListener('SIGTERM', onSignal);
   const seconds = (performance.now() - startMs) / 1_000;
-  out.write(`${fuzzText(result, target, seconds, painter(out))}\n`);
+  out.write(`${text}\n`);
   if (flags.json === true) {
-    const report = { v: 1, environment: readEnvironment(), target, seed, seconds, ...result };
+    const report = { v: 1, environment: readEnvironment(), target, seed, seconds, ...json };
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   }
-  if (result.outcome === 'interrupted') return exitCodes.interrupted;
-  return result.outcome === 'holds' ? exitCodes.asDeclared : exitCodes.differs;
+  if (recorded !== null && code === exitCodes.asDeclared) recordPeers(json as PeersRun, recorded);
+  return interrupt.signal.aborted ? exitCodes.interrupted : code;
+}
+
+interface Bounds {
+  readonly seed: number;
+  readonly runs: number;
+  readonly limitMs: number;
+  readonly path?: string;
+}
+
+interface Ran {
+  readonly code: number;
+  readonly text: string;
+  readonly json: object;
+}
+
+type Paint = ReturnType<typeof painter>;
+
+async function fuzzCodec({ limitMs, ...bounds }: Bounds, signal: AbortSignal, paint: Paint): Promise<Ran> {
+  const startMs = performance.now();
+  const progress = fuzzProgress();
+  const result = await watchedFuzz({
+    // The thread has a clock of its own, which begins when it does.
+    bounds: { ...bounds, deadlineMs: limitMs },
+    signal,
+    onProgress: ({ cases, messages }) =>
+      progress.advanced(`${counted(cases, 'case')}, ${counted(messages, 'message')}`),
+  });
+  progress.clear();
+  const text = fuzzText(result, (performance.now() - startMs) / 1_000, paint);
+  const holds = result.outcome === 'holds' || result.outcome === 'interrupted';
+  return { code: holds ? exitCodes.asDeclared : exitCodes.differs, text, json: result };
+}
+
+/** Without dnspython half of it did not run: that is no success. */
+async function fuzzPeers({ limitMs, ...bounds }: Bounds, signal: AbortSignal, paint: Paint): Promise<Ran> {
+  const startMs = performance.now();
+  const progress = fuzzProgress();
+  const run = await runPeers({
+    ...bounds,
+    deadlineMs: startMs + limitMs,
+    signal,
+    onBatch: (results) =>
+      progress.advanced(results.map(({ peer, messages }) => `${peer} ${groupDigits(messages)}`).join(', ')),
+  });
+  progress.clear();
+  const text = peersText(run, (performance.now() - startMs) / 1_000, paint);
+  const code = run.unsupported === null ? exitCodes.asDeclared : exitCodes.incomplete;
+  return { code: run.findings.length > 0 ? exitCodes.differs : code, text, json: run };
 }
 
 const shownHex = 1_200;
 const shortHex = (hex: string) =>
   hex.length > shownHex ? `${hex.slice(0, shownHex)}… (${groupDigits(hex.length / 2)} octets)` : hex;
 
-export function fuzzText(
-  result: WatchedOutcome,
-  target: string,
-  seconds: number,
-  paint: ReturnType<typeof painter>,
-): string {
+function fuzzText(result: WatchedOutcome, seconds: number, paint: Paint): string {
   const { outcome, totals, counterexample, lastMessage, reason } = result;
   const said: string[] = [];
   if (counterexample !== null) {
@@ -100,7 +147,7 @@ export function fuzzText(
       ['    required', shortHex(required)],
     ]);
     said.push(table([...rows, ['  guest', shortHex(guest)]]));
-    said.push(`  replay    pnpm test:fuzz ${target} --seed ${seed} --path ${path}\n`);
+    said.push(`  replay    pnpm test:fuzz dns --seed ${seed} --path ${path}\n`);
   }
   if (outcome === 'hung' || outcome === 'crashed')
     said.push(paint('red', `${outcome}: ${reason}`), `  message   ${shortHex(lastMessage ?? '')}\n`);
@@ -125,10 +172,9 @@ function fuzzProgress() {
   const moving = stderr.isTTY === true;
   let lastMs = performance.now();
   return {
-    advanced(cases: number, messages: number) {
+    advanced(line: string) {
       if (!moving && performance.now() - lastMs < plainIntervalMs) return;
       lastMs = performance.now();
-      const line = `${counted(cases, 'case')}, ${counted(messages, 'message')}`;
       stderr.write(moving ? `\r\u001b[K${line}` : `… ${line}\n`);
     },
     clear() {

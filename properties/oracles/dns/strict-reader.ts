@@ -140,7 +140,8 @@ class Reader {
       if (length >= 192) {
         const target = (length - 192) * 256 + this.#octet();
         back ??= this.#at;
-        if (target >= bound || target < 12) throw new Malformed('pointer does not go back');
+        if (target < 12) throw new Malformed('pointer into the header');
+        if (target >= bound) throw new Malformed('pointer does not go back');
         bound = target;
         pointers += 1;
         this.#pointers += 1;
