@@ -2,6 +2,7 @@
 import { addressRecord } from '../../../arbitraries/dns.ts';
 import {
   encodeMessage,
+  encodeName,
   flags,
   hexOf,
   type ModelMessage,
@@ -13,6 +14,7 @@ import {
   types,
 } from '../../../models/dns-message.ts';
 import { upstreamServer } from '../../../models/dns-session.ts';
+import { encodeSketch, plainName } from '../../../models/dns-sketch.ts';
 import type { DnsVector } from './dns-vector.ts';
 
 /** As it was sent: random ID, 0x20 case. */
@@ -49,6 +51,20 @@ function vector(
     source,
     flags: verdict === 'accept' ? [] : ['negative'],
   };
+}
+
+/** An honest question, a TXT record that holds a ladder of pointers, and records owned by its last rung. */
+function ladder(rungs: number, records: number): string {
+  const name = plainName(question.name);
+  const text = { type: types.txt, class: 1, ttl: 0 };
+  const start = 12 + encodeName(question.name).length + 4 + 11;
+  const word = (index: number) => 0xc000 | (index === 0 ? 12 : start + 2 * (index - 1));
+  const octets = Array.from({ length: rungs }, (_, index) => [word(index) >> 8, word(index) & 255]).flat();
+  const owner = { labels: [], ending: { pointer: start + 2 * (rungs - 1) } };
+  const owned = Array.from({ length: records }, () => ({ ...text, owner, data: { octets: [] } }));
+  const answers = [{ ...text, owner: plainName([]), data: { octets } }, ...owned];
+  const sketch = { ...honest, questions: [{ ...question, name }], answers, authority: [], additional: [] };
+  return Buffer.from(encodeSketch(sketch)).toString('hex');
 }
 
 export function replyVectors(): DnsVector[] {
@@ -187,6 +203,16 @@ export function replyVectors(): DnsVector[] {
         `an OPT in ${section.toUpperCase()} (found by the fuzzer)`,
         { source: 'RFC 6891 section 6.1.1' },
       ),
+    ),
+    vector('pointers/few-in-each-name', ladder(11, 9), 'accept', 'owners that take twelve pointers each', {
+      source: 'RFC 1035 section 4.1.4',
+    }),
+    vector(
+      'pointers/more-than-octets',
+      ladder(30, 9),
+      'ignore',
+      'all names together take more pointers than the message has octets (found by the fuzzer)',
+      { source: 'RFC 9267 section 2' },
     ),
     vector('edns/in-additional', { ...honest, additional: [opt] }, 'accept', 'an OPT where it belongs', {
       source: 'RFC 6891 section 6.1.1',
