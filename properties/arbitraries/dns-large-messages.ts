@@ -78,38 +78,43 @@ function octetsIn(labels: Labels): number {
   return labels.reduce((sum, label) => sum + label.length + 1, 1);
 }
 
+export const kinds = ['same', 'distinct', 'refused', 'aliases', 'links', 'long owners'] as const;
+export type Kind = (typeof kinds)[number];
+
+/** So many records of one kind; addresses are of the type. */
+export function recordsOf(kind: Kind, amount: number, type: number): RecordKind {
+  const each = (make: (index: number) => SketchRecord) => Array.from({ length: amount }, (_, at) => make(at));
+  return (owner) => {
+    switch (kind) {
+      case 'same':
+        return each((index) => addressAt(index % 63, type));
+      case 'distinct':
+        return each((index) => addressAt(index, type));
+      case 'refused':
+        return each((index) => ({
+          ...addressAt(index, types.a),
+          data: { octets: [10, 0, index >> 8, index] },
+        }));
+      case 'aliases':
+        return aliasesOf(owner, amount);
+      case 'links':
+        return each((index) => link(owner, index, amount));
+      case 'long owners':
+        return each((index) => ({ ...addressAt(index, type), owner: plainName(nameOfOctets(255)) })).slice(
+          0,
+          Math.floor(mostOctets / 280),
+        );
+    }
+  };
+}
+
 const records: fc.Arbitrary<RecordKind> = fc
   .record({
+    kind: fc.constantFrom(...kinds),
     amount: count,
-    kind: fc.constantFrom('same', 'distinct', 'refused', 'aliases', 'links', 'long owners'),
     type: fc.constantFrom<number>(types.a, types.aaaa),
   })
-  .map(({ amount, kind, type }): RecordKind => {
-    const each = (make: (index: number) => SketchRecord) =>
-      Array.from({ length: amount }, (_, at) => make(at));
-    return (owner) => {
-      switch (kind) {
-        case 'same':
-          return each((index) => addressAt(index % 63, type));
-        case 'distinct':
-          return each((index) => addressAt(index, type));
-        case 'refused':
-          return each((index) => ({
-            ...addressAt(index, types.a),
-            data: { octets: [10, 0, index >> 8, index] },
-          }));
-        case 'aliases':
-          return aliasesOf(owner, amount);
-        case 'links':
-          return each((index) => link(owner, index, amount));
-        default:
-          return each((index) => ({ ...addressAt(index, type), owner: plainName(nameOfOctets(255)) })).slice(
-            0,
-            Math.floor(mostOctets / 280),
-          );
-      }
-    };
-  });
+  .map(({ kind, amount, type }) => recordsOf(kind, amount, type));
 
 /** Up to 64 KiB of what a reader may have to walk. */
 export const recordsOfOneKind: fc.Arbitrary<RecordKind> = fc.oneof(pointerLadder, records);
