@@ -42,7 +42,7 @@ const names: readonly Labels[] = [...allowedNames, ...otherNames];
 const anyWord = fc.integer({ min: 0, max: 65_535 });
 const addressType = fc.constantFrom<number>(types.a, types.aaaa);
 
-/** A question as a stub asks it: any case, any ID, with EDNS or without. */
+/** A question as a stub asks it, in any case, with EDNS or without. */
 const plain: fc.Arbitrary<Sketch> = fc
   .record({
     id: fc.oneof(fc.constantFrom(0, 0x1234, 0xffff), anyWord),

@@ -6,8 +6,8 @@ export interface CountedOctets {
 }
 
 /**
- * What reading, judging and planning one message may cost: so many looks for each octet, and a start. The worst that the
- * generators find is printed beside it.
+ * What reading, judging and planning one message may cost: so many looks for each octet, and a start. The worst that
+ * the generators find is printed beside it.
  */
 export const looksPerOctet = 40;
 export const looksAtAll = 4_096;

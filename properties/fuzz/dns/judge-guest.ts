@@ -1,4 +1,4 @@
-/** What holds for a guest's message: forwarded as exactly the octets of the model, answered without records, or dropped. */
+/** A guest's message: forwarded as exactly the octets of the model, answered without records, or dropped. */
 import type { DnsConfig } from '../../models/dns-session.ts';
 import { offeredOctets, requiredOfGuest } from '../../oracles/dns/guest-oracle.ts';
 import { readStrictly } from '../../oracles/dns/strict-reader.ts';

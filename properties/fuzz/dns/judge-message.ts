@@ -1,4 +1,4 @@
-/** What holds for every message by itself: total, read as an independent reader reads it, never a part of it, bounded work. */
+/** What holds for every message by itself: read as an independent reader reads it, and never a part of it. */
 import { faultOf } from '../../oracles/dns/guest-oracle.ts';
 import { diagnose, type ReadMessage, type ReadRecord } from '../../oracles/dns/strict-reader.ts';
 import type { Codec, CodecMessage } from './codec.ts';

@@ -17,7 +17,7 @@ import { finding, guarded, hexOfOctets, judgeReading } from './judge-message.ts'
 
 const server = { address: '192.0.2.53', port: 53 };
 const mostLinks = 16;
-/** Of each link: its owner as a pointer, ten octets, the longest name; of each address: the same and an IPv6 address. */
+/** A link: its owner as a pointer, ten octets, the longest name; an address: the same, and sixteen octets. */
 const mostOctetsOverTcp = (pins: number) => 282 + mostLinks * (12 + 255) + pins * 28;
 
 export interface Exchange {

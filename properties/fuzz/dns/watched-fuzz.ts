@@ -1,6 +1,6 @@
 /**
- * Runs the fuzzer in a thread that is watched: one that stops counting messages is ended and its message named; one that
- * runs out of memory, or ends, is an outcome too.
+ * Runs the fuzzer in a thread that is watched: one that stops counting messages is ended and its message named; one
+ * that runs out of memory, or ends, is an outcome too.
  */
 import { Worker } from 'node:worker_threads';
 import type { Patch } from '../../matrix/patch-source.ts';
