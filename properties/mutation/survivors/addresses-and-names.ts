@@ -36,6 +36,11 @@ export const inAddressesAndNames: readonly Survivor[] = [
     ],
   ),
   ...survivorsOf('dns-answer/dns-build.ts', [
+    [
+      "let key = '';",
+      'let key = "Stryker was here!";',
+      'what every key begins with tells no two of them apart',
+    ],
     'if (edns) writer.opt(udpPayloadOctets);',
     'if (true) writer.opt(udpPayloadOctets);',
     'the buffer has room for what was counted alone: octets of an OPT that was not lie behind its end',

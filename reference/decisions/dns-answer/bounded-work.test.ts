@@ -74,6 +74,27 @@ describe('a message of 64 KiB', () => {
   });
 });
 
+describe('a name that is known', () => {
+  /** Twenty owners that are a pointer to an owner before, which takes 31 pointers itself: 31 + 20 × 32 in all. */
+  function knownOwners(padding: number): Uint8Array {
+    const word = (value: number) => [value >> 8, value & 255];
+    const ladder = [12, ...Array.from({ length: 29 }, (_, index) => 28 + 2 * index)];
+    const data = [...ladder.flatMap((target) => word(0xc000 | target)), ...Array(padding).fill(0)];
+    const txt = [0, 16, 0, 1, 0, 0, 0, 0];
+    const owned = (target: number) => [...word(0xc000 | target), ...txt, 0, 0];
+    const header = [0, 0, 0x81, 0x80, 0, 1, ...word(22), 0, 0, 0, 0];
+    const opening = [...header, 0, 0, 1, 0, 1, 0, ...txt, ...word(data.length), ...data];
+    const others = Array.from({ length: 20 }, () => owned(opening.length)).flat();
+    return Uint8Array.from([...opening, ...owned(28 + 2 * 29), ...others]);
+  }
+
+  test('always counts with all its pointers, up to the octets of the message and not one beyond', () => {
+    const enough = 671 - knownOwners(0).length;
+    expect(readMessage(knownOwners(enough))?.answers).toHaveLength(22);
+    expect(readMessage(knownOwners(enough - 1))).toBeNull();
+  });
+});
+
 describe('dns-reply', () => {
   const policy = compileDnsPolicy({
     allow: ['example.com:443'],

@@ -150,14 +150,14 @@ function walkChain(guest: Message, reply: Message): CnameRecord[] | null {
   if (links.length > maxChainRecords) return null;
   const chain: CnameRecord[] = [];
   let owner = guest.question.name;
-  for (;;) {
+  // A chain that goes on after as many steps as there are links is a loop.
+  for (let step = 0; step <= links.length; step++) {
     const next = links.find((record) => sameName(record.name, owner));
     if (next === undefined) return chain;
-    // A loop is a chain without end.
-    if (chain.length >= links.length) return null;
     chain.push(next);
     owner = next.target;
   }
+  return null;
 }
 
 /** One character for two octets. */
