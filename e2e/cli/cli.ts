@@ -6,6 +6,7 @@ import { addBenchArguments, benchCommand } from './bench-command.ts';
 import { addCheckOptions, type CheckFlags, checkCommand } from './check-command.ts';
 import { addCheckNftOptions, type CheckNftFlags, checkNftCommand } from './check-nft-command.ts';
 import { exitCodes } from './exit-codes.ts';
+import { addFuzzOptions, type FuzzFlags, fuzzCommand } from './fuzz-command.ts';
 import { generateCommand } from './generate-command.ts';
 import { doctorCommand } from './lab-command.ts';
 import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-command.ts';
@@ -43,6 +44,10 @@ addMatrixOptions(
 addMutationOptions(
   verb('test:mutation', 'small changes of the decisions, each of which a test or claim must notice'),
 ).action(async (parts: string[], flags: MutationFlags) => exitWith(await mutationCommand(parts, flags)));
+
+addFuzzOptions(
+  verb('test:fuzz', 'hostile messages by the million against the wire codec, judged by models'),
+).action(async (target: string, flags: FuzzFlags) => exitWith(await fuzzCommand(target, flags)));
 
 addReproOptions(
   verb('repro', 'a finding or claim: the attack on vulnerable, published and reference, side by side'),

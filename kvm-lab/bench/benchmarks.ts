@@ -4,6 +4,7 @@
 import type { Benchmark } from './benchmark.ts';
 import { claimStepBenchmark } from './claim-step.ts';
 import { datapathBenchmark } from './datapath.ts';
+import { dnsHostile } from './dns-hostile.ts';
 import { dnsMessages } from './dns-messages.ts';
 import { pinAddressBenchmark } from './pin-address.ts';
 import { propertiesBenchmark } from './properties.ts';
@@ -13,6 +14,7 @@ import { selectHuskBenchmark } from './select-husk.ts';
 export const benchmarks = {
   'pin-address': pinAddressBenchmark,
   'dns-messages': dnsMessages,
+  'dns-hostile': dnsHostile,
   'select-husk': selectHuskBenchmark,
   'claim-step': claimStepBenchmark,
   datapath: datapathBenchmark,

@@ -7,6 +7,7 @@ import { listClaimIds, loadClaims, loadMutants } from '../matrix/catalogue.ts';
 import { loadProofs } from '../proofs/run/proof-catalogue.ts';
 import { claimsPage } from './claims-page.ts';
 import { decisionsPage } from './decisions-page.ts';
+import { dnsPeersPage } from './dns-peers-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { naivePage } from './naive-page.ts';
 import { nftOraclePage } from './nft-oracle-page.ts';
@@ -22,6 +23,7 @@ export async function products(): Promise<Product[]> {
   return [
     { path: 'docs/claims.md', text: claimsPage(claims, await loadMutants()) },
     { path: 'docs/decisions.md', text: await decisionsPage() },
+    { path: 'docs/dns-peers.md', text: dnsPeersPage() },
     { path: 'docs/errors.md', text: errorsPage() },
     { path: 'docs/naive-filters.md', text: naivePage() },
     { path: 'docs/nft-oracle.md', text: nftOraclePage() },

@@ -9,7 +9,7 @@ import type { Mutant } from '../mutants/mutant.ts';
 
 const root = new URL('../../', import.meta.url);
 
-type Patch = Pick<Mutant, 'id' | 'file' | 'find' | 'replace'>;
+export type Patch = Pick<Mutant, 'id' | 'file' | 'find' | 'replace'>;
 
 /**
  * The file's text with the mutant's line in place.
@@ -44,7 +44,7 @@ function mutantOf(url: string | undefined): string | null {
  * imports is the planted copy.
  * @throws CodedError `stale-mutant`
  */
-export function plantCopy(mutant: Mutant): string {
+export function plantCopy(mutant: Patch): string {
   const source = patchedSource(mutant);
   if (planted.size === 0) registerCopies();
   planted.set(mutant.id, { target: new URL(mutant.file, root).href, source });

@@ -78,7 +78,7 @@ describe('error codes', () => {
   test('each have a row in the catalogue, and each row is thrown somewhere', () => {
     const rows = Object.keys(errorCodes);
     expect([...thrown.keys()].filter((code) => !rows.includes(code))).toEqual([]);
-    const templated = ['benchmark', 'claim', 'subject', 'decision', 'proof', 'part'].map(
+    const templated = ['benchmark', 'claim', 'subject', 'decision', 'proof', 'part', 'target'].map(
       (kind) => `unknown-${kind}`,
     );
     expect(rows.filter((code) => !thrown.has(code) && !templated.includes(code))).toEqual([]);

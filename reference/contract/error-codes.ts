@@ -142,6 +142,7 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'there is no such subject',
     remedy: 'vulnerable, published, reference, mutants or mutant:<id>',
   },
+  'unknown-target': { means: 'there is no such target of the fuzzer', remedy: 'see pnpm test:fuzz --help' },
   'unknown-tool': {
     means: 'there is no such tool whose ruleset is captured',
     remedy: 'see pnpm lab rulesets --help',

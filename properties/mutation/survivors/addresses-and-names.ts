@@ -35,11 +35,19 @@ export const inAddressesAndNames: readonly Survivor[] = [
       'without a host there are no digits either, and no port: the check satisfies the type',
     ],
   ),
-  ...survivorsOf('dns-answer/dns-build.ts', [
-    'if (edns) writer.opt(udpPayloadOctets);',
-    'if (true) writer.opt(udpPayloadOctets);',
-    'the buffer has room for what was counted alone: octets of an OPT that was not lie behind its end',
-  ]),
+  ...survivorsOf(
+    'dns-answer/dns-build.ts',
+    [
+      "let key = '';",
+      'let key = "Stryker was here!";',
+      'what every key begins with tells no two of them apart',
+    ],
+    [
+      'if (edns) writer.opt(udpPayloadOctets);',
+      'if (true) writer.opt(udpPayloadOctets);',
+      'the buffer has room for what was counted alone: octets of an OPT that was not lie behind its end',
+    ],
+  ),
   ...survivorsOf('dns-answer/dns-reply.ts', [
     'while (at < query.length && query[at] !== 0) {',
     'while (at <= query.length && query[at] !== 0) {',

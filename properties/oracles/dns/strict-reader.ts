@@ -23,22 +23,49 @@ export interface ReadMessage {
     readonly class: number;
   }[];
   readonly sections: readonly (readonly ReadRecord[])[];
+  /** Pointers followed for the name that needs most of them, and for all names together. */
+  readonly mostPointers: number;
+  readonly pointers: number;
 }
 
-class Malformed extends Error {}
+/** No Error: a fuzzer meets millions, and none is traced. */
+class Malformed {
+  readonly message: string;
+
+  constructor(message: string) {
+    this.message = message;
+  }
+}
 
 export function readStrictly(octets: Uint8Array): ReadMessage | null {
+  const read = diagnose(octets);
+  return typeof read === 'string' ? null : read;
+}
+
+/** The message, or what is wrong with it. */
+export function diagnose(octets: Uint8Array): ReadMessage | string {
   try {
     return new Reader(octets).message();
   } catch (error) {
-    if (error instanceof Malformed) return null;
+    if (error instanceof Malformed) return error.message;
     throw error;
   }
+}
+
+/** Letters of ASCII alone are folded (RFC 4343): toLowerCase knows more of them. */
+export function foldCase(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+function latin1(octets: Uint8Array): string {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1');
 }
 
 class Reader {
   readonly #octets: Uint8Array;
   #at = 0;
+  #mostPointers = 0;
+  #pointers = 0;
 
   constructor(octets: Uint8Array) {
     this.#octets = octets;
@@ -55,7 +82,14 @@ class Reader {
     }));
     const sections = counts.slice(1).map((count) => Array.from({ length: count }, () => this.#record()));
     if (this.#at !== this.#octets.length) throw new Malformed('octets after the last record');
-    return { id, flags, questions, sections };
+    return {
+      id,
+      flags,
+      questions,
+      sections,
+      mostPointers: this.#mostPointers,
+      pointers: this.#pointers,
+    };
   }
 
   #octet(): number {
@@ -99,25 +133,28 @@ class Reader {
     let size = 1;
     let bound = this.#at;
     let back: number | null = null;
+    let pointers = 0;
     for (;;) {
       const length = this.#octet();
       if (length === 0) break;
       if (length >= 192) {
         const target = (length - 192) * 256 + this.#octet();
         back ??= this.#at;
-        if (target >= bound || target < 12) throw new Malformed('pointer does not go back');
+        if (target < 12) throw new Malformed('pointer into the header');
+        if (target >= bound) throw new Malformed('pointer does not go back');
         bound = target;
+        pointers += 1;
+        this.#pointers += 1;
+        this.#mostPointers = Math.max(this.#mostPointers, pointers);
         this.#at = target;
         continue;
       }
       if (length > 63) throw new Malformed('label type that is none');
       size += length + 1;
       if (size > 255) throw new Malformed('name over 255 octets');
-      labels.push(
-        Array.from({ length }, () => String.fromCharCode(this.#octet()))
-          .join('')
-          .toLowerCase(),
-      );
+      if (this.#at + length > this.#octets.length) throw new Malformed('cut off');
+      labels.push(foldCase(latin1(this.#octets.subarray(this.#at, this.#at + length))));
+      this.#at += length;
     }
     if (back !== null) this.#at = back;
     return labels;

@@ -54,14 +54,44 @@ describe('a name', () => {
 
 describe('a message of 64 KiB', () => {
   test.each([
-    ['a ladder that is refused', 8_000, 4_000],
-    ['the longest ladder that is read', 250, 5_300],
-  ])('never costs more than a few looks for each pointer that is allowed: %s', (_, pointers, records) => {
+    ['one pointer is too long', 8_000, 4_000],
+    ['all names together take too many', 250, 5_300],
+    ['each name takes a few', 11, 5_300],
+  ])('never costs more than a few looks for each octet: %s', (_, pointers, records) => {
     const octets = pointerLadder(pointers, records);
     expect(octets.length).toBeLessThanOrEqual(65_535);
     const { bytes, looks } = counted(octets);
     readMessage(bytes);
-    expect(looks()).toBeLessThan(records * 255 * 6);
+    expect(looks()).toBeLessThan(octets.length * 6);
+  });
+
+  test('is always read while its names take no more pointers than it has octets', () => {
+    const octets = pointerLadder(11, 5_000);
+    // Each owner is a pointer to the last of eleven, the first of which leads to the question.
+    expect(5_000 * 12).toBeLessThanOrEqual(octets.length);
+    expect(readMessage(octets)?.answers).toHaveLength(5_001);
+    expect(readMessage(pointerLadder(12, 5_000))).toBeNull();
+  });
+});
+
+describe('a name that is known', () => {
+  /** Twenty owners that are a pointer to an owner before, which takes 31 pointers itself: 31 + 20 × 32 in all. */
+  function knownOwners(padding: number): Uint8Array {
+    const word = (value: number) => [value >> 8, value & 255];
+    const ladder = [12, ...Array.from({ length: 29 }, (_, index) => 28 + 2 * index)];
+    const data = [...ladder.flatMap((target) => word(0xc000 | target)), ...Array(padding).fill(0)];
+    const txt = [0, 16, 0, 1, 0, 0, 0, 0];
+    const owned = (target: number) => [...word(0xc000 | target), ...txt, 0, 0];
+    const header = [0, 0, 0x81, 0x80, 0, 1, ...word(22), 0, 0, 0, 0];
+    const opening = [...header, 0, 0, 1, 0, 1, 0, ...txt, ...word(data.length), ...data];
+    const others = Array.from({ length: 20 }, () => owned(opening.length)).flat();
+    return Uint8Array.from([...opening, ...owned(28 + 2 * 29), ...others]);
+  }
+
+  test('always counts with all its pointers, up to the octets of the message and not one beyond', () => {
+    const enough = 671 - knownOwners(0).length;
+    expect(readMessage(knownOwners(enough))?.answers).toHaveLength(22);
+    expect(readMessage(knownOwners(enough - 1))).toBeNull();
   });
 });
 

@@ -217,6 +217,17 @@ describe('the chain', () => {
     expect(reach(17)).toMatchObject({ pins: [], plan: { rule: 'CNAME chain loops or exceeds 16 records' } });
   });
 
+  test('is never walked among more than 16 links, wherever they lead', () => {
+    const beside = (count: number, own: Partial<Item> = {}) =>
+      Array.from({ length: count }, (_, index) => ({ ...cname(`x${index}.test`, 'y.test'), ...own }));
+    const end = a(1, { owner: 'n1.test' });
+    expect(planned({}, { answers: [...beside(15), ...chainOf(1), end] }).pins).toEqual(['1.1.1.1']);
+    expect(planned({}, { answers: [...beside(16), ...chainOf(1), end] }).pins).toEqual([]);
+    // Of another class they are no links.
+    const foreign = beside(16, { class: 3 });
+    expect(planned({}, { answers: [...foreign, ...chainOf(1), end] }).pins).toEqual(['1.1.1.1']);
+  });
+
   test('that loops is always found before it is long', () => {
     const answers = [cname('example.com', 'example.com')];
     expect(planned({}, { answers }).plan.rule).toBe('CNAME chain loops or exceeds 16 records');

@@ -120,11 +120,13 @@ function collectAddresses(
   for (const record of chain) recordTtlSeconds = Math.min(recordTtlSeconds, record.ttlSeconds);
   const addresses: PlannedAddress[] = [];
   const refused: AnswerPlan['refused'][number][] = [];
+  const seen = new Set<string>();
   for (const record of reply.answers) {
     if (record.type !== wanted || record.class !== classIn || !sameName(record.name, owner)) continue;
     if (addresses.length >= policy.maxPinsPerAnswer) break;
     const offset = record.dataOffset;
-    if (addresses.some((known) => sameOctets(reply.bytes, known.offset, offset, length))) continue;
+    const key = addressKey(reply.bytes, offset, length);
+    if (seen.has(key)) continue;
     const { pin, family, rule } = policy.addresses.decide(reply.bytes, offset, length);
     // What is pinned as IPv4 cannot be answered as AAAA: the guest would connect to something that is not
     // pinned.
@@ -133,31 +135,36 @@ function collectAddresses(
       continue;
     }
     recordTtlSeconds = Math.min(recordTtlSeconds, record.ttlSeconds);
+    seen.add(key);
     addresses.push({ offset, length });
   }
   return { addresses, refused, recordTtlSeconds };
 }
 
-/** CNAME records from QNAME on, in order; null when they loop or are too many. */
+/** CNAME records from QNAME on, in order; null when they loop or are too many, on the chain or beside it. */
 function walkChain(guest: Message, reply: Message): CnameRecord[] | null {
+  const links = reply.answers.filter(
+    (record): record is CnameRecord => record.target !== null && record.class === classIn,
+  );
+  // No honest answer holds links of other chains: looking through thousands for every step is what they cost.
+  if (links.length > maxChainRecords) return null;
   const chain: CnameRecord[] = [];
   let owner = guest.question.name;
-  for (;;) {
-    const next = reply.answers.find(
-      (record): record is CnameRecord =>
-        record.target !== null && record.class === classIn && sameName(record.name, owner),
-    );
+  // A chain that goes on after as many steps as there are links is a loop.
+  for (let step = 0; step <= links.length; step++) {
+    const next = links.find((record) => sameName(record.name, owner));
     if (next === undefined) return chain;
-    // A loop is a chain without end.
-    if (chain.length >= maxChainRecords) return null;
     chain.push(next);
     owner = next.target;
   }
+  return null;
 }
 
-function sameOctets(bytes: Uint8Array, a: number, b: number, length: number): boolean {
-  for (let at = 0; at < length; at++) if (bytes[a + at] !== bytes[b + at]) return false;
-  return true;
+/** One character for two octets. */
+function addressKey(bytes: Uint8Array, offset: number, length: number): string {
+  let key = '';
+  for (let at = offset; at < offset + length; at += 2) key += String.fromCharCode(u16(bytes, at));
+  return key;
 }
 
 function udpLimit(guest: Message): number {

@@ -9,16 +9,15 @@ export type WireName = Uint8Array;
 const maxNameOctets = 255;
 const maxLabelOctets = 63;
 const headerOctets = 12;
-/**
- * No honest name needs as many: it has 127 labels at most. Unbounded, pointers times records is quadratic
- * (RFC 9267).
- */
+/** No honest name needs as many: it has 127 labels at most (RFC 9267). */
 const maxPointers = 255;
 
 export interface NameAt {
   readonly name: WireName;
   /** Offset of the octet after the name where it stands, compressed or not. */
   readonly end: number;
+  /** Pointers that were followed. */
+  readonly pointers: number;
 }
 
 const scratch = new Uint8Array(maxNameOctets);
@@ -50,7 +49,7 @@ export function readName(message: Uint8Array, offset: number): NameAt | null {
     }
     if (octet > maxLabelOctets || length + octet + 1 > maxNameOctets) return null;
     scratch[length] = octet;
-    if (octet === 0) return { name: scratch.slice(0, length + 1), end: end === -1 ? at + 1 : end };
+    if (octet === 0) return { name: scratch.slice(0, length + 1), end: end === -1 ? at + 1 : end, pointers };
     for (let index = 1; index <= octet; index++) {
       const letter = message[at + index] as number;
       scratch[length + index] = letter >= 0x41 && letter <= 0x5a ? letter | 0x20 : letter;

@@ -204,8 +204,9 @@ describe('an OPT record', () => {
     expect(adding({ ...opt(1232), name: a })).toBeNull();
   });
 
-  test('counts only in the additional section', () => {
-    expect(answered(opt(1232))?.ednsPayloadOctets).toBeNull();
+  test('is never anywhere but in the additional section', () => {
+    expect(answered(opt(1232))).toBeNull();
+    expect(answered({ ...opt(1232), type: 16 })).not.toBeNull();
   });
 });
 

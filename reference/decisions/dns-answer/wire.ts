@@ -2,7 +2,7 @@
  * The strict wire codec of the trust boundary (RFC 1035 section 4): a message is read whole or not at all.
  * Bounded work, no exceptions; what the counts say is what is there, and nothing after it.
  */
-import { readName, type WireName } from './name.ts';
+import { type NameAt, readName, type WireName } from './name.ts';
 
 export const headerOctets = 12;
 export const type = { a: 1, cname: 5, aaaa: 28, opt: 41 } as const;
@@ -55,28 +55,35 @@ export function rcodeOf(bytes: Uint8Array): number {
   return (bytes[3] as number) & 15;
 }
 
-/** Names that were read before, by offset: most owners are a pointer to one of them. */
+/**
+ * Names that were read before, by offset: most owners are a pointer to one of them. Counts what pointers there are in
+ * all names of the message, those of a known name again and again.
+ */
 class NameCache {
   readonly #offsets: number[] = [];
-  readonly #names: WireName[] = [];
+  readonly #names: NameAt[] = [];
   end = 0;
+  pointers = 0;
 
   read(bytes: Uint8Array, offset: number): WireName | null {
     const first = bytes[offset] as number;
     if (first >= 0xc0) {
       const known = this.#offsets.indexOf(((first & 0x3f) << 8) | (bytes[offset + 1] as number));
       if (known !== -1) {
+        const { name, pointers } = this.#names[known] as NameAt;
         this.end = offset + 2;
-        return this.#names[known] as WireName;
+        this.pointers += pointers + 1;
+        return name;
       }
     }
     const found = readName(bytes, offset);
     if (found === null) return null;
     this.end = found.end;
+    this.pointers += found.pointers;
     // Owners and targets beyond a few are rare; the cache stays small so that a look-up stays cheap.
     if (this.#offsets.length < 16) {
       this.#offsets.push(offset);
-      this.#names.push(found.name);
+      this.#names.push(found);
     }
     return found.name;
   }
@@ -92,9 +99,9 @@ export function readMessage(bytes: Uint8Array): Message | null {
   const question = readQuestion(bytes, names);
   if (question === null) return null;
   const reader = new RecordReader(bytes, question.end, names);
-  const answers = reader.section(u16(bytes, 6));
-  const authority = reader.section(u16(bytes, 8));
-  const additional = reader.section(u16(bytes, 10));
+  const answers = reader.section(u16(bytes, 6), false);
+  const authority = reader.section(u16(bytes, 8), false);
+  const additional = reader.section(u16(bytes, 10), true);
   if (answers === null || authority === null || additional === null || reader.at !== bytes.length)
     return null;
   let ednsPayloadOctets: number | null = null;
@@ -124,11 +131,14 @@ class RecordReader {
     this.#names = names;
   }
 
-  section(count: number): ResourceRecord[] | null {
+  /** @param optMayBe an OPT record stands in ADDITIONAL or nowhere (RFC 6891 section 6.1.1) */
+  section(count: number, optMayBe: boolean): ResourceRecord[] | null {
     const records: ResourceRecord[] = [];
     for (let index = 0; index < count; index++) {
       const record = this.#record();
-      if (record === null) return null;
+      if (record === null || (record.type === type.opt && !optMayBe)) return null;
+      // A pointer takes two octets, yet every record may lead through all that there are: quadratic (RFC 9267).
+      if (this.#names.pointers > this.#bytes.length) return null;
       records.push(record);
     }
     return records;

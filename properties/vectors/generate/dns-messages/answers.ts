@@ -71,6 +71,7 @@ function chains(): DnsVector[] {
   const long = Array.from({ length: 20 }, (_, index) =>
     cname(index === 0 ? name : [`c${index}`, 'net'], [`c${index + 1}`, 'net']),
   );
+  const beside = Array.from({ length: 16 }, (_, index) => cname([`x${index}`, 'net'], ['y', 'net']));
   return [
     vector('plain', answers(a(name)), {
       rcode: 'NOERROR',
@@ -137,6 +138,10 @@ function chains(): DnsVector[] {
     }),
     vector('cname-too-long', answers(...long, a(['c20', 'net'])), {
       ...nothing('the chain has 20 records'),
+      rcode: 'SERVFAIL',
+    }),
+    vector('cname-links-beside', answers(...beside, cname(name, alias), a(alias)), {
+      ...nothing('more links than a chain may have, on the chain or beside it (found by the fuzzer)'),
       rcode: 'SERVFAIL',
     }),
     vector('dotted-owner', answers(a(['example.com'])), nothing('a dot is no boundary')),

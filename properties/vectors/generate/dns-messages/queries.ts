@@ -260,6 +260,14 @@ function edns(): DnsVector[] {
       formErr('more than one OPT', 'RFC 6891 section 6.1.1'),
       'two OPT records',
     ),
+    ...(['answers', 'authority'] as const).map((section) =>
+      vector(
+        `edns/in-${section}`,
+        write({ ...plain, [section]: [opt([])] }),
+        formErr('OPT outside ADDITIONAL', 'RFC 6891 section 6.1.1'),
+        `an OPT in ${section.toUpperCase()} (found by the fuzzer)`,
+      ),
+    ),
     vector(
       'edns/owned',
       write({ ...plain, additional: [opt([], ['x'])] }),

@@ -2,22 +2,26 @@
 import { addressRecord } from '../../../arbitraries/dns.ts';
 import {
   encodeMessage,
+  encodeName,
   flags,
   hexOf,
   type ModelMessage,
   type ModelQuestion,
+  type ModelRecord,
   query,
   questionOf,
   replyTo,
   types,
 } from '../../../models/dns-message.ts';
 import { upstreamServer } from '../../../models/dns-session.ts';
+import { encodeSketch, plainName } from '../../../models/dns-sketch.ts';
 import type { DnsVector } from './dns-vector.ts';
 
 /** As it was sent: random ID, 0x20 case. */
 const sent = hexOf(encodeMessage(query(['eXaMple', 'cOm'], types.a, 0x2b67)));
 const honest = replyTo(sent, [addressRecord(['example', 'com'], types.a, [93, 184, 216, 34])]);
 const question: ModelQuestion = questionOf(sent);
+const opt: ModelRecord = { owner: [], type: types.opt, class: 1_232, ttl: 0, data: { raw: [] } };
 
 type Verdict = 'accept' | 'ignore' | 'retry-tcp' | 'fail';
 
@@ -47,6 +51,20 @@ function vector(
     source,
     flags: verdict === 'accept' ? [] : ['negative'],
   };
+}
+
+/** An honest question, a TXT record that holds a ladder of pointers, and records owned by its last rung. */
+function ladder(rungs: number, records: number): string {
+  const name = plainName(question.name);
+  const text = { type: types.txt, class: 1, ttl: 0 };
+  const start = 12 + encodeName(question.name).length + 4 + 11;
+  const word = (index: number) => 0xc000 | (index === 0 ? 12 : start + 2 * (index - 1));
+  const octets = Array.from({ length: rungs }, (_, index) => [word(index) >> 8, word(index) & 255]).flat();
+  const owner = { labels: [], ending: { pointer: start + 2 * (rungs - 1) } };
+  const owned = Array.from({ length: records }, () => ({ ...text, owner, data: { octets: [] } }));
+  const answers = [{ ...text, owner: plainName([]), data: { octets } }, ...owned];
+  const sketch = { ...honest, questions: [{ ...question, name }], answers, authority: [], additional: [] };
+  return Buffer.from(encodeSketch(sketch)).toString('hex');
 }
 
 export function replyVectors(): DnsVector[] {
@@ -177,6 +195,28 @@ export function replyVectors(): DnsVector[] {
       'an AAAA record of four octets',
       { source: 'RFC 3596 section 2.2' },
     ),
+    ...(['answers', 'authority'] as const).map((section) =>
+      vector(
+        `edns/in-${section}`,
+        { ...honest, [section]: [...honest[section], opt] },
+        'ignore',
+        `an OPT in ${section.toUpperCase()} (found by the fuzzer)`,
+        { source: 'RFC 6891 section 6.1.1' },
+      ),
+    ),
+    vector('pointers/few-in-each-name', ladder(11, 9), 'accept', 'owners that take twelve pointers each', {
+      source: 'RFC 1035 section 4.1.4',
+    }),
+    vector(
+      'pointers/more-than-octets',
+      ladder(30, 9),
+      'ignore',
+      'all names together take more pointers than the message has octets (found by the fuzzer)',
+      { source: 'RFC 9267 section 2' },
+    ),
+    vector('edns/in-additional', { ...honest, additional: [opt] }, 'accept', 'an OPT where it belongs', {
+      source: 'RFC 6891 section 6.1.1',
+    }),
     vector('shorter-than-a-header', hex.slice(0, 22), 'ignore', 'shorter than a header'),
     vector('nothing', '', 'ignore', 'no octet at all'),
     ...cuts,
