@@ -4,6 +4,7 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { painter } from '../report/terminal.ts';
 import { addBenchArguments, benchCommand } from './bench-command.ts';
 import { addCheckOptions, type CheckFlags, checkCommand } from './check-command.ts';
+import { addCheckDnsOptions, type CheckDnsFlags, checkDnsCommand } from './check-dns-command.ts';
 import { addCheckNftOptions, type CheckNftFlags, checkNftCommand } from './check-nft-command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { generateCommand } from './generate-command.ts';
@@ -55,7 +56,7 @@ addSubjectArguments(verb('subject', 'one of our subjects answers your own cases,
 
 const check = verb('check', 'somebody else’s implementation').addHelpText(
   'after',
-  '\nExamples:\n  pnpm check decision pin-address -- ./their-program\n  pnpm check nft --netns pod1 --tap tap0 --guest 10.200.0.2 --uplink eth0',
+  '\nExamples:\n  pnpm check decision pin-address -- ./their-program\n  pnpm check nft --netns pod1 --tap tap0 --guest 10.200.0.2 --uplink eth0\n  pnpm check dns --server 127.0.0.1:53 --upstream-listen 127.0.0.1:5353',
 );
 addCheckOptions(
   check
@@ -75,6 +76,16 @@ addCheckNftOptions(
     .summary('a ruleset of nftables, whoever wrote it')
     .description('Proves finding F4’s claims of a ruleset for every packet, or shows one that breaks them.'),
 ).action(async (flags: CheckNftFlags) => exitWith(await checkNftCommand(flags)));
+
+addCheckDnsOptions(
+  check
+    .command('dns')
+    .exitOverride()
+    .summary('a DNS forwarder, whoever wrote it')
+    .description(
+      'Asks a forwarder as a hostile guest and answers it as a hostile upstream: finding F1’s claims.',
+    ),
+).action(async (flags: CheckDnsFlags) => exitWith(await checkDnsCommand(flags)));
 
 addProveArguments(
   verb('prove', 'what holds for every case of a stated scope: the decisions against their oracles'),
