@@ -79,13 +79,18 @@ export function garbageWords({ messages }: Heard): string {
 
 /** A server that waits for its own upstream is full for as long as it waits: 10 s where it is usual. */
 const calmMs = 15_000;
+/** Where nothing listens nothing recovers, unless somebody starts it again. */
+const goneMs = 1_500;
 const calmGapMs = 500;
 
 /** After attacks: whether it answers still, given the time to recover. */
 export async function recovered(stage: Stage, type: AddressType): Promise<Control> {
-  const endMs = performance.now() + calmMs;
+  const begin = performance.now();
   let last = await control(stage, type);
-  while (last.state !== 'answers' && performance.now() < endMs) {
+  while (
+    last.state !== 'answers' &&
+    performance.now() - begin < (last.state === 'refuses' ? goneMs : calmMs)
+  ) {
     await new Promise((resolve) => setTimeout(resolve, calmGapMs));
     last = await control(stage, type);
   }

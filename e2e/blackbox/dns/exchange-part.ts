@@ -7,27 +7,31 @@ import type { Exchange, Play, Stage } from './stage.ts';
 import { scripted } from './upstream.ts';
 
 export interface ExchangePart extends Omit<Part, 'messages' | 'run'> {
+  /** The name that is asked, made from the part's own; default: that one. */
+  readonly asks?: (own: Labels) => Labels;
   readonly guest: (name: Labels) => ModelMessage;
   readonly play: (name: Labels) => Play;
-  readonly judge: (exchange: Exchange, stage: Stage, name: Labels) => Finding;
+  readonly judge: (exchange: Exchange, stage: Stage, own: Labels) => Finding;
   /** Not where this server or machine cannot be asked so. */
   readonly unless?: (stage: Stage) => Finding | null;
 }
 
-export function exchangePart({ guest, play, judge, unless, ...part }: ExchangePart): Part {
+export function exchangePart({ asks, guest, play, judge, unless, ...part }: ExchangePart): Part {
+  const placed = asks ?? ((own: Labels) => own);
   return {
     ...part,
     messages(names): Messages {
-      const name = names.of(part.id);
+      const name = placed(names.of(part.id));
       const asked = hexOf(encodeMessage(guest(name)));
       return { guest: [asked], upstream: scripted(play(name), asked) };
     },
     async run(stage) {
       const unable = unless?.(stage) ?? null;
       if (unable !== null) return unable;
-      const name = stage.names.next(part.id);
+      const own = stage.names.next(part.id);
+      const name = placed(own);
       const exchange = await stage.exchange(name, guest(name), play(name));
-      return brokenBy(exchange) ?? judge(exchange, stage, name);
+      return brokenBy(exchange) ?? judge(exchange, stage, own);
     },
   };
 }

@@ -12,6 +12,7 @@ import {
 import { askOverTcp, askOverUdp, type Heard } from './guest.ts';
 import { keyOf, type Names } from './names.ts';
 import type { Pace } from './pace.ts';
+import { type Pinned, readPinned } from './pinned-sets.ts';
 import { type Answer, octetsOf, readAnswer } from './received.ts';
 import type { Settings } from './settings.ts';
 import type { Asked, HostileUpstream, Play, Shot } from './upstream.ts';
@@ -45,14 +46,22 @@ export class Stage {
   readonly upstream: HostileUpstream;
   readonly names: Names;
   readonly pace: Pace;
+  readonly readPins: () => Promise<Pinned>;
   readonly #remembered = new Map<string, Promise<unknown>>();
   #id = 0x2000;
 
-  constructor(settings: Settings, upstream: HostileUpstream, names: Names, pace: Pace) {
+  constructor(
+    settings: Settings,
+    upstream: HostileUpstream,
+    names: Names,
+    pace: Pace,
+    readPins: () => Promise<Pinned> = () => readPinned(settings),
+  ) {
     this.settings = settings;
     this.upstream = upstream;
     this.names = names;
     this.pace = pace;
+    this.readPins = readPins;
   }
 
   /** IDs of the guest: in order, so that one that shows upstream is no accident. */

@@ -100,32 +100,31 @@ export function labelParts({ allow }: Settings): (Part | Missing)[] {
 }
 
 function trickPart(entry: Entry, id: string, name: (own: string) => Labels, never: string): Part {
-  const partId = `labels/${entry.text}/${id}`;
-  const placed = (given: Labels) => name(given[0] ?? '');
+  const asks = (given: Labels) => name(given[0] ?? '');
   return exchangePart({
     claim: 'F1.labels',
-    id: partId,
+    id: `labels/${entry.text}/${id}`,
     sends: `${textOfLabels(name('own'))} beside the entry ${entry.text}`,
     never,
     clause: 'RFC 1035 section 3.1, RFC 4343',
-    guest: (given) => query(placed(given), types.a),
-    play: (given) => (asked) =>
-      honestPlay(asked.name)({ ...asked, name: asked.name.length > 0 ? asked.name : given }),
-    judge: (exchange, stage, given) => judge(exchange, stage, given[0] ?? '', placed(given)),
+    asks,
+    guest: (asked) => query(asked, types.a),
+    play: honestPlay,
+    judge: (exchange, stage, own) => judge(exchange, stage, own[0] ?? '', asks(own)),
   });
 }
 
 /** The path is open: one label, in upper case, under the entry. */
 function openPart({ text, labels }: Entry): Part {
-  const placed = (given: Labels): Labels => [(given[0] ?? '').toUpperCase(), ...labels];
   return exchangePart({
     claim: 'F1.labels',
     id: `labels/${text}/allowed`,
     sends: `a name under ${text}, in upper case`,
     never: 'an allowed name is refused',
     clause: 'RFC 4343',
-    guest: (given) => query(placed(given), types.a),
-    play: () => (asked) => honestPlay(asked.name)(asked),
+    asks: (own) => [(own[0] ?? '').toUpperCase(), ...labels],
+    guest: (asked) => query(asked, types.a),
+    play: honestPlay,
     judge: alwaysAnswers(honestAddress[types.a]),
   });
 }

@@ -2,7 +2,7 @@
 import { encodeMessage, hexOf, type ModelRecord, query, types } from '#properties/models/dns-message.ts';
 import { brokenBy } from '../exchange-part.ts';
 import { type Finding, holds, type Missing, type Part } from '../part.ts';
-import { type Pinned, readPinned } from '../pinned-sets.ts';
+import type { Pinned } from '../pinned-sets.ts';
 import { answerWords } from '../received.ts';
 import type { Settings } from '../settings.ts';
 import { addressRecordOf, answersWith, type Stage } from '../stage.ts';
@@ -106,7 +106,7 @@ function pinPart(one: PinCase): Part {
     },
     async run(stage: Stage) {
       const name = stage.names.next(id);
-      const before = await readPinned(stage.settings);
+      const before = await stage.readPins();
       const old = one.addresses.find((address) => before.has(address));
       if (old !== undefined) {
         const give = 'empty the set, or wait until it expires';
@@ -117,7 +117,7 @@ function pinPart(one: PinCase): Part {
       if (broken !== null) return broken;
       const { answer } = exchange;
       const answered = new Map(answer?.addresses.map(({ address, ttl }) => [address, ttl]));
-      const finding = judgeSets(one, answered, await readPinned(stage.settings));
+      const finding = judgeSets(one, answered, await stage.readPins());
       return {
         ...finding,
         observed: `${finding.observed} (${answer === null ? 'no answer' : answerWords(answer)})`,
