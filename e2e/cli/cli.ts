@@ -13,6 +13,7 @@ import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-comm
 import { addMutationOptions, type MutationFlags, mutationCommand } from './mutation-command.ts';
 import { addProveArguments, type ProveFlags, proveCommand } from './prove-command.ts';
 import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.ts';
+import { addResolversOptions, type ResolversFlags, resolversCommand } from './resolvers-command.ts';
 import { addRulesetsOptions, type RulesetsFlags, rulesetsCommand } from './rulesets-command.ts';
 import { addSubjectArguments, subjectCommand } from './subject-command.ts';
 
@@ -97,7 +98,7 @@ addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).actio
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',
-  '\nExamples:\n  pnpm lab doctor\n  pnpm lab rulesets --check',
+  '\nExamples:\n  pnpm lab doctor\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
 );
 lab
   .command('doctor')
@@ -116,6 +117,14 @@ addRulesetsOptions(
     .summary('capture the rulesets that libvirt, netavark, CNI plugins, Docker, firewalld and ufw install')
     .description('Runs each tool in namespaces of its own and keeps the ruleset that it installs.'),
 ).action(async (names: string[], flags: RulesetsFlags) => exitWith(await rulesetsCommand(names, flags)));
+
+addResolversOptions(
+  lab
+    .command('resolvers')
+    .exitOverride()
+    .summary('check dnsmasq, unbound, BIND, Knot Resolver and PowerDNS Recursor as pnpm check dns does')
+    .description('Runs each resolver in namespaces of its own and keeps what the check finds.'),
+).action(async (names: string[], flags: ResolversFlags) => exitWith(await resolversCommand(names, flags)));
 
 verb('generate', 'write what is generated: docs, schemas, vectors')
   .option('--check', 'write nothing; exit 1 when a file is stale')
