@@ -33,7 +33,7 @@ export interface ResolverTool {
   readonly setting: string;
   /** Where its makers describe it, and what we had to choose. */
   readonly documented: string;
-  /** Settings beside it, so that it forwards to us and no cache answers. */
+  /** Settings beside it, so that it forwards to us. No cache answers: every name is fresh. TTLs are left alone. */
   readonly beside: string;
   /** Sets of nf_tables that it pins into, made for it beforehand. */
   readonly pinSets?: PinSets;

@@ -1,7 +1,7 @@
 /** A part that is one question and one script of the upstream: most of them. */
 import { encodeMessage, hexOf, type Labels, type ModelMessage } from '#properties/models/dns-message.ts';
 import { garbageWords } from './controls.ts';
-import { type Finding, holds, type Messages, type Part } from './part.ts';
+import { type Finding, holds, type Messages, type Part, silent } from './part.ts';
 import { answerWords, carries } from './received.ts';
 import type { Exchange, Play, Stage } from './stage.ts';
 import { scripted } from './upstream.ts';
@@ -49,7 +49,7 @@ export function brokenBy({ heard }: Exchange): Finding | null {
 /** Falsified when one of these reaches the guest's answer; silence and refusals deny it as well. */
 export function neverAnswers(forbidden: readonly string[]): ExchangePart['judge'] {
   return ({ heard, answer }) => {
-    if (heard.answer === null) return holds('no answer');
+    if (heard.answer === null) return silent;
     const hex = heard.answer.toString('hex');
     if (answer === null) {
       const found = forbidden.find((address) => heard.answer !== null && carries(heard.answer, address));

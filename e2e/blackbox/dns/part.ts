@@ -52,6 +52,9 @@ export interface Finding {
 
 export const holds = (observed: string): Finding => ({ outcome: 'holds', observed });
 
+/** Denied by silence; which a lost message looks like, so it is asked again before it counts. */
+export const silent: Finding = { outcome: 'holds', observed: 'no answer', absent: true };
+
 /** Octets of one attack as hex, under these names: what a dry run shows and the corpus publishes. */
 export interface Messages {
   readonly guest: readonly string[];

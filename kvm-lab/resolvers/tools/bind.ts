@@ -8,7 +8,7 @@ export const tool: ResolverTool = {
   setting: `deny-answer-addresses { ${documentedRanges.join('; ')}; }`,
   documented:
     'BIND 9 Administrator Reference Manual, "Content Filtering": deny-answer-addresses; it names no list, so unbound’s',
-  beside: 'forward only, one forwarder, dnssec-validation no, max-cache-ttl 0, servfail-ttl 0',
+  beside: 'forward only, one forwarder, dnssec-validation no, servfail-ttl 0, lame-ttl 0',
   setUp({ folder, server, upstream }) {
     const options = [
       `directory "${folder}";`,
@@ -23,8 +23,6 @@ export const tool: ResolverTool = {
       `forwarders { ${upstream.address} port ${upstream.port}; };`,
       'dnssec-validation no;',
       'empty-zones-enable no;',
-      'max-cache-ttl 0;',
-      'max-ncache-ttl 0;',
       'servfail-ttl 0;',
       'lame-ttl 0;',
       `deny-answer-addresses { ${documentedRanges.join('; ')}; };`,

@@ -8,7 +8,7 @@ export const tool: ResolverTool = {
   setting: `rpzFile, an rpz-ip trigger for each of ${documentedRanges.join(' ')}`,
   documented:
     'PowerDNS Recursor documentation, "Response Policy Zones", rpz-ip; no switch against rebinding (dont-query is about whom it asks), no list, so unbound’s',
-  beside: 'forward-zones-recurse=., dnssec=off, caches of at most 1 s, no throttling of the upstream',
+  beside: 'forward-zones-recurse=., dnssec=off, disable-packetcache, no throttling of the upstream',
   setUp({ folder, server, upstream }) {
     const config = [
       `local-address=${server.address}:${server.port}`,
@@ -24,8 +24,6 @@ export const tool: ResolverTool = {
       'hint-file=no',
       'security-poll-suffix=',
       'disable-packetcache=yes',
-      'max-cache-ttl=1',
-      'max-negative-ttl=1',
       'server-down-max-fails=0',
       'non-resolving-ns-max-fails=0',
       'qname-minimization=no',

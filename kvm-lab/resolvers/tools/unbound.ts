@@ -7,7 +7,7 @@ export const tool: ResolverTool = {
   programs: { unbound: 'unbound' },
   setting: `private-address: ${documentedRanges.join(' ')}`,
   documented: 'unbound.conf(5), private-address; the list is that of the example unbound.conf of the package',
-  beside: 'module-config "iterator" (no validation), forward-zone ".", cache-max-ttl 0, one thread',
+  beside: 'module-config "iterator" (no validation), forward-zone ".", one thread',
   setUp({ folder, server, upstream }) {
     const config = `server:
 ${listed([
@@ -22,8 +22,6 @@ ${listed([
   'num-threads: 1',
   'module-config: "iterator"',
   'do-not-query-localhost: no',
-  'cache-max-ttl: 0',
-  'cache-max-negative-ttl: 0',
   ...documentedRanges.map((range) => `private-address: ${range}`),
 ])}forward-zone:
 ${listed(['name: "."', `forward-addr: ${upstream.address}@${upstream.port}`])}remote-control:

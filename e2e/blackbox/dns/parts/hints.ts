@@ -8,7 +8,7 @@ import {
   types,
 } from '#properties/models/dns-message.ts';
 import { exchangePart } from '../exchange-part.ts';
-import { type Finding, holds, type Part } from '../part.ts';
+import { type Finding, holds, type Part, silent } from '../part.ts';
 import { answerWords, octetsOf } from '../received.ts';
 import { addressRecordOf, answersWith, type Exchange } from '../stage.ts';
 
@@ -122,7 +122,7 @@ const smuggles: readonly Smuggle[] = [
 
 /** Of an answer to another type than A and AAAA its A records are no answer either. */
 function judge({ heard, answer }: Exchange, type: number): Finding {
-  if (heard.answer === null) return holds('no answer');
+  if (heard.answer === null) return silent;
   const hex = heard.answer.toString('hex');
   if (answer === null) return { outcome: 'garbage', observed: 'octets that are no DNS message', hex };
   const isAddressType = type === types.a || type === types.aaaa;
