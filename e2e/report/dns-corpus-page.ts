@@ -24,12 +24,12 @@ export function dnsCorpusPage(): Product {
 
 ${generatedNotice}
 
-What a hostile guest and a hostile upstream send to a DNS forwarder, what must never come of it, and the clause that a server
-breaks where it does: ${parts.length} parts. Ids are public and never reused; cite a part as \`huskproof dns-server 1, <id>\`. The octets of
-each, as hex under a fixed name: \`pnpm --silent check dns --corpus\`. A run asks under fresh names, beside a positive control,
-and adds generated cases of a printed seed. Of the parts about labels the entry \`*.huskproof.example\` is an example: a run has
-those of its \`--allow\`, and so on with \`--deny-cidr\`, \`--nat64-prefix\` and \`--nft-set\`. What five resolvers do with it:
-[resolvers.md](resolvers.md).
+What a hostile guest and a hostile upstream send to a DNS forwarder, what must never come of it, and the clause
+that a server breaks where it does: ${parts.length} parts. Ids are public and never reused; cite a part as
+\`huskproof dns-server 1, <id>\`. The octets of each, as hex under a fixed name: \`pnpm --silent check dns --corpus\`.
+A run asks under fresh names, beside a positive control, and adds generated cases of a printed seed. Of the parts
+about labels the entry \`*.huskproof.example\` is an example: a run has those of its \`--allow\`, and likewise of
+\`--deny-cidr\`, \`--nat64-prefix\` and \`--nft-set\`. What five resolvers do with it: [resolvers.md](resolvers.md).
 
 ${sections.join('\n\n')}
 `;

@@ -56,10 +56,11 @@ export function resolversPage(): Product {
 
 ${generatedNotice}
 
-Each was run as Debian packages it, with its documented setting against rebinding and DNSSEC off, in namespaces of its own
-(\`pnpm lab resolvers\`). No cache answers, since every name is asked once; TTLs are left as each handles them. \`pnpm check dns\` is its guest and its only upstream, and asks
-what finding F1 asks. None of them promises what F1 asks: they are resolvers, not the egress filter of a sandbox. The table
-says what a guest behind one would get. What is sent, part by part: [dns-corpus.md](dns-corpus.md).
+Each was run as Debian packages it, with its documented setting against rebinding and DNSSEC off, in namespaces of
+its own (\`pnpm lab resolvers\`). No cache answers, since every name is asked once; TTLs are left as each handles
+them. \`pnpm check dns\` is its guest and its only upstream, and asks what finding F1 asks. None of them promises what
+F1 asks: they are resolvers, not the egress filter of a sandbox. The table says what a guest behind one would get.
+What is sent, part by part: [dns-corpus.md](dns-corpus.md).
 
 ## Addresses
 
@@ -70,7 +71,8 @@ ${addresses}
 
 ## Claims
 
-In brackets: how many of its parts hold. \`unsupported\`: nobody outside can see it, or these servers have no such setting.
+In brackets: how many of its parts hold. \`unsupported\`: nobody outside can see it, or it was not told of such a
+setting.
 
 ${claims}
 

@@ -1,4 +1,4 @@
-/** What the lab knows of a resolver that nobody here wrote: how it is told to forward to us, and to refuse rebinding. */
+/** What the lab knows of a resolver that nobody here wrote: how it forwards to us, and refuses rebinding. */
 
 export interface Endpoint {
   readonly address: string;

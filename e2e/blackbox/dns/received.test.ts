@@ -1,4 +1,4 @@
-/** What a guest gets out of an answer, and what the kernel's sets hold: each shape that is met, and none by accident. */
+/** What a guest gets out of an answer, and what the kernel's sets hold: each shape that is met. */
 import { describe, expect, test } from 'vitest';
 import { encodeMessage, type ModelMessage, query, replyTo, types } from '#properties/models/dns-message.ts';
 import { isLoopback, parseEndpoint } from './endpoint.ts';

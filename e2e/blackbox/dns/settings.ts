@@ -13,7 +13,7 @@ export interface NamedSet {
 
 export interface Settings {
   readonly server: Endpoint;
-  /** Port 0: any. */
+  /** Port 0: a free one. */
   readonly upstream: Endpoint;
   /** What the server forwards, and is asked under. */
   readonly domain: Labels;
