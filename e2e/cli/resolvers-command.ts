@@ -86,7 +86,9 @@ async function one(tool: ResolverTool, flags: ResolversFlags): Promise<Row> {
   if (lacking !== null) {
     return { tool: tool.name, outcome: 'skipped', detail: `${lacking.reason}; ${lacking.remedy}` };
   }
-  const words = [tool.name, String(outputDescriptor), debianVersion(tool.debianPackage)];
+  const { debianPackage } = tool;
+  const version = debianPackage === null ? 'of this repository' : debianVersion(debianPackage);
+  const words = [tool.name, String(outputDescriptor), version];
   const run = await runInNamespaces(script, words, timeoutMs);
   if (run.outcome === 'failed') return { tool: tool.name, outcome: 'failed', detail: run.reason };
   const result = JSON.parse(run.text) as ResolverResult;

@@ -1,5 +1,6 @@
 /** What `pnpm check dns` found, would send and publishes, as text for people. */
 import type { Checked, ClaimAnswer, PartAnswer } from '../blackbox/dns/claims-of-server.ts';
+import type { ServerState } from '../blackbox/dns/controls.ts';
 import { endpointText } from '../blackbox/dns/endpoint.ts';
 import type { Names } from '../blackbox/dns/names.ts';
 import { failures, isMissing, type Missing, type Outcome, type Part } from '../blackbox/dns/part.ts';
@@ -33,6 +34,18 @@ export interface DnsReport {
 
 const shownOfClaim = 3;
 
+const stateWords: Readonly<Record<ServerState, string>> = {
+  answers: 'answers',
+  refuses: 'is not there',
+  dead: 'is dead',
+  deaf: 'is deaf',
+  slow: 'is slow',
+  garbage: 'answers garbage',
+  floods: 'floods',
+  'does not forward': 'does not forward',
+  'answers otherwise': 'answers otherwise',
+};
+
 export function dnsText(report: DnsReport, paint: Paint): string {
   const { checked, settings, upstream, replay, seconds } = report;
   const { claims, server, cutOff, questions } = checked;
@@ -49,14 +62,7 @@ export function dnsText(report: DnsReport, paint: Paint): string {
   const state =
     server.state === 'answers'
       ? []
-      : [
-          paint(
-            'red',
-            `The server ${server.state === 'refuses' ? 'is not there' : `is ${server.state}`}: ${server.reason}`,
-          ),
-          `  ${server.give}`,
-          '',
-        ];
+      : [paint('red', `The server ${stateWords[server.state]}: ${server.reason}`), `  ${server.give}`, ''];
   const summary = outcomes
     .map((outcome) => [outcome, claims.filter((one) => one.outcome === outcome).length] as const)
     .filter(([, count]) => count > 0)

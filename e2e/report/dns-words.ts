@@ -3,7 +3,7 @@ import type { ClaimId } from '../blackbox/dns/part.ts';
 
 export const claimSentences: Readonly<Record<ClaimId, string>> = {
   'F1.embedded': 'an IPv4 that is refused reaches the guest inside NAT64 64:ff9b::/96',
-  'F1.6to4': '… inside 6to4',
+  'F1.6to4': 'an IPv4 that is refused reaches the guest inside 6to4',
   'F1.site-local': 'an address of fec0::/10 reaches the guest',
   'F1.embeddings': 'an IPv4 that is refused reaches the guest in any other embedding',
   'F1.special-purpose': 'a special-purpose address, or one outside 2000::/3, reaches the guest',

@@ -25,8 +25,8 @@ export interface ResolverSetup {
 
 export interface ResolverTool {
   readonly name: string;
-  /** Debian package that it comes from: its version is kept with what was found. */
-  readonly debianPackage: string;
+  /** Debian package that it comes from, whose version is kept with what was found; null: this repository. */
+  readonly debianPackage: string | null;
   /** Programs that must be there, and the packages that bring them. */
   readonly programs: Readonly<Record<string, string>>;
   /** Its setting against rebinding, as it stands in its configuration. */
@@ -35,6 +35,8 @@ export interface ResolverTool {
   readonly documented: string;
   /** Settings beside it, so that it forwards to us. No cache answers: every name is fresh. TTLs are left alone. */
   readonly beside: string;
+  /** What else it was told, so that these claims are asked as well: its allowlist, ranges of the operator. */
+  readonly told?: { readonly allow?: readonly string[]; readonly denyCidr?: readonly string[] };
   /** Sets of nf_tables that it pins into, made for it beforehand. */
   readonly pinSets?: PinSets;
   setUp(place: ResolverPlace): ResolverSetup;

@@ -6,5 +6,5 @@ import { tool as knotResolver } from './tools/knot-resolver.ts';
 import { tool as pdnsRecursor } from './tools/pdns-recursor.ts';
 import { tool as unbound } from './tools/unbound.ts';
 
-/** A file of `tools/` joins here: one that starts a proxy of ours needs no Debian package, and says so. */
+/** A file of `tools/` joins here; one that starts a proxy of this repository has null as its Debian package. */
 export const tools: readonly ResolverTool[] = [dnsmasq, unbound, bind, knotResolver, pdnsRecursor];

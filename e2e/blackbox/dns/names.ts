@@ -20,11 +20,16 @@ export function namesUnder(domain: Labels, run: string): Names {
   };
 }
 
-/** 32-bit FNV-1a: short, a label of letters and digits, and the same in every run. */
+/** 32-bit FNV-1a: a label of eight letters and digits, the same in every run. */
 export function labelOf(partId: string): string {
   let hash = 0x811c9dc5;
   for (const octet of Buffer.from(partId)) hash = Math.imul(hash ^ octet, 0x01000193) >>> 0;
-  return `p${hash.toString(36)}`;
+  return `p${hash.toString(36).padStart(7, '0')}`;
+}
+
+/** The name of a run that a text holds, also where a server made one label of several; null: none. */
+export function givenIn(text: string): string | null {
+  return /n\d+-p[0-9a-z]{7}/.exec(text.toLowerCase())?.[0] ?? null;
 }
 
 export const keyOf = (name: Labels) => name.join('\0').toLowerCase();

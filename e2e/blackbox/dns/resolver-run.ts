@@ -37,7 +37,7 @@ async function check(tool: ResolverTool, version: string): Promise<string> {
       ? []
       : [pinSets.ipv4, pinSets.ipv6].flatMap((set) => [pinSets.family, pinSets.table, set]);
   const settings = settingsOf(
-    { server: endpointText(server), upstreamListen: endpointText(upstream), nftSet },
+    { server: endpointText(server), upstreamListen: endpointText(upstream), nftSet, ...tool.told },
     numbers,
   );
   const running = startResolver(tool, place);

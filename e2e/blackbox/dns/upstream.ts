@@ -7,7 +7,7 @@ import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
 import { encodeMessage, hexOf, type Labels, questionOf, replyTo } from '#properties/models/dns-message.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { type Endpoint, endpointText } from './endpoint.ts';
-import { keyOf } from './names.ts';
+import { givenIn, keyOf } from './names.ts';
 
 /** One query that reached the upstream. */
 export interface Asked {
@@ -28,14 +28,16 @@ export interface Shot {
 
 export type Play = (asked: Asked) => readonly Shot[];
 
-const maxNoted = 20_000;
+const maxNames = 20_000;
+const maxOfName = 2_000;
 const maxConnections = 256;
 const maxTcpOctets = 65_537;
 const idleMs = 10_000;
 
 export class HostileUpstream {
   readonly #plays = new Map<string, Play>();
-  readonly #noted: Asked[] = [];
+  /** By the part's own label; the oldest go first. */
+  readonly #noted = new Map<string, Asked[]>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #connections = new Set<TcpSocket>();
   readonly #udp: Socket;
@@ -101,10 +103,9 @@ export class HostileUpstream {
     this.#plays.set(keyOf(name), play);
   }
 
-  /** Queries for names that contain this label, since the start; bounded. */
+  /** Queries for names that hold this label of a run, also inside another; bounded. */
   seen(label: string): readonly Asked[] {
-    const wanted = label.toLowerCase();
-    return this.#noted.filter(({ name }) => name.some((one) => one.toLowerCase().includes(wanted)));
+    return this.#noted.get(label.toLowerCase()) ?? [];
   }
 
   async close(): Promise<void> {
@@ -121,8 +122,21 @@ export class HostileUpstream {
     const hex = octets.toString('hex');
     const { name, type } = questionOf(hex);
     const asked: Asked = { octets, hex, name, type, transport };
-    if (this.#noted.length < maxNoted) this.#noted.push(asked);
+    this.#remember(asked);
     return (this.#playFor(name) ?? nothingThere)(asked);
+  }
+
+  #remember(asked: Asked): void {
+    const given = givenIn(asked.name.join('.'));
+    if (given === null) return;
+    const list = this.#noted.get(given) ?? [];
+    if (list.length < maxOfName) list.push(asked);
+    this.#noted.set(given, list);
+    if (this.#noted.size <= maxNames) return;
+    for (const oldest of this.#noted.keys()) {
+      this.#noted.delete(oldest);
+      return;
+    }
   }
 
   #playFor(name: Labels): Play | undefined {

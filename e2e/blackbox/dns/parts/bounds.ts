@@ -23,7 +23,7 @@ const crowdedAnswer = exchangePart({
   id: 'bounds/answer',
   sends: `one answer over TCP with ${manyRecords} addresses`,
   never: 'nothing but the size of the message bounds what the guest gets',
-  clause: 'findings F1: pins per answer are bounded',
+  clause: 'findings.md F1: pins per answer are bounded',
   guest: (name) => query(name, types.a),
   play: () => (asked) => {
     if (asked.type !== types.a) return [{ octets: encodeMessage(replyTo(asked.hex, [])) }];
@@ -107,7 +107,7 @@ const burstPart: Part = {
   id: 'bounds/burst',
   sends: `${burstQuestions} questions of one client that the upstream never answers, an honest client beside it`,
   never: 'the honest client goes without an answer',
-  clause: 'findings F1: in flight and per client are bounded',
+  clause: 'findings.md F1: in flight and per client are bounded',
   alone: true,
   messages: (names) => ({ guest: [plainHex(['b0', ...names.of('bounds/burst')], types.a)], upstream: [] }),
   run: burst,

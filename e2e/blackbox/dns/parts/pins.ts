@@ -98,7 +98,7 @@ function pinPart(one: PinCase): Part {
     id,
     sends: one.sends,
     never,
-    clause: 'findings F1: an address is in the answer if and only if it is pinned',
+    clause: 'findings.md F1: an address is in the answer if and only if it is pinned',
     alone: true,
     messages(names) {
       const hex = hexOf(encodeMessage(query(names.of(id), types.a)));
