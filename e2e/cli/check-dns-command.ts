@@ -15,6 +15,7 @@ import { namesUnder } from '../blackbox/dns/names.ts';
 import { onStage } from '../blackbox/dns/open-stage.ts';
 import { claimIds } from '../blackbox/dns/part.ts';
 import { partsOf } from '../blackbox/dns/parts-of.ts';
+import { readPinned } from '../blackbox/dns/pinned-sets.ts';
 import type { Settings } from '../blackbox/dns/settings.ts';
 import { dnsJunit } from '../report/dns-junit.ts';
 import { dnsText, dryRunText } from '../report/dns-text.ts';
@@ -106,6 +107,8 @@ export async function checkDnsCommand(flags: CheckDnsFlags): Promise<number> {
     return exitCodes.asDeclared;
   }
   checkOwner(settings, flags.iOwnThisTarget === true);
+  // A set that cannot be read is bad input: said before anything is sent.
+  if (settings.nftSets.length > 0 || settings.netns !== undefined) await readPinned(settings);
   const interrupt = new AbortController();
   process.once('SIGINT', () => interrupt.abort()).once('SIGTERM', () => interrupt.abort());
   const begin = performance.now();

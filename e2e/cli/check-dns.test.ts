@@ -212,6 +212,8 @@ describe('bad input', () => {
     [{ server, timeout: 'soon' }, /from 50 to/, 'bad-value'],
     [{ server, duration: '0' }, /from 1 to/, 'bad-value'],
     [{ server, upstreamListen: '192.0.2.9:53' }, /--dry-run shows/, 'not-your-target'],
+    [{ server, nftSet: ['inet', 'huskproof-none', 'none'] }, /nft list sets/, 'no-set'],
+    [{ server, netns: 'huskproof-none' }, /the ruleset cannot be read/, 'no-set'],
   ];
   test.each(cases)('%j is refused with what is valid', async (flags, said, code) => {
     const error = await checkDnsCommand(flags).then(

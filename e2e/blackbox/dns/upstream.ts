@@ -202,11 +202,15 @@ function boundUdp({ address, port }: Endpoint, opened: { close: () => unknown }[
     type: address.includes(':') ? 'udp6' : 'udp4',
     recvBufferSize: 4 * 1024 * 1024,
   });
-  opened.push(socket);
   return new Promise((resolve, reject) => {
-    socket.once('error', reject);
+    const fail = (error: Error) => {
+      socket.close();
+      reject(error);
+    };
+    socket.once('error', fail);
     socket.bind({ address, port, exclusive: true }, () => {
-      socket.off('error', reject);
+      opened.push(socket);
+      socket.off('error', fail);
       resolve(socket);
     });
   });
