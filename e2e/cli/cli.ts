@@ -4,6 +4,7 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { painter } from '../report/terminal.ts';
 import { addBenchArguments, benchCommand } from './bench-command.ts';
 import { addCheckOptions, type CheckFlags, checkCommand } from './check-command.ts';
+import { addCheckDnsOptions, type CheckDnsFlags, checkDnsCommand } from './check-dns-command.ts';
 import { addCheckNftOptions, type CheckNftFlags, checkNftCommand } from './check-nft-command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addFuzzOptions, type FuzzFlags, fuzzCommand } from './fuzz-command.ts';
@@ -13,6 +14,7 @@ import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-comm
 import { addMutationOptions, type MutationFlags, mutationCommand } from './mutation-command.ts';
 import { addProveArguments, type ProveFlags, proveCommand } from './prove-command.ts';
 import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.ts';
+import { addResolversOptions, type ResolversFlags, resolversCommand } from './resolvers-command.ts';
 import { addRulesetsOptions, type RulesetsFlags, rulesetsCommand } from './rulesets-command.ts';
 import { addSubjectArguments, subjectCommand } from './subject-command.ts';
 
@@ -60,7 +62,7 @@ addSubjectArguments(verb('subject', 'one of our subjects answers your own cases,
 
 const check = verb('check', 'somebody else’s implementation').addHelpText(
   'after',
-  '\nExamples:\n  pnpm check decision pin-address -- ./their-program\n  pnpm check nft --netns pod1 --tap tap0 --guest 10.200.0.2 --uplink eth0',
+  '\nExamples:\n  pnpm check decision pin-address -- ./their-program\n  pnpm check nft --netns pod1 --tap tap0 --guest 10.200.0.2 --uplink eth0\n  pnpm check dns --server 127.0.0.1:53 --upstream-listen 127.0.0.1:5353',
 );
 addCheckOptions(
   check
@@ -81,6 +83,16 @@ addCheckNftOptions(
     .description('Proves finding F4’s claims of a ruleset for every packet, or shows one that breaks them.'),
 ).action(async (flags: CheckNftFlags) => exitWith(await checkNftCommand(flags)));
 
+addCheckDnsOptions(
+  check
+    .command('dns')
+    .exitOverride()
+    .summary('a DNS forwarder, whoever wrote it')
+    .description(
+      'Asks a forwarder as a hostile guest and answers it as a hostile upstream: finding F1’s claims.',
+    ),
+).action(async (flags: CheckDnsFlags) => exitWith(await checkDnsCommand(flags)));
+
 addProveArguments(
   verb('prove', 'what holds for every case of a stated scope: the decisions against their oracles'),
 ).action(async (names: string[], flags: ProveFlags) => exitWith(await proveCommand(names, flags)));
@@ -91,7 +103,7 @@ addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).actio
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',
-  '\nExamples:\n  pnpm lab doctor\n  pnpm lab rulesets --check',
+  '\nExamples:\n  pnpm lab doctor\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
 );
 lab
   .command('doctor')
@@ -110,6 +122,14 @@ addRulesetsOptions(
     .summary('capture the rulesets that libvirt, netavark, CNI plugins, Docker, firewalld and ufw install')
     .description('Runs each tool in namespaces of its own and keeps the ruleset that it installs.'),
 ).action(async (names: string[], flags: RulesetsFlags) => exitWith(await rulesetsCommand(names, flags)));
+
+addResolversOptions(
+  lab
+    .command('resolvers')
+    .exitOverride()
+    .summary('check dnsmasq, unbound, BIND, Knot Resolver and PowerDNS Recursor as pnpm check dns does')
+    .description('Runs each resolver in namespaces of its own and keeps what the check finds.'),
+).action(async (names: string[], flags: ResolversFlags) => exitWith(await resolversCommand(names, flags)));
 
 verb('generate', 'write what is generated: docs, schemas, vectors')
   .option('--check', 'write nothing; exit 1 when a file is stale')

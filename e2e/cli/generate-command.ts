@@ -4,6 +4,8 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Product } from '#properties/generate/product.ts';
 import { products } from '#properties/generate/products.ts';
+import { dnsCorpusPage } from '../report/dns-corpus-page.ts';
+import { resolversPage } from '../report/resolvers-page.ts';
 import { rulesetsPage } from '../report/rulesets-page.ts';
 import { exitCodes } from './exit-codes.ts';
 
@@ -11,7 +13,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Products whose file is absent or differs. */
 export async function staleProducts(): Promise<Product[]> {
-  const all = [...(await products()), await rulesetsPage()];
+  const all = [...(await products()), await rulesetsPage(), dnsCorpusPage(), resolversPage()];
   return all.filter(({ path, text }) => readIfThere(`${root}${path}`) !== text);
 }
 

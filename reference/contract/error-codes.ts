@@ -12,6 +12,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a file of vectors is not there, not JSON, outside its schema, or names an id twice',
     remedy: 'mend the file, or make it anew with pnpm generate',
   },
+  'bad-dns-flag': {
+    means: 'a flag of pnpm check dns is missing, or is no endpoint, name, prefix, entry, set or part',
+    remedy: 'write it as the message shows',
+  },
   'bad-header': {
     means: 'the first line on stdin is no header of the subject protocol, or names another decision',
     remedy: 'begin with {"v":1,"decision":…,"config":…} as docs/decisions.md shows',
@@ -89,16 +93,24 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a program to check was named without -- before it, so that its options could be taken for ours',
     remedy: 'pnpm check decision <decision> -- <program> <its arguments>',
   },
+  'no-set': {
+    means: 'a set of nf_tables that holds a server’s pins cannot be read',
+    remedy: 'name it as nft list sets shows it, with --netns where it is elsewhere; run as root',
+  },
   'no-tun': {
     means: '/dev/net/tun cannot be opened',
     remedy: 'give the pod the device /dev/net/tun, or load the module tun',
+  },
+  'no-upstream': {
+    means: 'the hostile upstream of pnpm check dns cannot listen where it was told to',
+    remedy: 'name a free address and port with --upstream-listen, and tell the server',
   },
   'not-sent': {
     means: 'a frame could not be put on the link that --send-on names',
     remedy: 'name an interface that is there; run with the right to send on it',
   },
   'not-your-target': {
-    means: 'packets were to be sent to a target that is no namespace of the lab',
+    means: 'packets were to be sent to a target that is no namespace of the lab and not on loopback',
     remedy: 'see what would be sent with --dry-run; if the target is yours, say --i-own-this-target',
   },
   'nothing-selected': {

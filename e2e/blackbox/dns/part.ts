@@ -1,0 +1,92 @@
+/** A claim about a resolver in parts: each one attack, what must never come of it, and how that is found out. */
+import type { Names } from './names.ts';
+import type { Stage } from './stage.ts';
+
+export const claimIds = [
+  'F1.embedded',
+  'F1.6to4',
+  'F1.site-local',
+  'F1.embeddings',
+  'F1.special-purpose',
+  'F1.cloud',
+  'F1.deny-cidr',
+  'F1.public',
+  'F1.chain',
+  'F1.source',
+  'F1.question',
+  'F1.covert',
+  'F1.ttl',
+  'F1.hints',
+  'F1.labels',
+  'F1.iff',
+  'F1.teardown',
+  'F1.malformed',
+  'F1.bounds',
+] as const;
+export type ClaimId = (typeof claimIds)[number];
+
+/** Failures: falsified, and the ways in which a server breaks instead of answering. Skips: the last two. */
+export type Outcome =
+  | 'holds'
+  | 'falsified'
+  | 'hung'
+  | 'crashed'
+  | 'garbage'
+  | 'flood'
+  | 'unsupported'
+  | 'not-run';
+
+export const failures: ReadonlySet<Outcome> = new Set(['falsified', 'hung', 'crashed', 'garbage', 'flood']);
+
+export interface Finding {
+  readonly outcome: Outcome;
+  /** What came back, in the field's words; of a skip: the reason. */
+  readonly observed: string;
+  /** Of a skip: what to give. */
+  readonly give?: string;
+  /** The finding is that something did not come: asked again before it counts. */
+  readonly absent?: true;
+  /** Hex of the message that shows it. */
+  readonly hex?: string;
+}
+
+export const holds = (observed: string): Finding => ({ outcome: 'holds', observed });
+
+/** Denied by silence; which a lost message looks like, so it is asked again before it counts. */
+export const silent: Finding = { outcome: 'holds', observed: 'no answer', absent: true };
+
+/** Octets of one attack as hex, under these names: what a dry run shows and the corpus publishes. */
+export interface Messages {
+  readonly guest: readonly string[];
+  /** What the upstream says to the last of them, asked with ID 0x1234. */
+  readonly upstream: readonly string[];
+}
+
+export interface Part {
+  readonly claim: ClaimId;
+  /** Of the published corpus; stable. Generated ones begin with `generated/`. */
+  readonly id: string;
+  /** What is sent, in words. */
+  readonly sends: string;
+  /** What must never come of it, as a sentence's end. */
+  readonly never: string;
+  /** The clause that a server breaks. */
+  readonly clause: string;
+  /** Not beside others: it counts what is on its way. */
+  readonly alone?: true;
+  messages(names: Names): Messages;
+  run(stage: Stage): Promise<Finding>;
+}
+
+/** Nobody said what the claim needs, or nobody outside the server can see it. */
+export interface Missing {
+  readonly claim: ClaimId;
+  readonly id: string;
+  readonly never: string;
+  readonly reason: string;
+  readonly give: string;
+}
+
+export function isMissing(part: Part | Missing): part is Missing {
+  return 'reason' in part;
+}
