@@ -1,0 +1,17 @@
+/** All attacks on the DNS proxy by family: a file of this folder is a family. */
+import { CodedError } from '#reference/base/coded-error.ts';
+import { attacks as addresses } from './dns-addresses.ts';
+import type { DnsAttack } from './dns-attack.ts';
+
+export const dnsFamilies: Readonly<Record<string, readonly DnsAttack[]>> = {
+  'dns-addresses': addresses,
+};
+
+export const allDnsAttacks: readonly DnsAttack[] = Object.values(dnsFamilies).flat();
+
+/** Throws CodedError `unknown-attack`. */
+export function dnsAttackNamed(id: string): DnsAttack {
+  const found = allDnsAttacks.find((attack) => attack.id === id);
+  if (found !== undefined) return found;
+  throw new CodedError('unknown-attack', `there is no attack ${id}`, 'choose one of e2e/attacks');
+}
