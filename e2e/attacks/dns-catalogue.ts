@@ -2,9 +2,11 @@
 import { CodedError } from '#reference/base/coded-error.ts';
 import { attacks as addresses } from './dns-addresses.ts';
 import type { DnsAttack } from './dns-attack.ts';
+import { attacks as replies } from './dns-replies.ts';
 
 export const dnsFamilies: Readonly<Record<string, readonly DnsAttack[]>> = {
   'dns-addresses': addresses,
+  'dns-replies': replies,
 };
 
 export const allDnsAttacks: readonly DnsAttack[] = Object.values(dnsFamilies).flat();
