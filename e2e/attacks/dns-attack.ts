@@ -20,6 +20,12 @@ export interface AskOptions {
   readonly deadlineMs?: number;
 }
 
+export interface ConnectOptions {
+  readonly port?: number;
+  readonly from?: GuestEnd;
+  readonly must?: true;
+}
+
 /** What the guest got, and when; `message` null: nothing within the deadline. */
 export interface Got {
   readonly atMs: number;
@@ -53,8 +59,11 @@ export interface DnsStage {
   port(): number;
   /** A kernel of its own behind the guest's tap. */
   honest(): HonestGuest;
-  /** Whether a connection from the guest was accepted within the window of a denial. Told to the judge either way. */
-  connect(to: string, options?: { readonly port?: number; readonly from?: GuestEnd }): Promise<boolean>;
+  /**
+   * Whether a connection from the guest was accepted within the window of a denial; `must`: within a time that a
+   * loaded machine needs. Told to the judge either way.
+   */
+  connect(to: string, options?: ConnectOptions): Promise<boolean>;
   /** Tries, and goes on at once: the judge sees what comes of it. */
   tryConnect(to: string, port?: number): number | null;
   /** It happened although it must not. */

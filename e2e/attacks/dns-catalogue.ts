@@ -2,11 +2,21 @@
 import { CodedError } from '#reference/base/coded-error.ts';
 import { attacks as addresses } from './dns-addresses.ts';
 import type { DnsAttack } from './dns-attack.ts';
+import { attacks as guest } from './dns-guest.ts';
+import { attacks as life } from './dns-life.ts';
+import { attacks as load } from './dns-load.ts';
+import { attacks as pins } from './dns-pins.ts';
 import { attacks as replies } from './dns-replies.ts';
+import { attacks as streams } from './dns-streams.ts';
 
 export const dnsFamilies: Readonly<Record<string, readonly DnsAttack[]>> = {
   'dns-addresses': addresses,
   'dns-replies': replies,
+  'dns-pins': pins,
+  'dns-guest': guest,
+  'dns-life': life,
+  'dns-load': load,
+  'dns-streams': streams,
 };
 
 export const allDnsAttacks: readonly DnsAttack[] = Object.values(dnsFamilies).flat();

@@ -93,6 +93,8 @@ export interface DnsControl {
   worldHas(prefixes: readonly string[]): void;
   /** From a host of the world that is not on the path: any source, any octets, straight onto the pod's uplink. */
   forge(datagrams: readonly ForgedDatagram[]): void;
+  /** The same datagram to each port of that address, as fast as can be. */
+  sprayPorts(datagram: ForgedDatagram, ports: readonly number[]): void;
   /** Takes what the kernel has ready, now. */
   drain(): void;
 }

@@ -33,6 +33,17 @@ export interface DnsSubject {
   setsOf(tap: string): PinSetNames;
 }
 
+/** In a frame with IPv4 and UDP, both without options. */
+const toPortAt = 14 + 20 + 2;
+const checksumAt = 14 + 20 + 6;
+
+function forged({ from, to, data }: ForgedDatagram): Buffer {
+  const ends = { from: from.address, to: to.address };
+  const datagram = udp(ends, { fromPort: from.port, toPort: to.port }, data);
+  const framed = packet(ends, protocols.udp, datagram);
+  return ethernet({ from: router.mac, to: uplink.mac }, etherTypes.ipv4, framed);
+}
+
 const taps = [guest.tap, sibling.tap];
 
 export class NamespaceDns implements DnsControl {
@@ -132,11 +143,16 @@ export class NamespaceDns implements DnsControl {
   }
 
   forge(datagrams: readonly ForgedDatagram[]): void {
-    for (const { from, to, data } of datagrams) {
-      const ends = { from: from.address, to: to.address };
-      const datagram = udp(ends, { fromPort: from.port, toPort: to.port }, data);
-      const framed = packet(ends, protocols.udp, datagram);
-      this.#around.sender.send(ethernet({ from: router.mac, to: uplink.mac }, etherTypes.ipv4, framed));
+    for (const datagram of datagrams) this.#around.sender.send(forged(datagram));
+  }
+
+  sprayPorts(datagram: ForgedDatagram, ports: readonly number[]): void {
+    const frame = forged(datagram);
+    // No checksum at all (RFC 768): one frame serves every port.
+    frame.writeUInt16BE(0, checksumAt);
+    for (const port of ports) {
+      frame.writeUInt16BE(port, toPortAt);
+      this.#around.sender.send(frame);
     }
   }
 

@@ -14,7 +14,8 @@ import { bind as bindQuery } from './dns-query.ts';
 import { bind as bindReply } from './dns-reply.ts';
 import { type DnsListener, listenTcp, listenUdp } from './dnsproxy-listeners.ts';
 
-const upstreamTimeoutMs = 1_000;
+/** What its language's DNS library waits unless told otherwise. */
+const upstreamTimeoutMs = 2_000;
 const commandTimeoutMs = 10_000;
 const run = promisify(execFile);
 const serverFailure = 2;
@@ -77,12 +78,9 @@ export class PublishedDnsProxy implements DrivenDnsProxy {
     return found;
   }
 
-  async #answer(
-    { sandbox, policy }: Standing,
-    message: Buffer,
-    transport: Transport,
-  ): Promise<Buffer | null> {
-    const config = configOf(policy);
+  async #answer(standing: Standing, message: Buffer, transport: Transport): Promise<Buffer | null> {
+    const { sandbox } = standing;
+    const config = configOf(standing.policy);
     const query = message.toString('hex');
     const asked = bindQuery(config)({ message: query, transport, random: { id: 0, caseBits: '' } });
     if (asked.message === undefined) return null;
@@ -90,7 +88,8 @@ export class PublishedDnsProxy implements DrivenDnsProxy {
     // "the guest's message is forwarded to the first upstream that answers, as it came"
     const reply = await this.#firstAnswer(Buffer.from(asked.message, 'hex'), config);
     if (reply === null) return failureFor(message);
-    const build = this.#bindBuild(config);
+    // Not observed, so taken in its favour: a policy that changed meanwhile is the one that counts.
+    const build = this.#bindBuild(configOf(standing.policy));
     const planned = build({ query, reply, transport, outcomes: null });
     const outcomes = [];
     for (const pin of planned.pins) outcomes.push(await this.#pin(sandbox, pin));
