@@ -102,5 +102,5 @@ export interface DnsAttack {
   readonly showpiece?: true;
   readonly expected: Readonly<Record<BuiltInSubject, Cell>>;
   /** A mutant of the reference that this attack must catch, over the wire. */
-  readonly kills?: readonly string[];
+  readonly falsifiedBy?: readonly string[];
 }

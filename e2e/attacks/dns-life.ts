@@ -44,6 +44,7 @@ async function nextSandbox(stage: DnsStage): Promise<void> {
   const next = await pod.datapath.open(end.place, sandboxPolicy(policy.allow));
   stage.say('the next sandbox stands on the tap');
   judgeNothingLeft(stage, 'for the next sandbox');
+  stage.pod.dns.worldHas([other]);
   await stage.connect(other, { from: next });
 }
 
@@ -122,7 +123,8 @@ const changes: readonly DnsAttack[] = [
     showpiece: true,
     act: async (stage) => {
       await pinned(stage, other);
-      if (!(await stage.connect(other)))
+      stage.pod.dns.worldHas([other]);
+      if (!(await stage.connect(other, { must: true })))
         throw new Error('the pinned address was not reached before the change');
       await stage.pod.dns.policy(tap, { ...stage.policy, allow: elsewhere });
       await stage.pod.datapath.change(tap, sandboxPolicy(elsewhere));

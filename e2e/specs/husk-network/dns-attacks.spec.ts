@@ -9,7 +9,7 @@ import { type DnsSubjectName, runDnsAttack } from '../../fixtures/run-dns-attack
 for (const attack of allDnsAttacks) {
   const subjects: DnsSubjectName[] = [
     ...builtInSubjects.filter((name) => attack.expected[name] !== 'no-input'),
-    ...(attack.kills ?? []).map((id) => `mutant:${id}` as const),
+    ...(attack.falsifiedBy ?? []).map((id) => `mutant:${id}` as const),
   ];
   for (const subject of subjects) {
     test(`${attack.id} ${attack.claim} ${attack.statement} · ${subject}`, async ({

@@ -56,12 +56,11 @@ export class NetnsLab implements DnsLab {
   readonly #reactor = new Reactor();
   readonly #idle: DatapathChild[] = [];
   readonly #idleDns: DnsChild[] = [];
-  readonly #mutant: string | null;
+  /** Of the DNS proxy: the reference with that line changed. Set before the first pod. */
+  dnsMutant: string | null = null;
 
-  /** `mutant`: of the DNS proxy, one line of the reference changed. */
-  constructor(subject: BuiltInSubject, mutant: string | null = null) {
+  constructor(subject: BuiltInSubject) {
     this.#subject = subject;
-    this.#mutant = mutant;
   }
 
   async freshPod(): Promise<NamespacePod> {
@@ -90,7 +89,7 @@ export class NetnsLab implements DnsLab {
   #spareDns(): DnsChild {
     const waiting = this.#idleDns.pop();
     if (waiting?.alive) return waiting;
-    return new DnsChild(this.#subject, this.#mutant);
+    return new DnsChild(this.#subject, this.dnsMutant);
   }
 
   close(): void {
