@@ -1,5 +1,14 @@
 /** Every code that a CodedError carries, what it means and what to do: the source of docs/errors.md. */
 export const errorCodes: Readonly<Record<string, { readonly means: string; readonly remedy: string }>> = {
+  'address-refused': {
+    means: 'the kernel refused to bind a resolver address',
+    remedy:
+      'a port below 1024 needs CAP_NET_BIND_SERVICE, or net.ipv4.ip_unprivileged_port_start at most as high',
+  },
+  'address-taken': {
+    means: 'another process listens on a resolver address',
+    remedy: 'see who with ss -lnup and ss -lntp; end it, or name another address',
+  },
   'bad-address': {
     means: 'what should be an address is none',
     remedy: 'write it as 10.0.0.1 or fd00::1',
@@ -88,6 +97,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'no-separator': {
     means: 'a program to check was named without -- before it, so that its options could be taken for ours',
     remedy: 'pnpm check decision <decision> -- <program> <its arguments>',
+  },
+  'no-such-address': {
+    means: 'no interface has the address that a resolver is to listen on',
+    remedy: 'name one that ip address shows, in the same network namespace',
   },
   'no-tun': {
     means: '/dev/net/tun cannot be opened',
