@@ -29,6 +29,7 @@ const calls = {
   close: libc.func('int close(int fd)'),
   ioctl: libc.func('int ioctl(int fd, unsigned long request, void *argument)'),
   open: libc.func('int open(const char *path, int flags)'),
+  setns: libc.func('int setns(int fd, int type)'),
 };
 
 const eintr = 4;
@@ -70,4 +71,6 @@ export function sendInBackground(fd: number, data: Uint8Array): Promise<number> 
 export const close = (fd: number) => checked('close', fd);
 export const ioctl = (fd: number, request: number, argument: Uint8Array) =>
   checked('ioctl', fd, request, argument);
+/** The calling thread's namespace from now on. */
+export const setns = (fd: number, type: number) => checked('setns', fd, type);
 export const open = (path: string, flags: number) => checked('open', path, flags);
