@@ -159,4 +159,8 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'there is no such tool whose ruleset is captured',
     remedy: 'see pnpm lab rulesets --help',
   },
+  'unsupported-machine': {
+    means: 'the fast datagram adapter does not know the layout of the kernel’s structures on this machine',
+    remedy: 'run it on Linux on x64 or arm64, or ask for the adapter on node:dgram',
+  },
 };
