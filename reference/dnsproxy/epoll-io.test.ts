@@ -40,7 +40,7 @@ function start(handler: Partial<PacketHandler>, options: Partial<EpollIoOptions>
 
 /** A socket of somebody else's, and all that it hears. */
 async function peer(address = '127.0.0.1') {
-  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+  const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 });
   const heard: { text: string; port: number }[] = [];
   socket.on('message', (message, { port }) => heard.push({ text: message.toString(), port }));
   await new Promise<void>((resolve) => socket.bind(0, address, resolve));
