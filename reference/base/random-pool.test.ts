@@ -5,7 +5,7 @@ import { RandomPool } from './random-pool.ts';
 /** Counts upwards, octet by octet, so that each place of the pool is known by its value. */
 function counting(): { readonly pool: RandomPool; fills(): number; inside(): Buffer } {
   let fills = 0;
-  let inside = Buffer.alloc(0);
+  let inside: Buffer = Buffer.alloc(0);
   const pool = new RandomPool((octets) => {
     fills += 1;
     inside = octets;
@@ -34,7 +34,7 @@ describe('the pool', () => {
   test('never favours a small number: what is beyond the last whole multiple is drawn again', () => {
     const drawn = [65_535, 65_534, 7];
     const pool = new RandomPool((octets) => {
-      drawn.forEach((value, index) => octets.writeUInt16LE(value, 2 * index));
+      for (const [index, value] of drawn.entries()) octets.writeUInt16LE(value, 2 * index);
     });
     // 65536 = 6553 × 10 + 6: 65530 to 65535 would favour 0 to 5.
     expect(pool.below(10)).toBe(7);

@@ -86,6 +86,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'there is no interface of that name in the network namespace',
     remedy: 'name one that ip link shows',
   },
+  'no-net-admin': {
+    means: 'nf_tables may not be changed in a network namespace',
+    remedy: 'run it with CAP_NET_ADMIN in the user namespace that owns the network namespace',
+  },
   'no-sandbox': {
     means: 'no sandbox stands at that tap',
     remedy: 'open one, or name the tap of one',

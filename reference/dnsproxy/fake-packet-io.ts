@@ -120,8 +120,7 @@ export class FakePacketIo implements PacketIo {
 
   /** Puts in what came to an upstream socket; from the server itself unless it is told otherwise. */
   reply(socket: number, message: Uint8Array, from = this.#upstreamOf.get(socket)): void {
-    if (from === undefined)
-      throw new CodedError('no-such-address', `no socket ${socket}`, 'take one of asked');
+    if (from === undefined) throw new RangeError(`there is no socket ${socket}`);
     this.#lend(message, (view) => this.#handler?.upstreamMessage(socket, from, view));
   }
 
