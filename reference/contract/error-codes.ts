@@ -176,6 +176,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'there is no such tool whose ruleset is captured',
     remedy: 'see pnpm lab rulesets --help',
   },
+  'unsupported-machine': {
+    means: 'the fast datagram adapter does not know the layout of the kernel’s structures on this machine',
+    remedy: 'run it on Linux on x64 or arm64, or ask for the adapter on node:dgram',
+  },
   'upstream-loop': {
     means: 'an upstream server is the proxy itself',
     remedy: 'name the server that this machine asks, as in /run/systemd/resolve/resolv.conf',

@@ -1,7 +1,7 @@
 /**
  * Pins in a sandbox's sets, by nfnetlink: many elements in one batch, acknowledged by the kernel.
- * Invariant: an element counts as there only when the kernel said so; a batch that fails is tried command by
- * command, so that one that is full costs no other.
+ * Invariant: an element counts as there only when the kernel said so; a batch that fails is tried again without the
+ * commands that the kernel refused, a few times, so that one that is full costs no other and all together little.
  */
 import { type AddressFamily, inetTable, type PinElement, pinSetOf } from '#reference/contract/datapath.ts';
 import type { PinPlace } from '#reference/contract/pin-port.ts';
@@ -33,6 +33,9 @@ export interface PinBatch {
   readonly tap: string;
   readonly elements: readonly (PinPlace & { readonly timeoutMs?: number })[];
 }
+
+/** A batch that is refused again is given up: each time the kernel waits for all its readers to let go. */
+const mostTries = 3;
 
 /** So many elements stand in one message: an attribute has 16 bits for its length. */
 const elementsAtOnce = 512;
@@ -90,36 +93,70 @@ export class PinWriter {
     );
   }
 
-  /** errno of each, 0 where the kernel did it: all in one batch, and where that fails each by itself. */
+  /** errno of each, 0 where the kernel did it. */
   run(batches: readonly PinBatch[]): number[] {
     if (batches.length === 0) return [];
-    const errno = this.#send(batches);
-    if (errno === 0 || batches.length === 1) return batches.map(() => errno);
-    return batches.map((batch) => this.#send([batch]));
+    const [errno] = this.#send(batches, Number.POSITIVE_INFINITY).values();
+    if (errno === undefined || batches.length === 1) return batches.map(() => errno ?? 0);
+    return this.#apart(batches, errno);
   }
 
-  /** errno of the first that was refused, 0 when all were done; a batch is done whole or not at all. */
-  #send(batches: readonly PinBatch[]): number {
+  /** Each in a message of its own: the kernel goes on past a refusal and names them all. */
+  #apart(batches: readonly PinBatch[], firstErrno: number): number[] {
+    const errnos = batches.map(() => firstErrno);
+    // What comes after a delete of the same element must not come before it.
+    const isAnyOrder = batches.every(({ kind }) => kind === 'add');
+    let left = batches.map((_, place) => place);
+    let doubtful: number[] = [];
+    for (let tries = 0; tries < mostTries && left.length > 0; tries++) {
+      const tried = left.map((place) => batches[place] as PinBatch);
+      const refused = this.#send(tried, 1);
+      for (const [at, place] of left.entries()) errnos[place] = refused.get(at) ?? 0;
+      if (refused.size === 0) {
+        [left, doubtful] = [doubtful, []];
+        continue;
+      }
+      // Nothing of the batch stands. The first was refused by what stood before; what others met may have been its.
+      const [, ...others] = left.filter((_, at) => refused.has(at));
+      if (isAnyOrder) doubtful.push(...others);
+      left = left.filter((_, at) => !refused.has(at));
+      if (left.length === 0) [left, doubtful] = [doubtful, []];
+      for (const place of left) errnos[place] = refused.values().next().value ?? firstErrno;
+    }
+    return errnos;
+  }
+
+  /**
+   * All of them or none. errno of those that were refused, by place; of all when it was the batch as such, or when the
+   * answer was lost.
+   * @param together how many neighbours of one set share a message, to be refused by the place of the first
+   */
+  #send(batches: readonly PinBatch[], together: number): Map<number, number> {
     const writer = this.#writer;
     beginBatch(writer);
-    // Neighbours of one set share a message.
+    /** By message; the batch begins with one of nobody's. */
+    const owners = [-1];
     for (let at = 0; at < batches.length; ) {
+      const first = at;
       const { kind, tap } = batches[at] as PinBatch;
       const elements: PinBatch['elements'][number][] = [];
-      while (at < batches.length && batches[at]?.kind === kind && batches[at]?.tap === tap) {
+      while (at < first + together && batches[at]?.kind === kind && batches[at]?.tap === tap) {
         elements.push(...(batches[at] as PinBatch).elements);
         at += 1;
       }
       for (const family of ['ipv4', 'ipv6'] as const) {
-        this.#list(
-          kind,
-          tap,
-          family,
-          elements.filter(({ address }) => familyOf(address) === family),
-        );
+        const ofFamily = elements.filter(({ address }) => familyOf(address) === family);
+        this.#list(kind, tap, family, ofFamily);
       }
+      while (owners.length < writer.count) owners.push(first);
     }
-    return this.#netfilter.send(writer, endBatch)[0]?.errno ?? 0;
+    const refused = new Map<number, number>();
+    for (const { index, errno } of this.#netfilter.send(writer, endBatch)) {
+      const owner = owners[index] ?? -1;
+      if (owner === -1) return new Map(batches.map((_, place) => [place, errno]));
+      if (!refused.has(owner)) refused.set(owner, errno);
+    }
+    return refused;
   }
 
   #list(verb: Verb, tap: string, family: AddressFamily, elements: PinBatch['elements']): void {
