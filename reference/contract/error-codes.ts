@@ -1,5 +1,14 @@
 /** Every code that a CodedError carries, what it means and what to do: the source of docs/errors.md. */
 export const errorCodes: Readonly<Record<string, { readonly means: string; readonly remedy: string }>> = {
+  'address-refused': {
+    means: 'the kernel refused to bind a resolver address',
+    remedy:
+      'a port below 1024 needs CAP_NET_BIND_SERVICE, or net.ipv4.ip_unprivileged_port_start at most as high',
+  },
+  'address-taken': {
+    means: 'another process listens on a resolver address',
+    remedy: 'see who with ss -lnup and ss -lntp; end it, or name another address',
+  },
   'bad-address': {
     means: 'what should be an address is none',
     remedy: 'write it as 10.0.0.1 or fd00::1',
@@ -11,6 +20,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'bad-corpus': {
     means: 'a file of vectors is not there, not JSON, outside its schema, or names an id twice',
     remedy: 'mend the file, or make it anew with pnpm generate',
+  },
+  'bad-endpoint': {
+    means: 'what should be ADDRESS:PORT is no such thing',
+    remedy: 'write it as 192.0.2.53:53 or [2001:db8::53]:53',
   },
   'bad-header': {
     means: 'the first line on stdin is no header of the subject protocol, or names another decision',
@@ -77,6 +90,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'there is no interface of that name in the network namespace',
     remedy: 'name one that ip link shows',
   },
+  'no-net-admin': {
+    means: 'nf_tables may not be changed in a network namespace',
+    remedy: 'run it with CAP_NET_ADMIN in the user namespace that owns the network namespace',
+  },
   'no-sandbox': {
     means: 'no sandbox stands at that tap',
     remedy: 'open one, or name the tap of one',
@@ -89,9 +106,17 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a program to check was named without -- before it, so that its options could be taken for ours',
     remedy: 'pnpm check decision <decision> -- <program> <its arguments>',
   },
+  'no-such-address': {
+    means: 'no interface has the address that a resolver is to listen on',
+    remedy: 'name one that ip address shows, in the same network namespace',
+  },
   'no-tun': {
     means: '/dev/net/tun cannot be opened',
     remedy: 'give the pod the device /dev/net/tun, or load the module tun',
+  },
+  'no-upstream': {
+    means: 'there is no upstream server to ask',
+    remedy: 'name one, or give a resolv.conf that has a nameserver line',
   },
   'not-sent': {
     means: 'a frame could not be put on the link that --send-on names',
@@ -104,6 +129,11 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'nothing-selected': {
     means: 'no cell of the matrix is selected',
     remedy: 'name a claim and a subject that has input for it',
+  },
+  'pins-refused': {
+    means: 'the kernel refused to empty or to take back pins of a sandbox',
+    remedy:
+      'see that the datapath stands and that NET_ADMIN is there; nothing is pinned there until it succeeds',
   },
   'proof-too-large': {
     means: 'a proof needs more BDD nodes, or more runs of a decision, than it may',
@@ -145,5 +175,13 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'unknown-tool': {
     means: 'there is no such tool whose ruleset is captured',
     remedy: 'see pnpm lab rulesets --help',
+  },
+  'unsupported-machine': {
+    means: 'the fast datagram adapter does not know the layout of the kernel’s structures on this machine',
+    remedy: 'run it on Linux on x64 or arm64, or ask for the adapter on node:dgram',
+  },
+  'upstream-loop': {
+    means: 'an upstream server is the proxy itself',
+    remedy: 'name the server that this machine asks, as in /run/systemd/resolve/resolv.conf',
   },
 };
