@@ -89,6 +89,8 @@ export interface DnsAttack {
   readonly ipv6?: true;
   /** Of the guest's, where it is not the usual one. */
   readonly policy?: Partial<DnsPolicyOrder>;
+  /** Of pins, where the attack waits for one to expire: 30 s otherwise. */
+  readonly ttlFloorSeconds?: number;
   /** What success would be, in words. */
   readonly shows: string;
   act(stage: DnsStage): Promise<void>;

@@ -250,7 +250,6 @@ function malformed(name: string): readonly (readonly [what: string, message: Buf
     ['cut in the name', plain.subarray(0, 16)],
     ['cut in the type', plain.subarray(0, plain.length - 3)],
     ['octets behind the end', Buffer.concat([plain, secret])],
-    ['an answer in the question', octetsOf({ ...two, answers: [addressOf(labelsOf(name), lie)] })],
     ['a response', octetsOf({ ...two, flags: flags.response })],
     ['an update', octetsOf({ ...two, flags: 0x2800 })],
   ];

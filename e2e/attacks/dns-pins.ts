@@ -105,7 +105,7 @@ const failures: readonly DnsAttack[] = [
 
 /** What is left of the pin of an address; null: it is not pinned. */
 const leftOf = (stage: DnsStage, address: string) =>
-  own(stage).find((pin) => pin.address === address)?.leftMs ?? null;
+  own(stage).find((pin) => pin.address === address && (pin.leftMs ?? 1) > 0)?.leftMs ?? null;
 
 /** The answer never promises more than the kernel holds. */
 function judgeTtl(stage: DnsStage, { addresses, message }: Got): void {
@@ -200,4 +200,42 @@ const lives: readonly DnsAttack[] = [
   },
 ];
 
-export const attacks: readonly DnsAttack[] = [...failures, ...lives];
+/** Pins of three seconds: the floor is a second here. */
+const races: readonly DnsAttack[] = [
+  {
+    ...timed,
+    id: 'dns-pins.about-to-expire',
+    statement: 'an answer never promises an address for longer than a pin that is about to expire',
+    ttlFloorSeconds: 1,
+    act: async (stage) => {
+      const name = stage.name('race');
+      scriptAll(stage, name, at([second], 3));
+      await stage.ask(name);
+      await stage.pause(1_700);
+      judgeTtl(stage, await stage.ask(name));
+    },
+  },
+  {
+    ...timed,
+    id: 'dns-pins.expired',
+    statement: 'a new connection is never accepted once its pin has expired',
+    source: 'findings.md F1, reference: expiry stops new flows',
+    shows: 'a connection after the pin expired',
+    ttlFloorSeconds: 1,
+    expected: cells.closed,
+    act: async (stage) => {
+      stage.pod.dns.worldHas([second]);
+      const name = stage.name('short');
+      scriptAll(stage, name, at([second], 2));
+      await stage.ask(name);
+      stage.tryConnect(second);
+      const untilMs = performance.now() + 8_000;
+      while (leftOf(stage, second) !== null && performance.now() < untilMs) await stage.pause(50);
+      stage.say('the kernel shows the pin no more');
+      if (await stage.connect(second))
+        stage.wrong(`a connection to ${second} was accepted after its pin expired`);
+    },
+  },
+];
+
+export const attacks: readonly DnsAttack[] = [...failures, ...lives, ...races];

@@ -133,7 +133,7 @@ const forgeries: readonly DnsAttack[] = [
     source: 'RFC 5452 section 4.3; findings.md F1, reference, messages',
     shows: 'the forged address in the set, in the answer, or a connection to it',
     expected: cells.closed,
-    falsifiedBy: ['half-the-id', 'forgery-ends-the-wait'],
+    falsifiedBy: ['stranger-ends-the-wait'],
     showpiece: true,
     act: (stage) =>
       askAndConnect(

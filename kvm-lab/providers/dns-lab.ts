@@ -68,13 +68,18 @@ export interface ForgedDatagram {
   readonly data: Uint8Array;
 }
 
+export interface DnsStartOptions {
+  /** Of pins, where a test cannot wait for the usual 30 s. */
+  readonly ttlFloorSeconds?: number;
+}
+
 export interface DnsControl {
   /** Which process the proxy is, for its memory. */
   readonly pid: number;
   /** The servers of the world that the proxy is told, in order of preference. */
   readonly servers: readonly ScriptedServer[];
   /** The proxy runs and knows its upstreams; before it, the pod's resolver is the lab's own. */
-  start(): Promise<void>;
+  start(options?: DnsStartOptions): Promise<void>;
   attach(sandbox: SandboxPlace, policy: DnsPolicyOrder): Promise<void>;
   policy(tap: string, policy: DnsPolicyOrder): Promise<void>;
   detach(tap: string): Promise<void>;

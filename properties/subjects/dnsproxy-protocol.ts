@@ -37,7 +37,13 @@ export interface PinSetNames {
 }
 
 export type DnsProxyOrder =
-  | { readonly do: 'start'; readonly netns: string; readonly upstreams: readonly DnsPlace[] }
+  | {
+      readonly do: 'start';
+      readonly netns: string;
+      readonly upstreams: readonly DnsPlace[];
+      /** Of pins; 30 s unless a harness cannot wait so long. */
+      readonly ttlFloorSeconds: number;
+    }
   | { readonly do: 'attach'; readonly sandbox: DnsSandboxOrder }
   | { readonly do: 'policy'; readonly tap: string; readonly policy: DnsPolicyOrder }
   | { readonly do: 'detach'; readonly tap: string }
@@ -66,7 +72,7 @@ const say = (line: DnsProxyAnswer) => process.stdout.write(`${JSON.stringify(lin
 
 /** Serves until stdin ends. `make` is called in the pod's namespace. */
 export async function serveDnsProxy(
-  make: (upstreams: readonly DnsPlace[]) => Promise<DrivenDnsProxy>,
+  make: (upstreams: readonly DnsPlace[], ttlFloorSeconds: number) => Promise<DrivenDnsProxy>,
 ): Promise<void> {
   dieWithParent();
   // Held open: the link itself follows the thread into the pod's namespace.
@@ -75,7 +81,7 @@ export async function serveDnsProxy(
   const obey = async (order: DnsProxyOrder): Promise<Partial<DnsProxyAnswer>> => {
     if (order.do === 'start') {
       enter(order.netns);
-      standing = await make(order.upstreams);
+      standing = await make(order.upstreams, order.ttlFloorSeconds);
       return {};
     }
     if (standing === null) throw new Error(`${order.do} before start`);

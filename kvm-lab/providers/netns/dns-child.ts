@@ -39,7 +39,8 @@ export class DnsChild {
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#said = `${this.#said}${text}`.slice(-maxSaidOctets);
     });
-    this.#process.stdin.on('error', (error) => this.#lost(error.message));
+    // A process that is killed resets its pipes.
+    for (const pipe of this.#process.stdio) pipe?.on('error', (error) => this.#lost(error.message));
     this.#process.on('error', (error) => this.#lost(error.message));
     this.#ended = new Promise((resolve) => {
       this.#process.on('exit', (code, signal) => {

@@ -5,7 +5,7 @@ import { ethernet, etherTypes } from '#kvm-lab/frames/link.ts';
 import { udp } from '#kvm-lab/frames/transport.ts';
 import type { SandboxPlace } from '#properties/subjects/datapath-protocol.ts';
 import type { DnsPolicyOrder, PinSetNames } from '#properties/subjects/dnsproxy-protocol.ts';
-import type { DnsControl, ForgedDatagram, KernelPin, PinEvent } from '../dns-lab.ts';
+import type { DnsControl, DnsStartOptions, ForgedDatagram, KernelPin, PinEvent } from '../dns-lab.ts';
 import { dnsServers, guest, resolverPort, router, sibling, uplink } from '../topology.ts';
 import type { FrameSender } from './capture.ts';
 import type { DnsChild } from './dns-child.ts';
@@ -32,6 +32,8 @@ export interface DnsSubject {
   done(child: DnsChild): void;
   setsOf(tap: string): PinSetNames;
 }
+
+const usualFloorSeconds = 30;
 
 /** In a frame with IPv4 and UDP, both without options. */
 const toPortAt = 14 + 20 + 2;
@@ -86,10 +88,11 @@ export class NamespaceDns implements DnsControl {
     return this.#child;
   }
 
-  async start(): Promise<void> {
+  async start({ ttlFloorSeconds = usualFloorSeconds }: DnsStartOptions = {}): Promise<void> {
     const child = this.#subject.spare();
     this.#child = child;
-    await child.order({ do: 'start', netns: this.#around.pod.path, upstreams: dnsServers });
+    const netns = this.#around.pod.path;
+    await child.order({ do: 'start', netns, upstreams: dnsServers, ttlFloorSeconds });
   }
 
   async attach({ tap, ipv4, ipv6 }: SandboxPlace, policy: DnsPolicyOrder): Promise<void> {

@@ -3,4 +3,4 @@ import { serveDnsProxy } from '../dnsproxy-protocol.ts';
 import { bind } from './dns-build.ts';
 import { PublishedDnsProxy } from './dnsproxy.ts';
 
-await serveDnsProxy(async (upstreams) => new PublishedDnsProxy(upstreams, bind));
+await serveDnsProxy(async (...words) => new PublishedDnsProxy(bind, ...words));

@@ -30,16 +30,21 @@ interface Standing {
 }
 
 /** Of the operator's lists nothing is read: they did not exist. */
-const configOf = ({ allow, ipv6 }: DnsPolicyOrder) => ({ ...defaultDnsPolicy, allow: [...allow], ipv6 });
+const configOf = ({ allow, ipv6 }: DnsPolicyOrder, ttlFloorSeconds: number) => ({
+  ...defaultDnsPolicy,
+  ...{ allow: [...allow], ipv6, ttlFloorSeconds },
+});
 
 export class PublishedDnsProxy implements DrivenDnsProxy {
   readonly #upstreams: readonly DnsPlace[];
   readonly #bindBuild: Bind<typeof dnsBuild>;
+  readonly #ttlFloorSeconds: number;
   readonly #standing = new Map<string, Standing>();
 
-  constructor(upstreams: readonly DnsPlace[], bindBuild: Bind<typeof dnsBuild>) {
-    this.#upstreams = upstreams;
+  constructor(bindBuild: Bind<typeof dnsBuild>, upstreams: readonly DnsPlace[], ttlFloorSeconds: number) {
     this.#bindBuild = bindBuild;
+    this.#upstreams = upstreams;
+    this.#ttlFloorSeconds = ttlFloorSeconds;
   }
 
   async attach(sandbox: DnsSandboxOrder): Promise<void> {
@@ -80,7 +85,7 @@ export class PublishedDnsProxy implements DrivenDnsProxy {
 
   async #answer(standing: Standing, message: Buffer, transport: Transport): Promise<Buffer | null> {
     const { sandbox } = standing;
-    const config = configOf(standing.policy);
+    const config = configOf(standing.policy, this.#ttlFloorSeconds);
     const query = message.toString('hex');
     const asked = bindQuery(config)({ message: query, transport, random: { id: 0, caseBits: '' } });
     if (asked.message === undefined) return null;
@@ -89,7 +94,7 @@ export class PublishedDnsProxy implements DrivenDnsProxy {
     const reply = await this.#firstAnswer(Buffer.from(asked.message, 'hex'), config);
     if (reply === null) return failureFor(message);
     // Not observed, so taken in its favour: a policy that changed meanwhile is the one that counts.
-    const build = this.#bindBuild(configOf(standing.policy));
+    const build = this.#bindBuild(configOf(standing.policy, this.#ttlFloorSeconds));
     const planned = build({ query, reply, transport, outcomes: null });
     const outcomes = [];
     for (const pin of planned.pins) outcomes.push(await this.#pin(sandbox, pin));

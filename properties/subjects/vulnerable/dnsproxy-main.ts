@@ -3,4 +3,4 @@ import { serveDnsProxy } from '../dnsproxy-protocol.ts';
 import { PublishedDnsProxy } from '../published/dnsproxy.ts';
 import { bind } from './dns-build.ts';
 
-await serveDnsProxy(async (upstreams) => new PublishedDnsProxy(upstreams, bind));
+await serveDnsProxy(async (...words) => new PublishedDnsProxy(bind, ...words));

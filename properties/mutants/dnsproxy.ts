@@ -1,0 +1,28 @@
+/**
+ * One-line mistakes of the DNS proxy that only the wire shows: in who is heard, what is awaited and what is bounded.
+ * Attacks name them (`falsifiedBy` in e2e/attacks/dns-*.ts); at tier decision nothing would notice.
+ */
+import type { Mutant } from './mutant.ts';
+
+const proxy = 'reference/dnsproxy/';
+
+export const mutants: readonly Mutant[] = [
+  {
+    id: 'stranger-ends-the-wait',
+    mistake: 'a reply that no query waits for ends every wait',
+    file: `${proxy}exchanges.ts`,
+    find: "counts.add('replies', view.length < headerOctets ? 'shorter than a header' : 'no query waits for it');",
+    replace: "for (const open of this.#byKey.values()) this.#end(open, null, 'no query waits for it');",
+    killedBy: 'F1.source',
+    tier: 'kernel',
+  },
+  {
+    id: 'clients-unbounded',
+    mistake: 'one client may have as many questions under way as all together',
+    file: `${proxy}limits.ts`,
+    find: 'maxInFlightPerClient: 512,',
+    replace: 'maxInFlightPerClient: 16_384,',
+    killedBy: 'F1.bounds',
+    tier: 'kernel',
+  },
+];
