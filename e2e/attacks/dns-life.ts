@@ -175,6 +175,30 @@ const changes: readonly DnsAttack[] = [
   },
   {
     ...changing,
+    id: 'dns-life.killed-and-back',
+    claim: 'F1.iff',
+    statement: 'after kill -9 and a new start what is answered is pinned, and reached',
+    source: 'issue 7 (2): the state after kill -9 and restart is reconciled',
+    shows: 'an address in an answer that is not pinned, or not reached',
+    closesControl: undefined,
+    expected: cells.closed,
+    act: async (stage) => {
+      stage.pod.dns.worldHas([other]);
+      await pinned(stage, other);
+      await stage.pod.dns.kill();
+      const silent = stage.name('dead');
+      scriptAll(stage, silent, [other]);
+      const { message } = await stage.ask(silent, { deadlineMs: 150 });
+      if (message !== null) stage.wrong('a dead proxy answered');
+      await stage.pod.dns.start();
+      await stage.pod.dns.attach(stage.guest.place, stage.policy);
+      stage.say('the proxy is back, and knows of nothing');
+      await pinned(stage, other);
+      if (!(await stage.connect(other, { must: true }))) stage.wrong(`${other} is pinned, and not reached`);
+    },
+  },
+  {
+    ...changing,
     id: 'dns-life.detached-under-way',
     claim: 'F1.teardown',
     statement: 'a reply that comes after the end of its sandbox never makes a pin',

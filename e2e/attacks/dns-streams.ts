@@ -72,7 +72,7 @@ const fromGuest: readonly DnsAttack[] = [
   {
     ...streamed,
     id: 'dns-streams.honest-kernel',
-    statement: 'a question that an honest kernel asks by TCP is answered, with its pin',
+    statement: 'a question that an honest kernel asks by TCP or UDP is answered, with its pin',
     shows: 'a question that is not answered, an answer without its pin',
     act: async (stage) => {
       const name = stage.name('kernel');
@@ -82,6 +82,11 @@ const fromGuest: readonly DnsAttack[] = [
       const got = await stage.honest().exchange('tcp', to, framed(questionFor(name)), isWhole, 3_000);
       if ('refused' in got) stage.wrong(`TCP: ${got.refused}`);
       else judgeAnswers(stage, [got.answer.subarray(2)], 1);
+      const byUdp = stage.name('datagram');
+      scriptAll(stage, byUdp, at([hosts.pinned]));
+      const datagram = await stage.honest().exchange('udp', to, questionFor(byUdp), () => true, 3_000);
+      if ('refused' in datagram) stage.wrong(`UDP: ${datagram.refused}`);
+      else judgeAnswers(stage, [datagram.answer], 1);
       stage.tryConnect('169.254.169.254');
     },
   },
