@@ -21,6 +21,11 @@ export const dnsFamilies: Readonly<Record<string, readonly DnsAttack[]>> = {
 
 export const allDnsAttacks: readonly DnsAttack[] = Object.values(dnsFamilies).flat();
 
+/** Claims that have an attack over the wire, with the one that stands for them where there is room for one. */
+export const dnsShowpieces: ReadonlyMap<string, DnsAttack> = new Map(
+  allDnsAttacks.filter(({ showpiece }) => showpiece).map((attack) => [attack.claim, attack]),
+);
+
 /** Throws CodedError `unknown-attack`. */
 export function dnsAttackNamed(id: string): DnsAttack {
   const found = allDnsAttacks.find((attack) => attack.id === id);

@@ -61,6 +61,7 @@ const pins: readonly DnsAttack[] = [
     statement: 'one answer never makes more than 64 pins, and what is answered is pinned',
     shows: 'more than 64 pins of one answer',
     mayPin: manyAddresses(84),
+    falsifiedBy: ['thousands-of-pins'],
     showpiece: true,
     act: async (stage) => {
       const name = stage.name('many');

@@ -131,6 +131,7 @@ const lives: readonly DnsAttack[] = [
     ...timed,
     id: 'dns-pins.ttl-of-a-day',
     statement: 'a pin never lives beyond the ceiling, and never below the floor',
+    falsifiedBy: ['pins-for-a-day'],
     act: async (stage) => {
       for (const ttl of [86_400, 604_800, 1, 0]) {
         const name = stage.name('day');

@@ -6,7 +6,7 @@
 import type { CellRecord } from '#properties/matrix/record.ts';
 import { builtInSubjects } from '#properties/subjects/subject.ts';
 import type { DnsAttack } from '../attacks/dns-attack.ts';
-import { allDnsAttacks } from '../attacks/dns-catalogue.ts';
+import { dnsShowpieces } from '../attacks/dns-catalogue.ts';
 import { storyLines, type Told } from '../fixtures/dns-story.ts';
 import { runDnsAttack } from '../fixtures/run-dns-attack.ts';
 import type { Style } from '../report/terminal.ts';
@@ -26,11 +26,6 @@ export interface DnsReproduction {
   readonly tellings: readonly DnsTelling[];
   readonly seed: number;
 }
-
-/** Claims that have an attack over the wire, with the one that is shown. */
-export const dnsShowpieces: ReadonlyMap<string, DnsAttack> = new Map(
-  allDnsAttacks.filter(({ showpiece }) => showpiece).map((attack) => [attack.claim, attack]),
-);
 
 /** null: no attack over the wire stands for the claim. `signal`: between two subjects. */
 export async function reproduceDns(

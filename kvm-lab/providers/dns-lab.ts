@@ -96,7 +96,7 @@ export interface DnsControl {
   fillSet(tap: string, addresses: readonly string[]): void;
   /** Addresses of the world that accept connections from now on. */
   worldHas(prefixes: readonly string[]): void;
-  /** From a host of the world that is not on the path: any source, any octets, straight onto the pod's uplink. */
+  /** From a host of the world that is not on the path, whatever source and octets, straight onto the pod's uplink. */
   forge(datagrams: readonly ForgedDatagram[]): void;
   /** The same datagram to each port of that address, as fast as can be. */
   sprayPorts(datagram: ForgedDatagram, ports: readonly number[]): void;

@@ -25,4 +25,22 @@ export const mutants: readonly Mutant[] = [
     killedBy: 'F1.bounds',
     tier: 'kernel',
   },
+  {
+    id: 'thousands-of-pins',
+    mistake: 'one answer may make as many pins as it holds addresses',
+    file: `${proxy}limits.ts`,
+    find: 'maxPinsPerAnswer: 64,',
+    replace: 'maxPinsPerAnswer: 4_096,',
+    killedBy: 'F1.bounds',
+    tier: 'kernel',
+  },
+  {
+    id: 'pins-for-a-day',
+    mistake: 'the ceiling of a pin is a day',
+    file: `${proxy}limits.ts`,
+    find: 'ttlCeilingSeconds: 300,',
+    replace: 'ttlCeilingSeconds: 86_400,',
+    killedBy: 'F1.ttl',
+    tier: 'kernel',
+  },
 ];
