@@ -71,7 +71,7 @@ function exchangeByTcp(to: DnsEndpoint, octets: readonly Uint8Array[], count: nu
     socket.on('error', reject);
     socket.on('close', () => resolve(messages));
     socket.on('data', (received) => {
-      messages.push(...frames.push(received));
+      messages.push(...(frames.push(received) ?? []));
       if (messages.length >= count) socket.destroy();
     });
   });
