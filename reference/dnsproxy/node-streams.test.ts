@@ -1,4 +1,4 @@
-/** TCP, as a guest that means no good uses it, and a server that says nothing: everything is bounded, nobody else pays. */
+/** TCP, as a guest that means no good uses it, and a server that says nothing: bounded, and nobody else pays. */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
