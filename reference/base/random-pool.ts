@@ -19,8 +19,9 @@ export class RandomPool {
   /** 0 to 65535. */
   uint16(): number {
     const at = this.#take(2);
-    const value = this.#pool.readUInt16LE(at);
-    this.#pool.fill(0, at, at + 2);
+    const value = (this.#pool[at] as number) | ((this.#pool[at + 1] as number) << 8);
+    this.#pool[at] = 0;
+    this.#pool[at + 1] = 0;
     return value;
   }
 
@@ -35,8 +36,11 @@ export class RandomPool {
 
   bytes(octets: number): Uint8Array {
     const at = this.#take(octets);
-    const copy = Uint8Array.from(this.#pool.subarray(at, at + octets));
-    this.#pool.fill(0, at, at + octets);
+    const copy = new Uint8Array(octets);
+    for (let index = 0; index < octets; index++) {
+      copy[index] = this.#pool[at + index] as number;
+      this.#pool[at + index] = 0;
+    }
     return copy;
   }
 
