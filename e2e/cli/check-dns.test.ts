@@ -228,7 +228,9 @@ describe('bad input', () => {
   test('an upstream that cannot listen says where', async () => {
     const taken = await HostileUpstream.open({ address: '127.0.0.1', port: 0 });
     try {
-      await expect(HostileUpstream.open(taken.endpoint)).rejects.toMatchObject({ code: 'no-upstream' });
+      await expect(HostileUpstream.open(taken.endpoint)).rejects.toMatchObject({
+        code: 'no-upstream-listener',
+      });
     } finally {
       await taken.close();
     }

@@ -16,6 +16,7 @@ import { addProveArguments, type ProveFlags, proveCommand } from './prove-comman
 import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.ts';
 import { addResolversOptions, type ResolversFlags, resolversCommand } from './resolvers-command.ts';
 import { addRulesetsOptions, type RulesetsFlags, rulesetsCommand } from './rulesets-command.ts';
+import { addSandboxDnsOptions, type SandboxDnsFlags, sandboxDnsCommand } from './sandbox-command.ts';
 import { addSubjectArguments, subjectCommand } from './subject-command.ts';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -100,6 +101,18 @@ addProveArguments(
 addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).action(
   async (names: string[], flags: { json?: true }) => exitWith(await benchCommand(names, flags)),
 );
+
+const sandbox = verb('sandbox', 'parts of the reference for daily use, without a cluster').addHelpText(
+  'after',
+  '\nExamples:\n  pnpm sandbox dns --netns builds --allow example.com:443',
+);
+addSandboxDnsOptions(
+  sandbox
+    .command('dns')
+    .exitOverride()
+    .summary('the DNS proxy as an egress filter for a network namespace or container')
+    .description('Lets a network namespace reach what it resolves through the proxy, and nothing else.'),
+).action(async (flags: SandboxDnsFlags) => exitWith(await sandboxDnsCommand(flags)));
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',

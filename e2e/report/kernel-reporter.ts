@@ -104,10 +104,13 @@ function reportOf(records: readonly CellRecord[], skipped: number, seconds: numb
 
 /** Claims by subject: how many attacks succeeded of how many. */
 function tableOf(records: readonly CellRecord[]): string {
-  const subjects = [...new Set(records.map(({ subject }) => subject))].sort();
+  // Each mutant stands for a mistake of its own: one column for all of them.
+  const columnOf = (subject: string) => (subject.startsWith('mutant:') ? 'mutants' : subject);
+  const subjects = [...new Set(records.map(({ subject }) => columnOf(subject)))].sort();
   const claims = [...new Set(records.map(({ claim }) => claim))].sort();
   const cell = (claim: string, subject: string) => {
-    const own = records.filter((record) => record.claim === claim && record.subject === subject);
+    const own = records.filter((record) => record.claim === claim && columnOf(record.subject) === subject);
+    if (own.length === 0) return '–';
     const worked = own.filter(({ outcome }) => outcome === 'falsified').length;
     const broken = own.filter(({ outcome }) => outcome !== 'falsified' && outcome !== 'holds').length;
     return `${worked} of ${own.length}${broken === 0 ? '' : `, ${broken} not judged`}`;

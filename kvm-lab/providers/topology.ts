@@ -78,6 +78,12 @@ export const policy6: PolicyOrder = {
 
 export const nothingAllowed: PolicyOrder = { egress: 'deny', allow: [], inbound: [] };
 
+/** The upstream servers that a DNS proxy is told, in order of preference. */
+export const dnsServers = [
+  { address: hosts.dnsServer, port: 53 },
+  { address: '149.112.112.112', port: 53 },
+] as const;
+
 /** Of the pod: the husk's control channel and its sandbox API. */
 export const listenerPorts = { control: 9_443, api: 9_091 } as const;
 export const resolverPort = 53;

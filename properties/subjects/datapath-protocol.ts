@@ -99,7 +99,11 @@ const PR_SET_PDEATHSIG = 1;
 const CLONE_NEWNET = 0x40000000;
 const O_RDONLY_CLOEXEC = 0x80000;
 
-function enter(path: string): void {
+/** The kernel kills this process when its parent dies. */
+export const dieWithParent = () => void prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0);
+
+/** The calling thread's network namespace from now on. */
+export function enter(path: string): void {
   const fd = open(path, O_RDONLY_CLOEXEC);
   if (fd < 0) throw new Error(`open ${path}: errno ${koffi.errno()}`);
   const result = setns(fd, CLONE_NEWNET);
@@ -130,7 +134,7 @@ const say = (line: DatapathAnswer | DatapathStep) => writeSync(1, `${JSON.string
 
 /** Serves until stdin ends. `make` is called in the pod's namespace. */
 export function serveDatapath(make: (pod: PodPlace, step: Step) => DrivenDatapath): void {
-  prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0);
+  dieWithParent();
   const home = `/proc/${process.pid}/ns/net`;
   const homeFd = open(home, O_RDONLY_CLOEXEC);
   let stepping = false;

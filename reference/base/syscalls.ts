@@ -1,6 +1,7 @@
 /**
  * The few calls of libc that Node has no words for, through koffi.
- * Invariant: every failure is a SyscallError that names the call and the errno; EINTR is tried again.
+ * Invariant: every failure is a SyscallError that names the call and the errno; EINTR is tried again. The calls
+ * for datagrams by the thousand are in `datagram-syscalls.ts`.
  */
 import { getSystemErrorMap } from 'node:util';
 import koffi from 'koffi';
@@ -29,6 +30,13 @@ const calls = {
   close: libc.func('int close(int fd)'),
   ioctl: libc.func('int ioctl(int fd, unsigned long request, void *argument)'),
   open: libc.func('int open(const char *path, int flags)'),
+  setns: libc.func('int setns(int fd, int type)'),
+  connect: libc.func('int connect(int fd, const void *address, uint32_t length)'),
+  getsockname: libc.func('int getsockname(int fd, void *address, void *length)'),
+  getrlimit: libc.func('int getrlimit(int resource, void *limit)'),
+  eventfd: libc.func('int eventfd(unsigned int value, int flags)'),
+  epoll_create1: libc.func('int epoll_create1(int flags)'),
+  epoll_ctl: libc.func('int epoll_ctl(int epoll, int operation, int fd, const void *event)'),
 };
 
 const eintr = 4;
@@ -70,4 +78,25 @@ export function sendInBackground(fd: number, data: Uint8Array): Promise<number> 
 export const close = (fd: number) => checked('close', fd);
 export const ioctl = (fd: number, request: number, argument: Uint8Array) =>
   checked('ioctl', fd, request, argument);
+/** The calling thread's namespace from now on. */
+export const setns = (fd: number, type: number) => checked('setns', fd, type);
 export const open = (path: string, flags: number) => checked('open', path, flags);
+export const connect = (fd: number, address: Uint8Array) => checked('connect', fd, address, address.length);
+/** What the socket is bound to: a sockaddr in `address`, of at most its length. Octets of it. */
+export function getsockname(fd: number, address: Uint8Array): number {
+  const length = Uint32Array.of(address.length);
+  checked('getsockname', fd, address, length);
+  return length[0] ?? 0;
+}
+export const eventfd = (flags: number) => checked('eventfd', 0, flags);
+export const epollCreate = (flags: number) => checked('epoll_create1', flags);
+export const epollControl = (epoll: number, operation: number, fd: number, event: Uint8Array) =>
+  checked('epoll_ctl', epoll, operation, fd, event);
+
+const RLIMIT_NOFILE = 7;
+/** How many descriptors this process may have; Node takes what the hard limit allows when it starts. */
+export function descriptorLimit(): number {
+  const limit = new BigUint64Array(2);
+  checked('getrlimit', RLIMIT_NOFILE, limit);
+  return Number(limit[0]);
+}

@@ -1,5 +1,14 @@
 /** Every code that a CodedError carries, what it means and what to do: the source of docs/errors.md. */
 export const errorCodes: Readonly<Record<string, { readonly means: string; readonly remedy: string }>> = {
+  'address-refused': {
+    means: 'the kernel refused to bind a resolver address',
+    remedy:
+      'a port below 1024 needs CAP_NET_BIND_SERVICE, or net.ipv4.ip_unprivileged_port_start at most as high',
+  },
+  'address-taken': {
+    means: 'another process listens on a resolver address',
+    remedy: 'see who with ss -lnup and ss -lntp; end it, or name another address',
+  },
   'bad-address': {
     means: 'what should be an address is none',
     remedy: 'write it as 10.0.0.1 or fd00::1',
@@ -15,6 +24,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'bad-dns-flag': {
     means: 'a flag of pnpm check dns is missing, or is no endpoint, name, prefix, entry, set or part',
     remedy: 'write it as the message shows',
+  },
+  'bad-endpoint': {
+    means: 'what should be ADDRESS:PORT is no such thing',
+    remedy: 'write it as 192.0.2.53:53 or [2001:db8::53]:53',
+  },
+  'bad-flag': {
+    means: 'a flag of a process of the reference is missing or is no such value',
+    remedy: 'see its --help',
   },
   'bad-header': {
     means: 'the first line on stdin is no header of the subject protocol, or names another decision',
@@ -57,6 +74,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'another process is the datapath of this network namespace',
     remedy: 'end it, or give this one a network namespace of its own',
   },
+  'filter-taken': {
+    means: 'another process filters what leaves a network namespace',
+    remedy: 'end it first; see ss -xap for who holds @mitos/dns',
+  },
   'ipv6-unsupported': {
     means: 'IPv6 is asked for in a pod that forwards none: net.ipv6.conf.all.forwarding is 0',
     remedy: 'allow this unsafe sysctl and set it to 1 in the pod’s securityContext, or leave IPv6 off',
@@ -81,6 +102,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'there is no interface of that name in the network namespace',
     remedy: 'name one that ip link shows',
   },
+  'no-net-admin': {
+    means: 'nf_tables may not be changed in a network namespace',
+    remedy: 'run it with CAP_NET_ADMIN in the user namespace that owns the network namespace',
+  },
   'no-sandbox': {
     means: 'no sandbox stands at that tap',
     remedy: 'open one, or name the tap of one',
@@ -97,13 +122,21 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a set of nf_tables that holds a server’s pins cannot be read',
     remedy: 'name it as nft list sets shows it, with --netns where it is elsewhere; run as root',
   },
+  'no-such-address': {
+    means: 'no interface has the address that a resolver is to listen on',
+    remedy: 'name one that ip address shows, in the same network namespace',
+  },
   'no-tun': {
     means: '/dev/net/tun cannot be opened',
     remedy: 'give the pod the device /dev/net/tun, or load the module tun',
   },
-  'no-upstream': {
+  'no-upstream-listener': {
     means: 'the hostile upstream of pnpm check dns cannot listen where it was told to',
     remedy: 'name a free address and port with --upstream-listen, and tell the server',
+  },
+  'no-upstream': {
+    means: 'there is no upstream server to ask',
+    remedy: 'name one, or give a resolv.conf that has a nameserver line',
   },
   'not-sent': {
     means: 'a frame could not be put on the link that --send-on names',
@@ -116,6 +149,15 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'nothing-selected': {
     means: 'no cell of the matrix is selected',
     remedy: 'name a claim and a subject that has input for it',
+  },
+  'own-namespace': {
+    means: 'an egress filter was asked for the network namespace that the command itself runs in',
+    remedy: 'name another one: the network of the host is never filtered',
+  },
+  'pins-refused': {
+    means: 'the kernel refused to empty or to take back pins of a sandbox',
+    remedy:
+      'see that the datapath stands and that NET_ADMIN is there; nothing is pinned there until it succeeds',
   },
   'proof-too-large': {
     means: 'a proof needs more BDD nodes, or more runs of a decision, than it may',
@@ -158,5 +200,13 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'unknown-tool': {
     means: 'there is no such tool whose ruleset is captured',
     remedy: 'see pnpm lab rulesets --help',
+  },
+  'unsupported-machine': {
+    means: 'the fast datagram adapter does not know the layout of the kernel’s structures on this machine',
+    remedy: 'run it on Linux on x64 or arm64, or ask for the adapter on node:dgram',
+  },
+  'upstream-loop': {
+    means: 'an upstream server is the proxy itself',
+    remedy: 'name the server that this machine asks, as in /run/systemd/resolve/resolv.conf',
   },
 };

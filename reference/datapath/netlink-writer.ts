@@ -92,9 +92,11 @@ export class NetlinkWriter {
     return this;
   }
 
-  uint64(type: number, value: bigint): this {
+  /** A safe integer, in network order. */
+  uint64(type: number, value: number): this {
     this.#head(type, 8);
-    this.#bytes.writeBigUInt64BE(value, this.#at);
+    this.#bytes.writeUInt32BE(Math.floor(value / 2 ** 32), this.#at);
+    this.#bytes.writeUInt32BE(value >>> 0, this.#at + 4);
     this.#at += 8;
     return this;
   }

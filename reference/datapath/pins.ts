@@ -1,9 +1,10 @@
 /**
  * Pins in a sandbox's sets, by nfnetlink: many elements in one batch, acknowledged by the kernel.
- * Invariant: an element counts as there only when the kernel said so; a batch that fails is tried element by
- * element, so that one that is full costs no other.
+ * Invariant: an element counts as there only when the kernel said so; a batch that fails is tried again without the
+ * commands that the kernel refused, a few times, so that one that is full costs no other and all together little.
  */
-import { inetTable, type PinElement, pinSetOf } from '#reference/contract/datapath.ts';
+import { type AddressFamily, inetTable, type PinElement, pinSetOf } from '#reference/contract/datapath.ts';
+import type { PinPlace } from '#reference/contract/pin-port.ts';
 import { parseAddress } from '../decisions/pin-address/ip-address.ts';
 import { type NetlinkSession, NLM_F_CREATE, NLM_F_REQUEST } from './netlink.ts';
 import { NetlinkWriter } from './netlink-writer.ts';
@@ -26,67 +27,161 @@ type Verb = 'add' | 'delete';
 
 const protocolNumber = { tcp: 6, udp: 17 } as const;
 
-/** A concatenation: each part padded to 32 bits (nft_set: `address . inet_proto . inet_service`). */
-function keyOf({ address, protocol, port }: PinElement): { key: Buffer; family: 'ipv4' | 'ipv6' } {
-  const bytes = parseAddress(address);
-  if (bytes === null) throw new RangeError(`${address} is no address`);
-  const key = Buffer.alloc(bytes.length + 8);
-  key.set(bytes, 0);
-  key.writeUInt8(protocolNumber[protocol], bytes.length);
-  key.writeUInt16BE(port, bytes.length + 4);
-  return { key, family: bytes.length === 4 ? 'ipv4' : 'ipv6' };
+/** Elements of one tap: all of them, or none. */
+export interface PinBatch {
+  readonly kind: Verb;
+  readonly tap: string;
+  readonly elements: readonly (PinPlace & { readonly timeoutMs?: number })[];
 }
 
-function writeElement(writer: NetlinkWriter, pin: PinElement, verb: Verb): void {
-  const { key, family } = keyOf(pin);
-  const [type, flags] = verb === 'add' ? [NFT_MSG_NEWSETELEM, NLM_F_CREATE] : [NFT_MSG_DELSETELEM, 0];
-  writer
-    .begin(type, flags | NLM_F_REQUEST)
-    .nfgen(familyNumbers.inet)
-    .text(NFTA_SET_ELEM_LIST_TABLE, inetTable)
-    .text(NFTA_SET_ELEM_LIST_SET, pinSetOf(pin.tap, family))
-    .nest(NFTA_SET_ELEM_LIST_ELEMENTS, () => {
-      writer.nest(NFTA_LIST_ELEM, () => {
-        writer.nest(NFTA_SET_ELEM_KEY, () => writer.bytes(NFTA_DATA_VALUE, key));
-        if (verb === 'delete') return;
-        // Re-adding extends what is there only when the expiration is sent as well (6.18).
-        const time = BigInt(Math.max(1, Math.round(pin.timeoutMs)));
-        writer.uint64(NFTA_SET_ELEM_TIMEOUT, time).uint64(NFTA_SET_ELEM_EXPIRATION, time);
-      });
-    });
+/** A batch that is refused again is given up: each time the kernel waits for all its readers to let go. */
+const mostTries = 3;
+
+/** So many elements stand in one message: an attribute has 16 bits for its length. */
+const elementsAtOnce = 512;
+const keys = { ipv4: Buffer.alloc(12), ipv6: Buffer.alloc(24) } as const;
+
+const familyOf = (address: string): AddressFamily => (address.includes(':') ? 'ipv6' : 'ipv4');
+
+/** A concatenation: each part padded to 32 bits (nft_set: `address . inet_proto . inet_service`). */
+function keyOf({ address, protocol, port }: PinPlace): Buffer {
+  const bytes = parseAddress(address);
+  if (bytes === null) throw new RangeError(`${address} is no address`);
+  const key = bytes.length === 4 ? keys.ipv4 : keys.ipv6;
+  key.set(bytes, 0);
+  key[bytes.length] = protocolNumber[protocol];
+  key[bytes.length + 4] = port >> 8;
+  key[bytes.length + 5] = port & 0xff;
+  return key;
+}
+
+function writeElement(
+  writer: NetlinkWriter,
+  verb: Verb,
+  pin: PinPlace & { readonly timeoutMs?: number },
+): void {
+  writer.nest(NFTA_LIST_ELEM, () => {
+    writer.nest(NFTA_SET_ELEM_KEY, () => writer.bytes(NFTA_DATA_VALUE, keyOf(pin)));
+    if (verb === 'delete') return;
+    // Re-adding extends what is there only when the expiration is sent as well (6.18).
+    const time = Math.max(1, Math.round(pin.timeoutMs ?? 0));
+    writer.uint64(NFTA_SET_ELEM_TIMEOUT, time).uint64(NFTA_SET_ELEM_EXPIRATION, time);
+  });
 }
 
 export class PinWriter {
   readonly #netfilter: NetlinkSession;
+  readonly #table: string;
   readonly #writer = new NetlinkWriter();
 
-  constructor(netfilter: NetlinkSession) {
+  constructor(netfilter: NetlinkSession, table = inetTable) {
     this.#netfilter = netfilter;
+    this.#table = table;
   }
 
   /** Which of the pins are in the kernel's sets now, in order. */
   add(pins: readonly PinElement[]): boolean[] {
-    return this.#each(pins, 'add');
+    return this.run(pins.map((pin) => ({ kind: 'add', tap: pin.tap, elements: [pin] }))).map(
+      (errno) => errno === 0,
+    );
   }
 
   /** Which of the pins are out of the kernel's sets now: what was not there counts as out. */
   delete(pins: readonly PinElement[]): boolean[] {
-    return this.#each(pins, 'delete');
+    return this.run(pins.map((pin) => ({ kind: 'delete', tap: pin.tap, elements: [pin] }))).map(
+      (errno) => errno === 0 || errno === ENOENT,
+    );
   }
 
-  #each(pins: readonly PinElement[], verb: Verb): boolean[] {
-    if (pins.length === 0) return [];
-    if (this.#batch(pins, verb) === 0) return pins.map(() => true);
-    return pins.map((pin) => {
-      const errno = this.#batch([pin], verb);
-      return errno === 0 || (verb === 'delete' && errno === ENOENT);
-    });
+  /** errno of each, 0 where the kernel did it. */
+  run(batches: readonly PinBatch[]): number[] {
+    if (batches.length === 0) return [];
+    const [errno] = this.#send(batches, Number.POSITIVE_INFINITY).values();
+    if (errno === undefined || batches.length === 1) return batches.map(() => errno ?? 0);
+    return this.#apart(batches, errno);
   }
 
-  /** errno of the first that was refused, 0 when all were done; a batch is done whole or not at all. */
-  #batch(pins: readonly PinElement[], verb: Verb): number {
+  /** Each in a message of its own: the kernel goes on past a refusal and names them all. */
+  #apart(batches: readonly PinBatch[], firstErrno: number): number[] {
+    const errnos = batches.map(() => firstErrno);
+    // What comes after a delete of the same element must not come before it.
+    const isAnyOrder = batches.every(({ kind }) => kind === 'add');
+    let left = batches.map((_, place) => place);
+    let doubtful: number[] = [];
+    for (let tries = 0; tries < mostTries && left.length > 0; tries++) {
+      const tried = left.map((place) => batches[place] as PinBatch);
+      const refused = this.#send(tried, 1);
+      for (const [at, place] of left.entries()) errnos[place] = refused.get(at) ?? 0;
+      if (refused.size === 0) {
+        [left, doubtful] = [doubtful, []];
+        continue;
+      }
+      // Nothing of the batch stands. The first was refused by what stood before; what others met may have been its.
+      const [, ...others] = left.filter((_, at) => refused.has(at));
+      if (isAnyOrder) doubtful.push(...others);
+      left = left.filter((_, at) => !refused.has(at));
+      if (left.length === 0) [left, doubtful] = [doubtful, []];
+      for (const place of left) errnos[place] = refused.values().next().value ?? firstErrno;
+    }
+    return errnos;
+  }
+
+  /**
+   * All of them or none. errno of those that were refused, by place; of all when it was the batch as such, or when the
+   * answer was lost.
+   * @param together how many neighbours of one set share a message, to be refused by the place of the first
+   */
+  #send(batches: readonly PinBatch[], together: number): Map<number, number> {
+    const writer = this.#writer;
+    beginBatch(writer);
+    /** By message; the batch begins with one of nobody's. */
+    const owners = [-1];
+    for (let at = 0; at < batches.length; ) {
+      const first = at;
+      const { kind, tap } = batches[at] as PinBatch;
+      const elements: PinBatch['elements'][number][] = [];
+      while (at < first + together && batches[at]?.kind === kind && batches[at]?.tap === tap) {
+        elements.push(...(batches[at] as PinBatch).elements);
+        at += 1;
+      }
+      for (const family of ['ipv4', 'ipv6'] as const) {
+        const ofFamily = elements.filter(({ address }) => familyOf(address) === family);
+        this.#list(kind, tap, family, ofFamily);
+      }
+      while (owners.length < writer.count) owners.push(first);
+    }
+    const refused = new Map<number, number>();
+    for (const { index, errno } of this.#netfilter.send(writer, endBatch)) {
+      const owner = owners[index] ?? -1;
+      if (owner === -1) return new Map(batches.map((_, place) => [place, errno]));
+      if (!refused.has(owner)) refused.set(owner, errno);
+    }
+    return refused;
+  }
+
+  #list(verb: Verb, tap: string, family: AddressFamily, elements: PinBatch['elements']): void {
+    const [type, flags] = verb === 'add' ? [NFT_MSG_NEWSETELEM, NLM_F_CREATE] : [NFT_MSG_DELSETELEM, 0];
+    for (let from = 0; from < elements.length; from += elementsAtOnce) {
+      this.#writer
+        .begin(type, flags | NLM_F_REQUEST)
+        .nfgen(familyNumbers.inet)
+        .text(NFTA_SET_ELEM_LIST_TABLE, this.#table)
+        .text(NFTA_SET_ELEM_LIST_SET, pinSetOf(tap, family))
+        .nest(NFTA_SET_ELEM_LIST_ELEMENTS, () => {
+          for (const pin of elements.slice(from, from + elementsAtOnce))
+            writeElement(this.#writer, verb, pin);
+        });
+    }
+  }
+
+  /** Every element of the set goes. */
+  flush(tap: string, family: AddressFamily): number {
     beginBatch(this.#writer);
-    for (const pin of pins) writeElement(this.#writer, pin, verb);
+    this.#writer
+      .begin(NFT_MSG_DELSETELEM, NLM_F_REQUEST)
+      .nfgen(familyNumbers.inet)
+      .text(NFTA_SET_ELEM_LIST_TABLE, this.#table)
+      .text(NFTA_SET_ELEM_LIST_SET, pinSetOf(tap, family));
     return this.#netfilter.send(this.#writer, endBatch)[0]?.errno ?? 0;
   }
 }

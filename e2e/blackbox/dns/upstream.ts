@@ -85,7 +85,7 @@ export class HostileUpstream {
         if (code === undefined) throw cause;
         if (port === 0 && code === 'EADDRINUSE' && tries < 20) continue;
         throw new CodedError(
-          'no-upstream',
+          'no-upstream-listener',
           `the upstream cannot listen on ${endpointText({ address, port })}: ${code}`,
           'name another with --upstream-listen ADDR:PORT, and tell the server',
           { cause },

@@ -1,19 +1,12 @@
 /** A fresh pod and the world behind its uplink, in two namespaces that this process alone holds. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import type {
-  GuestEnd,
-  HonestGuest,
-  HuskPod,
-  Place,
-  Probe,
-  Reached,
-  SeenFrame,
-  Tables,
-} from '../network-lab.ts';
+import type { DnsPod } from '../dns-lab.ts';
+import type { GuestEnd, HonestGuest, Place, Probe, Reached, SeenFrame, Tables } from '../network-lab.ts';
 import { hosts, hosts6, listenerPorts, router, uplink } from '../topology.ts';
 import { Capture, FrameSender } from './capture.ts';
 import { ChildDatapath } from './child-datapath.ts';
 import type { DatapathChild } from './datapath-child.ts';
+import { type DnsSubject, NamespaceDns } from './dns-control.ts';
 import { TapEnd } from './guest-end.ts';
 import { NamespaceGuest } from './honest-guest.ts';
 import { Namespace } from './namespace.ts';
@@ -75,7 +68,7 @@ function buildWorld(world: Namespace, pod: Namespace): void {
   );
 }
 
-export class NamespacePod implements HuskPod {
+export class NamespacePod implements DnsPod {
   readonly datapath: ChildDatapath;
   readonly upstream: Place;
   readonly probed: Place[] = [];
@@ -89,9 +82,17 @@ export class NamespacePod implements HuskPod {
   readonly #plantedWorld: Planted;
   readonly #upstream: DatagramSocket;
   readonly #honest: HonestGuest[] = [];
+  readonly #dnsSubject: DnsSubject;
+  #dns: NamespaceDns | null = null;
 
-  constructor(reactor: Reactor, spare: () => DatapathChild, done: (child: DatapathChild) => void) {
+  constructor(
+    reactor: Reactor,
+    spare: () => DatapathChild,
+    done: (child: DatapathChild) => void,
+    dnsSubject: DnsSubject,
+  ) {
     this.#reactor = reactor;
+    this.#dnsSubject = dnsSubject;
     buildWorld(this.#world, this.#pod);
     this.#podCapture = new Capture(reactor, this.#pod);
     this.#worldCapture = new Capture(reactor, this.#world);
@@ -107,6 +108,22 @@ export class NamespacePod implements HuskPod {
   /** Where the pod's and the world's namespaces are held. */
   get namespacePaths(): readonly string[] {
     return [this.#pod.path, this.#world.path];
+  }
+
+  /** From the first time on the lab's own resolver makes room for the subject's. */
+  get dns(): NamespaceDns {
+    this.#dns ??= new NamespaceDns(
+      {
+        reactor: this.#reactor,
+        pod: this.#pod,
+        world: this.#world,
+        planted: this.#planted,
+        plantedWorld: this.#plantedWorld,
+        sender: this.#sender,
+      },
+      this.#dnsSubject,
+    );
+    return this.#dns;
   }
 
   get reached(): readonly Reached[] {
@@ -236,11 +253,13 @@ export class NamespacePod implements HuskPod {
   drain(): void {
     this.#podCapture.drain();
     this.#worldCapture.drain();
+    this.#dns?.drain();
     this.#reactor.poll();
   }
 
   async close(): Promise<void> {
     for (const guest of this.#honest) guest.close();
+    await this.#dns?.close();
     await this.datapath.end();
     this.#planted.close();
     this.#plantedWorld.close();

@@ -4,8 +4,10 @@
  */
 import { spawnSync } from 'node:child_process';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
-import type { NetworkLab } from '../network-lab.ts';
+import type { DnsLab } from '../dns-lab.ts';
+import { pinSetNames } from '../pin-set-names.ts';
 import { DatapathChild } from './datapath-child.ts';
+import { DnsChild } from './dns-child.ts';
 import { NamespacePod } from './husk-pod.ts';
 import { CallError, closeFd, openTap } from './kernel-calls.ts';
 import { CommandError, Namespace } from './namespace.ts';
@@ -48,11 +50,14 @@ function tryNamespace(): { reason: string; remedy: string } | null {
   }
 }
 
-export class NetnsLab implements NetworkLab {
+export class NetnsLab implements DnsLab {
   readonly name = 'netns';
   readonly #subject: BuiltInSubject;
   readonly #reactor = new Reactor();
   readonly #idle: DatapathChild[] = [];
+  readonly #idleDns: DnsChild[] = [];
+  /** Of the DNS proxy: the reference with that line changed. Set before the first pod. */
+  dnsMutant: string | null = null;
 
   constructor(subject: BuiltInSubject) {
     this.#subject = subject;
@@ -63,6 +68,11 @@ export class NetnsLab implements NetworkLab {
       this.#reactor,
       () => this.#spare(),
       (child) => this.#idle.push(child),
+      {
+        spare: () => this.#spareDns(),
+        done: (child) => this.#idleDns.push(child),
+        setsOf: (tap) => pinSetNames(this.#subject, tap),
+      },
     );
     await made.datapath.enter();
     await made.settled();
@@ -76,8 +86,14 @@ export class NetnsLab implements NetworkLab {
     return new DatapathChild(this.#subject);
   }
 
+  #spareDns(): DnsChild {
+    const waiting = this.#idleDns.pop();
+    if (waiting?.alive) return waiting;
+    return new DnsChild(this.#subject, this.dnsMutant);
+  }
+
   close(): void {
     this.#reactor.stop();
-    for (const child of this.#idle) void child.kill();
+    for (const child of [...this.#idle, ...this.#idleDns]) void child.kill();
   }
 }

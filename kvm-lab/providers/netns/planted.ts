@@ -22,7 +22,7 @@ export class Planted {
   readonly reached: Reached[] = [];
   readonly #reactor: Reactor;
   readonly #namespace: Namespace;
-  readonly #listeners: Listener[] = [];
+  readonly #listeners: { readonly place: Place; readonly listener: Listener }[] = [];
 
   constructor(reactor: Reactor, namespace: Namespace) {
     this.#reactor = reactor;
@@ -41,7 +41,8 @@ export class Planted {
     place: Place,
     answer: (data: Buffer, of: Connection) => Buffer = (data) => data,
   ): void {
-    this.#listeners.push(
+    this.#keep(
+      place,
       listenTcp(
         this.#reactor,
         this.#namespace,
@@ -62,7 +63,7 @@ export class Planted {
       this.note('datagram', listener, self.local, from, data);
       if (answer !== undefined) self.send(answer(data), from);
     });
-    this.#listeners.push(socket);
+    this.#keep(place, socket);
     return socket;
   }
 
@@ -71,12 +72,21 @@ export class Planted {
     const note = (data: Buffer, from: Place, self: DatagramSocket) =>
       this.note('datagram', listener, self.local, from, data);
     const socket = new DatagramSocket(this.#reactor, this.#namespace, place, note, server);
-    this.#listeners.push(socket);
+    this.#keep(place, socket);
     return socket;
   }
 
-  close(): void {
-    for (const listener of this.#listeners) listener.close();
+  #keep(place: Place, listener: Listener): void {
+    this.#listeners.push({ place, listener });
+  }
+
+  /** Those of a port alone, or all. */
+  close(port?: number): void {
+    const closed = this.#listeners.filter(({ place }) => port === undefined || place.port === port);
+    for (const one of closed) {
+      one.listener.close();
+      this.#listeners.splice(this.#listeners.indexOf(one), 1);
+    }
   }
 }
 

@@ -83,7 +83,10 @@ export const claim = defineClaim<BoundsCase>({
   source: 'findings.md F1, residual, messages: "lets one answer add thousands of pins"',
   blindSpot: 'queries in flight per client are a matter of the proxy’s I/O: tier kernel',
   decisions: ['pin-ledger', 'dns-query', 'dns-reply', 'dns-build'],
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+  },
   weight: 0.5,
   arbitrary: ({ replayPath }) =>
     fc

@@ -125,7 +125,10 @@ export const claim = defineClaim<ChainCase>({
     'message, are pinned.',
   source: 'RFC 1034 section 3.6.2, RFC 2181 section 5.4.1, RFC 5452 section 6; findings.md F1',
   decisions: ['dns-query', 'dns-reply', 'dns-build'],
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+  },
   arbitrary: () => fc.tuple(allowedName, addressType).chain(([name, type]) => chainCase(name, type)),
   control: honestExchangeWorks,
   judge(subject, input) {

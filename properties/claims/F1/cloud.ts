@@ -14,7 +14,10 @@ export const claim = defineAddressClaim<AddressCase>({
   id: 'F1.cloud',
   statement: "No cloud's metadata or wire-server address is pinned, embedded or not.",
   source: 'findings.md F1; the clouds’ documentation (properties/oracles/addresses/registries.ts)',
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+  },
   examples: () =>
     addressVectors('refuse', ({ id, flags }) => /^cloud\/.*\/first$/.test(id) || flags.includes('metadata')),
   arbitrary: () =>

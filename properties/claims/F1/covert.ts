@@ -70,7 +70,10 @@ export const claim = defineClaim<CovertCase>({
   blindSpot:
     'the name itself is a channel to whoever serves an allowlisted zone; rate and timing are judged at tier kernel',
   decisions: ['dns-query', 'dns-reply', 'dns-build'],
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+  },
   arbitrary: () =>
     fc.record({
       name: allowedName,

@@ -22,7 +22,10 @@ export const claim = defineAddressClaim<DenyCase>({
   id: 'F1.deny-cidr',
   statement: 'Operator deny-CIDRs hold, inside embeddings too; adding one never allows anything.',
   source: 'findings.md F1, reference (2), (3)',
-  expected: { decision: { vulnerable: 'no-input', published: 'no-input', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'no-input', published: 'no-input', reference: 'holds' },
+    kernel: { vulnerable: 'no-input', published: 'no-input', reference: 'holds' },
+  },
   arbitrary: () =>
     fc
       .tuple(policyArbitrary, addressArbitrary, addressArbitrary, fc.constantFrom(0, 1, 4, 8, 16, 24))

@@ -98,7 +98,10 @@ export const claim = defineClaim<LedgerCase>({
     'An address is in the answer iff it is pinned; pin failure is SERVFAIL and leaves nothing newly pinned.',
   source: 'findings.md F1, reference, messages',
   decisions: ['pin-ledger', 'dns-query', 'dns-reply', 'dns-build'],
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+  },
   weight: 0.5,
   arbitrary: ({ replayPath }) =>
     ledgerCase([remembered, remembered, remembered, fail, tick, restart], replayPath),

@@ -61,7 +61,10 @@ export const claim = defineClaim<OptionCase>({
   source: 'findings.md F4, reference: "off by default, then AAAA is NODATA and nothing enters the v6 set"',
   decisions: ['dns-query', 'dns-reply', 'dns-build'],
   // The published proxy has no such option.
-  expected: { decision: { vulnerable: 'no-input', published: 'no-input', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'no-input', published: 'no-input', reference: 'holds' },
+    kernel: { vulnerable: 'no-input', published: 'no-input', reference: 'holds' },
+  },
   weight: 0.5,
   arbitrary: () =>
     fc.record({

@@ -151,7 +151,10 @@ export const claim = defineClaim<MalformedCase>({
   source: 'RFC 1035 sections 4.1, 4.1.4, RFC 9267',
   blindSpot: 'work is bounded by the deadline of a case here; a unit test counts it, tier kernel measures it',
   decisions: ['dns-query', 'dns-reply', 'dns-build'],
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+  },
   examples: () =>
     ['query/malformed/', 'query/count/', 'query/edns/', 'query/tail', 'query/header/'].flatMap((start) =>
       dnsVectors('dns-query', start).map(({ id, input }) => ({

@@ -90,7 +90,10 @@ export const claim = defineClaim<LedgerCase>({
     'findings.md F1, reference, messages: "a policy change or teardown cuts flows"; F4, residual: "re-applying a narrower policy leaves the wider accepts"',
   blindSpot: 'flows that were open before the change are F4.converge',
   decisions: ['pin-ledger', 'dns-query', 'dns-reply', 'dns-build'],
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+  },
   weight: 0.4,
   arbitrary: ({ replayPath }) =>
     ledgerCase(

@@ -18,7 +18,10 @@ export const claim = defineAddressClaim<AddressCase>({
     'Addresses in no registry, cloud or deny entry and matched by no decoder, and wrappers of public IPv4 (well-known NAT64, ' +
     '6to4), stay pinned.',
   source: 'findings.md F1, published: a behaviour to keep',
-  expected: { decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
+    kernel: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
+  },
   examples: () => addressVectors('pin', ({ flags }) => !flags.includes('policy')),
   arbitrary: () =>
     fc.oneof(

@@ -11,7 +11,10 @@ export const claim = defineAddressClaim({
   statement: 'fec0::/10 is never pinned.',
   source: 'findings.md F1; RFC 3879',
   blindSpot: 'policies that exempt it by pinPrivateCIDRs are left out',
-  expected: { decision: { vulnerable: 'falsified', published: 'holds', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
+    kernel: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
+  },
   arbitrary: () =>
     fc.record({
       policy: policyArbitrary.filter(({ pinPrivateCIDRs }) => !pinPrivateCIDRs.includes('::/0')),

@@ -38,7 +38,10 @@ export const claim = defineClaim<SourceCase>({
     'A reply from another address, port or with another ID is never used, and does not end the wait.',
   source: 'RFC 5452 sections 4.3, 9.1',
   decisions: ['dns-query', 'dns-reply', 'dns-build'],
-  expected: { decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
+    kernel: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
+  },
   examples: () =>
     [...dnsVectors('dns-reply', 'reply/from/'), ...dnsVectors('dns-reply', 'reply/id/')].map(({ input }) => {
       const from = input.from as Pick<SourceCase, 'address' | 'port'>;

@@ -8,7 +8,10 @@ export const claim = defineAddressClaim({
   statement:
     'No special-purpose address is pinned, nothing outside 2000::/3: wrappers of an allowed IPv4 excepted.',
   source: 'findings.md F1 (5), (6); IANA special-purpose registries, RFC 6890',
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+  },
   examples: () => addressVectors('refuse'),
   arbitrary: () => addressCase,
   requires({ policy, address }) {

@@ -37,7 +37,10 @@ export const claim = defineClaim<LedgerCase>({
     'findings.md F1, residual: "never deletes the v6 set at teardown, so the next sandbox on that tap inherits pins"',
   blindSpot: 'flows that conntrack still holds are F4.converge',
   decisions: ['pin-ledger', 'dns-query', 'dns-reply', 'dns-build'],
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+  },
   weight: 0.5,
   arbitrary: ({ replayPath }) => ledgerCase(ledgerCommandArbitraries, replayPath),
   control: pinningWorks,

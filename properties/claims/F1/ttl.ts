@@ -104,7 +104,10 @@ export const claim = defineClaim<LedgerCase>({
     'Returned TTL ≤ remaining pin; pin in [30 s, ceiling]; re-pinning never shortens, and extends for real.',
   source: 'RFC 2181 section 8; findings.md F1; facts.md, nftables cost (re-adding an element)',
   decisions: ['pin-ledger', 'dns-query', 'dns-reply', 'dns-build'],
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+  },
   weight: 0.5,
   arbitrary: ({ replayPath }) =>
     ledgerCase([...ledgerCommandArbitraries, question, question, question], replayPath),

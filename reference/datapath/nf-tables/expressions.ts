@@ -344,9 +344,9 @@ export class RuleWriter {
   #rateLimit({ rate, burst, per, inv }: Words): void {
     if (typeof rate !== 'number' || typeof burst !== 'number' || per !== 'second' || inv !== true)
       throw unknown(per);
-    const [second, packets, over] = [1n, 0, 1];
+    const [second, packets, over] = [1, 0, 1];
     this.#expression('limit', () => {
-      this.#writer.uint64(1, BigInt(rate)).uint64(2, second);
+      this.#writer.uint64(1, rate).uint64(2, second);
       this.#writer.uint32(3, burst).uint32(4, packets).uint32(5, over);
     });
   }

@@ -1,0 +1,23 @@
+/**
+ * Every attack on the DNS proxy on every subject, and on the mutants that it must catch: a cell that differs from its
+ * declaration, either way, fails.
+ */
+import { allDnsAttacks } from '../../attacks/dns-catalogue.ts';
+import { builtInSubjects, test } from '../../fixtures/husk-network.ts';
+import { type DnsSubjectName, runDnsAttack } from '../../fixtures/run-dns-attack.ts';
+
+for (const attack of allDnsAttacks) {
+  const subjects: DnsSubjectName[] = [
+    ...builtInSubjects.filter((name) => attack.expected[name] !== 'no-input'),
+    ...(attack.falsifiedBy ?? []).map((id) => `mutant:${id}` as const),
+  ];
+  for (const subject of subjects) {
+    test(`${attack.id} ${attack.claim} ${attack.statement} · ${subject}`, async ({
+      dnsLab,
+      seed,
+      settle,
+    }) => {
+      await settle((await runDnsAttack(attack.id, subject, { lab: dnsLab(subject), seed })).record);
+    });
+  }
+}
