@@ -102,7 +102,12 @@ export async function sandboxDnsCommand(flags: SandboxDnsFlags): Promise<number>
     log: openLog('sandbox-dns', level),
   });
   process.stdout.write(`filtering; its processes ask ${listen.map(endpointText).join(', ')}\n`);
-  await Promise.race([signalled(), filter.proxy.ended]);
+  // The namespace stays closed: nothing may hold up the end of a process that serves nobody any more.
+  filter.proxy.ended.catch((error: unknown) => {
+    process.stderr.write(`huskproof: the DNS proxy ended by itself: ${String(error)}\n`);
+    process.exit(exitCodes.internal);
+  });
+  await signalled();
   await filter.stop();
   process.stdout.write('not filtering any more\n');
   return exitCodes.asDeclared;

@@ -80,6 +80,7 @@ class ThreadCore implements CoreHost {
   #wakeFd: number | null = null;
   #nextCall = 1;
   #isClosed = false;
+  #loss: Error | null = null;
 
   constructor(worker: Worker, { streams, log }: HostOptions, ready: Waiting) {
     this.#worker = worker;
@@ -113,6 +114,7 @@ class ThreadCore implements CoreHost {
   }
 
   #lost(error: Error, ready: Waiting, reject: (error: Error) => void): void {
+    this.#loss ??= error;
     ready.reject(error);
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
@@ -132,6 +134,7 @@ class ThreadCore implements CoreHost {
   }
 
   call(request: CoreRequest): Promise<CountSnapshot | null> {
+    if (this.#loss !== null) return Promise.reject(this.#loss);
     return new Promise((resolve, reject) => {
       const call = this.#nextCall++;
       this.#waiting.set(call, { resolve, reject });

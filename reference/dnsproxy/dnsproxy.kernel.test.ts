@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -20,6 +21,7 @@ import { policy } from './core-stage.ts';
 import { loopbackPeer } from './loopback-peer.ts';
 import type { PacketPeer } from './packet-io-contract.ts';
 import { a, question, readAnswer, reply } from './sample-messages.ts';
+import { framed, StreamFrames } from './stream-frames.ts';
 import { type UpstreamStub, upstreamStub } from './upstream-stub.ts';
 
 const main = fileURLToPath(new URL('../main/dnsproxy.ts', import.meta.url));
@@ -93,7 +95,11 @@ async function ask(tap: string, name = 'example.com') {
 
 beforeAll(async () => {
   layGround();
-  upstream = await upstreamStub((query) => reply(query, [a('93.184.215.14', 60)]));
+  upstream = await upstreamStub((query, transport) => {
+    const isBig = Buffer.from(query).toString('latin1').toLowerCase().includes('big');
+    if (isBig && transport === 'udp') return reply(query, [], { flags: 0x8380 });
+    return reply(query, [a('93.184.215.14', 60)]);
+  });
   guest = await loopbackPeer();
   pins = new KernelPins();
 });
@@ -144,6 +150,20 @@ describe.each(['epoll', 'dgram'] as const)('the process on %s', (io) => {
     expect(await proxy.say({ detach: { tap: one } })).toBe('ok');
     expect(standing()).toEqual([`${two} 93.184.215.14 80`]);
     expect(await proxy.end('SIGTERM')).toBe(0);
+  });
+
+  test('asks over TCP what was truncated, and answers over TCP who asks so', async () => {
+    const proxy = new ProxyProcess(io);
+    expect(await proxy.say(attach(one))).toBe('ok');
+    expect(await ask(one, 'big.wild.test')).toMatchObject({ rcode: 0, addresses: ['93.184.215.14'] });
+    expect(upstream.heard.at(-1)?.transport).toBe('tcp');
+    const { address, port } = resolverOf(one);
+    const socket = connect(port, address, () => socket.write(framed(question('example.com', { id: 5 }))));
+    const [octets] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    const [message = new Uint8Array(0)] = new StreamFrames().push(octets) ?? [];
+    expect(readAnswer(message)).toMatchObject({ id: 5, rcode: 0, addresses: ['93.184.215.14'] });
+    expect(standing()).toHaveLength(3);
   });
 
   test('whose sandbox is gone from the datapath pins nothing, and its neighbour is served', async () => {

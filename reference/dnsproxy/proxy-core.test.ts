@@ -63,6 +63,19 @@ describe('an allowed question', () => {
     expect(stage.reply(only(stage.ask('m.wild.test')), a('93.184.215.16', 60))[0]?.ttls).toEqual([59]);
   });
 
+  test('is always measured from the question to the acknowledgement of its pins', () => {
+    const stage = new CoreStage();
+    const asked = only(stage.ask('example.com'));
+    stage.nowMs += 7;
+    const { run } = stage.pins;
+    stage.pins.run = (commands) => {
+      stage.nowMs += 13;
+      return run.call(stage.pins, commands);
+    };
+    stage.reply(asked, a('93.184.215.14'));
+    expect(stage.core.snapshot().latency.sumMs).toBe(20);
+  });
+
   test('follows a chain of names, and pins IPv6 where that is on', () => {
     const stage = new CoreStage();
     const asked = only(stage.ask('example.com', { type: 'AAAA', edns: 1_232 }));

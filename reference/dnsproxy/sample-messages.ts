@@ -94,7 +94,7 @@ export function readAnswer(bytes: Uint8Array): ReadAnswer {
   const count = view.getUint16(6);
   let at = 12;
   if (view.getUint16(4) === 1) {
-    while (bytes[at] !== 0) at += (bytes[at] ?? 0) + 1;
+    while (at < bytes.length && bytes[at] !== 0) at += (bytes[at] ?? 0) + 1;
     at += 5;
   }
   const addresses: string[] = [];
