@@ -36,6 +36,7 @@ const calls = {
   eventfd: libc.func('int eventfd(unsigned int value, int flags)'),
   epoll_create1: libc.func('int epoll_create1(int flags)'),
   epoll_ctl: libc.func('int epoll_ctl(int epoll, int operation, int fd, const void *event)'),
+  setns: libc.func('int setns(int fd, int type)'),
 };
 
 const eintr = 4;
@@ -77,6 +78,8 @@ export function sendInBackground(fd: number, data: Uint8Array): Promise<number> 
 export const close = (fd: number) => checked('close', fd);
 export const ioctl = (fd: number, request: number, argument: Uint8Array) =>
   checked('ioctl', fd, request, argument);
+/** The calling thread's namespace from now on. */
+export const setns = (fd: number, type: number) => checked('setns', fd, type);
 export const open = (path: string, flags: number) => checked('open', path, flags);
 export const connect = (fd: number, address: Uint8Array) => checked('connect', fd, address, address.length);
 /** What the socket is bound to: a sockaddr in `address`, of at most its length. Octets of it. */

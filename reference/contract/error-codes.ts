@@ -21,6 +21,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a file of vectors is not there, not JSON, outside its schema, or names an id twice',
     remedy: 'mend the file, or make it anew with pnpm generate',
   },
+  'bad-endpoint': {
+    means: 'what should be ADDRESS:PORT is no such thing',
+    remedy: 'write it as 192.0.2.53:53 or [2001:db8::53]:53',
+  },
   'bad-header': {
     means: 'the first line on stdin is no header of the subject protocol, or names another decision',
     remedy: 'begin with {"v":1,"decision":…,"config":…} as docs/decisions.md shows',
@@ -110,6 +114,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: '/dev/net/tun cannot be opened',
     remedy: 'give the pod the device /dev/net/tun, or load the module tun',
   },
+  'no-upstream': {
+    means: 'there is no upstream server to ask',
+    remedy: 'name one, or give a resolv.conf that has a nameserver line',
+  },
   'not-sent': {
     means: 'a frame could not be put on the link that --send-on names',
     remedy: 'name an interface that is there; run with the right to send on it',
@@ -121,6 +129,11 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'nothing-selected': {
     means: 'no cell of the matrix is selected',
     remedy: 'name a claim and a subject that has input for it',
+  },
+  'pins-refused': {
+    means: 'the kernel refused to empty or to take back pins of a sandbox',
+    remedy:
+      'see that the datapath stands and that NET_ADMIN is there; nothing is pinned there until it succeeds',
   },
   'proof-too-large': {
     means: 'a proof needs more BDD nodes, or more runs of a decision, than it may',
@@ -166,5 +179,9 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'unsupported-machine': {
     means: 'the fast datagram adapter does not know the layout of the kernel’s structures on this machine',
     remedy: 'run it on Linux on x64 or arm64, or ask for the adapter on node:dgram',
+  },
+  'upstream-loop': {
+    means: 'an upstream server is the proxy itself',
+    remedy: 'name the server that this machine asks, as in /run/systemd/resolve/resolv.conf',
   },
 };

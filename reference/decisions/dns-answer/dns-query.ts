@@ -88,7 +88,7 @@ export function emptyAnswer(
 }
 
 /** RD=1, one question, an OPT without options; the same bytes for the same name, type and randomness. */
-function freshQuery(
+export function freshQuery(
   name: WireName,
   queryType: number,
   random: QueryRandomness,
