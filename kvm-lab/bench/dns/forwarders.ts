@@ -34,7 +34,13 @@ function dnsmasq(id: string, title: string, port: number, ...more: string[]): Fo
 
 function unbound(configuration: string): Forwarder {
   const command = ['unbound', '-d', '-c', configuration];
-  return { id: 'unbound', title: '  unbound, no cache', port: 5_306, command, remedy: 'apt-get install -y unbound' };
+  return {
+    id: 'unbound',
+    title: '  unbound, no cache',
+    port: 5_306,
+    command,
+    remedy: 'apt-get install -y unbound',
+  };
 }
 
 /** unbound without a cache, with room for all that is under way, forwarding everything. */
@@ -98,5 +104,7 @@ export function allForwarders(folder: string): readonly Forwarder[] {
 /** Is the program there? */
 export function isThere({ command: [program = ''] }: Forwarder): boolean {
   const folders = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`.split(':');
-  return program.includes('/') ? existsSync(program) : folders.some((folder) => existsSync(`${folder}/${program}`));
+  return program.includes('/')
+    ? existsSync(program)
+    : folders.some((folder) => existsSync(`${folder}/${program}`));
 }

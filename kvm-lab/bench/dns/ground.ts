@@ -28,7 +28,15 @@ export function layGround(): void {
   run('ip', 'link', 'set', 'lo', 'up');
   run('nft', 'add', 'table', 'inet', tables.inet);
   run('nft', 'add', 'set', 'inet', tables.inet, tables.ourSet, `{ ${pinType} }`);
-  run('nft', 'add', 'set', 'inet', tables.inet, pinSetOf(tap, 'ipv6'), `{ ${pinType.replace('ipv4', 'ipv6')} }`);
+  run(
+    'nft',
+    'add',
+    'set',
+    'inet',
+    tables.inet,
+    pinSetOf(tap, 'ipv6'),
+    `{ ${pinType.replace('ipv4', 'ipv6')} }`,
+  );
   run('nft', 'add', 'set', 'inet', tables.inet, tables.publishedSet, `{ ${pinType} }`);
   run('nft', 'add', 'set', 'inet', tables.inet, tables.dnsmasqSet, '{ type ipv4_addr; size 65536; }');
 }

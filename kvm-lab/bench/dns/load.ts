@@ -49,7 +49,8 @@ class Load {
 
   #round(nowMs: number): number {
     if (this.#measuredMs === 0 && nowMs - this.#startMs >= order.warmUpMs) this.#beginMeasuring(nowMs);
-    if (this.#measuredMs !== 0 && nowMs - this.#measuredMs >= order.measureMs) {
+    const isOver = nowMs - this.#measuredMs >= order.measureMs || this.#answered >= order.mostAnswered;
+    if (this.#measuredMs !== 0 && isOver) {
       this.#measuredMs = nowMs - this.#measuredMs;
       this.#processorSeconds = processorSeconds(order.pid) - this.#processorSeconds;
       this.#io.close();
