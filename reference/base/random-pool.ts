@@ -19,8 +19,10 @@ export class RandomPool {
   /** 0 to 65535. */
   uint16(): number {
     const at = this.#take(2);
-    const value = this.#pool.readUInt16LE(at);
-    this.#pool.fill(0, at, at + 2);
+    const pool = this.#pool;
+    const value = (pool[at] as number) | ((pool[at + 1] as number) << 8);
+    pool[at] = 0;
+    pool[at + 1] = 0;
     return value;
   }
 
@@ -35,8 +37,12 @@ export class RandomPool {
 
   bytes(octets: number): Uint8Array {
     const at = this.#take(octets);
-    const copy = Uint8Array.from(this.#pool.subarray(at, at + octets));
-    this.#pool.fill(0, at, at + octets);
+    const pool = this.#pool;
+    const copy = new Uint8Array(octets);
+    for (let index = 0; index < octets; index++) {
+      copy[index] = pool[at + index] as number;
+      pool[at + index] = 0;
+    }
     return copy;
   }
 

@@ -30,13 +30,13 @@ const calls = {
   close: libc.func('int close(int fd)'),
   ioctl: libc.func('int ioctl(int fd, unsigned long request, void *argument)'),
   open: libc.func('int open(const char *path, int flags)'),
+  setns: libc.func('int setns(int fd, int type)'),
   connect: libc.func('int connect(int fd, const void *address, uint32_t length)'),
   getsockname: libc.func('int getsockname(int fd, void *address, void *length)'),
   getrlimit: libc.func('int getrlimit(int resource, void *limit)'),
   eventfd: libc.func('int eventfd(unsigned int value, int flags)'),
   epoll_create1: libc.func('int epoll_create1(int flags)'),
   epoll_ctl: libc.func('int epoll_ctl(int epoll, int operation, int fd, const void *event)'),
-  setns: libc.func('int setns(int fd, int type)'),
 };
 
 const eintr = 4;

@@ -30,7 +30,12 @@ export interface Waiter extends Origin {
   readonly guest: Message;
 }
 
+const longestNameOctets = 255;
+const latin1 = Buffer.alloc(longestNameOctets);
+
 /** Canonical name and type, as one key: an octet of the name is a character. */
 export function questionKey({ name, type }: Question): string {
-  return `${type} ${Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1')}`;
+  // A view of a short array would move it out of the heap.
+  latin1.set(name);
+  return `${type} ${latin1.latin1Slice(0, name.length)}`;
 }

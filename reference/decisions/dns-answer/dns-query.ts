@@ -72,7 +72,7 @@ export function emptyAnswer(
 ): Uint8Array {
   const questionEnd = message === null ? headerOctets : message.question.end;
   const edns = message !== null && message.ednsPayloadOctets !== null;
-  const writer = new MessageWriter(questionEnd + 11);
+  const writer = new MessageWriter(questionEnd + (edns ? 11 : 0));
   const asked = u16(bytes, 2);
   const opcode = asked & 0x7800;
   const flags =
