@@ -4,7 +4,7 @@
  */
 export class DeadlineQueue<T> {
   readonly #aheadMs: number;
-  #items: T[] = [];
+  #items: (T | null)[] = [];
   #dueMs: number[] = [];
   #at = 0;
 
@@ -26,8 +26,10 @@ export class DeadlineQueue<T> {
   take(nowMs: number): T | null {
     if (this.nextMs > nowMs) return null;
     const item = this.#items[this.#at] as T;
+    // Held any longer it would outlive its youth, and cost the collector thrice.
+    this.#items[this.#at] = null;
     this.#at += 1;
-    // What was taken is let go of in one piece.
+    // Places are given back in one piece.
     if (this.#at >= 1_024 && this.#at * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#at);
       this.#dueMs = this.#dueMs.slice(this.#at);
