@@ -44,6 +44,7 @@ export function compileAllowlist(entries: readonly string[]): Allowlist {
       for (let at = (name[0] as number) + 1; at < name.length - 1; at += (name[at] as number) + 1) {
         all.push(...(below.get(nameKey(name, at)) ?? []));
       }
+      if (all.length < 2) return all;
       return all.filter((port, index) => all.findIndex((other) => samePort(port, other)) === index);
     },
   };

@@ -25,7 +25,13 @@ export interface QueryRandomness {
 }
 
 export type QueryVerdict =
-  | { readonly verdict: 'forward'; readonly message: Uint8Array; readonly rule: string }
+  | {
+      readonly verdict: 'forward';
+      readonly message: Uint8Array;
+      /** The guest's, as it was read. */
+      readonly guest: Message;
+      readonly rule: string;
+    }
   | { readonly verdict: 'answer'; readonly message: Uint8Array; readonly rule: string }
   | { readonly verdict: 'drop'; readonly rule: string };
 
@@ -55,7 +61,7 @@ export function decideQuery(
     return refuse(bytes, message, rcode.noError, 'NODATA: the IPv6 option is off');
   }
   const upstream = freshQuery(question.name, question.type, random, policy.randomCase);
-  return { verdict: 'forward', message: upstream, rule: 'allowlisted' };
+  return { verdict: 'forward', message: upstream, guest: message, rule: 'allowlisted' };
 }
 
 /** An answer without records: the guest's ID and question, RD as asked. */

@@ -156,6 +156,7 @@ describe('the life of an element', () => {
     }));
     const lives = clampLife(asked, { ttlFloorSeconds: 30, ttlCeilingSeconds: 300 });
     expect(lives.map(({ timeoutMs }) => timeoutMs)).toEqual([30_000, 30_000, 61_500, 300_000, 300_000]);
-    expect(lives[0]).toEqual({ ...four.element, entry: 'a.test:443', timeoutMs: 30_000 });
+    const inState = { key: keyOf(four.element), batchMs: null };
+    expect(lives[0]).toEqual({ ...four.element, ...inState, entry: 'a.test:443', timeoutMs: 30_000 });
   });
 });

@@ -36,8 +36,11 @@ export interface TapPins {
 }
 
 export interface WantedElement extends Element {
+  readonly key: string;
   readonly entry: string;
   readonly timeoutMs: number;
+  /** The life that it has in the batch; null when it stands for long enough, or is in the batch already. */
+  batchMs: number | null;
 }
 
 export interface AddInFlight {
@@ -47,8 +50,6 @@ export interface AddInFlight {
   readonly issuedMs: number;
   /** Everything that the answer needs. */
   readonly wanted: WantedElement[];
-  /** Keys that are in the batch, with the life that each was given. */
-  readonly batch: Record<string, number>;
   readonly reserved: Record<Family, number>;
   /** A delete of one of its elements was issued after it: what it added may be gone again. */
   overtaken: boolean;
@@ -168,7 +169,9 @@ export function clampLife(
     address,
     protocol,
     port,
+    key: keyOf({ address, protocol, port }),
     entry,
+    batchMs: null,
     timeoutMs: Math.min(Math.max(ttlSeconds, ttlFloorSeconds), ttlCeilingSeconds) * 1_000,
   }));
 }

@@ -322,7 +322,9 @@ describe('a pin on its way out', () => {
     const pin = state.taps['tap tap0']?.pins[key];
     if (pin !== undefined) pin.leaving = true;
     const inFlight = state.inFlight['action 5'];
-    if (inFlight?.kind === 'add') delete inFlight.batch[key];
+    const inBatch =
+      inFlight?.kind === 'add' ? inFlight.wanted.find((element) => element.key === key) : undefined;
+    if (inBatch !== undefined) inBatch.batchMs = null;
     expect(ledger.ack(add, null, 2).outcomes).toEqual([acknowledged('r', { [one]: 0, [two]: 59.999 })]);
   });
 });
