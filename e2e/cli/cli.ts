@@ -13,6 +13,7 @@ import { addMutationOptions, type MutationFlags, mutationCommand } from './mutat
 import { addProveArguments, type ProveFlags, proveCommand } from './prove-command.ts';
 import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.ts';
 import { addRulesetsOptions, type RulesetsFlags, rulesetsCommand } from './rulesets-command.ts';
+import { addSandboxDnsOptions, type SandboxDnsFlags, sandboxDnsCommand } from './sandbox-command.ts';
 import { addSubjectArguments, subjectCommand } from './subject-command.ts';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -83,6 +84,18 @@ addProveArguments(
 addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).action(
   async (names: string[], flags: BenchCommandFlags) => exitWith(await benchCommand(names, flags)),
 );
+
+const sandbox = verb('sandbox', 'parts of the reference for daily use, without a cluster').addHelpText(
+  'after',
+  '\nExamples:\n  pnpm sandbox dns --netns builds --allow example.com:443',
+);
+addSandboxDnsOptions(
+  sandbox
+    .command('dns')
+    .exitOverride()
+    .summary('the DNS proxy as an egress filter for a network namespace or container')
+    .description('Lets a network namespace reach what it resolves through the proxy, and nothing else.'),
+).action(async (flags: SandboxDnsFlags) => exitWith(await sandboxDnsCommand(flags)));
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',

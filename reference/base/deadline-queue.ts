@@ -26,10 +26,9 @@ export class DeadlineQueue<T> {
   take(nowMs: number): T | null {
     if (this.nextMs > nowMs) return null;
     const item = this.#items[this.#at] as T;
-    // Held any longer it would outlive its youth, and cost the collector thrice.
+    // Let go of at once: what is held here for long is moved about by the garbage collector.
     this.#items[this.#at] = null;
     this.#at += 1;
-    // Places are given back in one piece.
     if (this.#at >= 1_024 && this.#at * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#at);
       this.#dueMs = this.#dueMs.slice(this.#at);

@@ -25,6 +25,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'what should be ADDRESS:PORT is no such thing',
     remedy: 'write it as 192.0.2.53:53 or [2001:db8::53]:53',
   },
+  'bad-flag': {
+    means: 'a flag of a process of the reference is missing or is no such value',
+    remedy: 'see its --help',
+  },
   'bad-header': {
     means: 'the first line on stdin is no header of the subject protocol, or names another decision',
     remedy: 'begin with {"v":1,"decision":…,"config":…} as docs/decisions.md shows',
@@ -65,6 +69,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'datapath-taken': {
     means: 'another process is the datapath of this network namespace',
     remedy: 'end it, or give this one a network namespace of its own',
+  },
+  'filter-taken': {
+    means: 'another process filters what leaves a network namespace',
+    remedy: 'end it first; see ss -xap for who holds @mitos/dns',
   },
   'ipv6-unsupported': {
     means: 'IPv6 is asked for in a pod that forwards none: net.ipv6.conf.all.forwarding is 0',
@@ -129,6 +137,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'nothing-selected': {
     means: 'no cell of the matrix is selected',
     remedy: 'name a claim and a subject that has input for it',
+  },
+  'own-namespace': {
+    means: 'an egress filter was asked for the network namespace that the command itself runs in',
+    remedy: 'name another one: the network of the host is never filtered',
   },
   'pins-refused': {
     means: 'the kernel refused to empty or to take back pins of a sandbox',

@@ -1,28 +1,38 @@
 /**
  * DNS messages in a stream of octets: each after its length of two octets (RFC 1035 section 4.2.2), however they are
  * cut.
- * Invariant: never holds more than one message that is not whole.
+ * Invariant: an octet is copied once, even where each comes by itself; never holds more than one message that is not
+ * whole, beside what came with its end.
  */
 export class StreamFrames {
-  #held: Uint8Array = new Uint8Array(0);
+  #pieces: Uint8Array[] = [];
+  #octets = 0;
+  /** Length of the message that has begun, its prefix included; 0 until that is known. */
+  #wanted = 0;
 
   /** Whole messages, in order; what is left waits for more. */
   push(octets: Uint8Array): Uint8Array[] {
-    let rest = this.#held.length === 0 ? octets : Buffer.concat([this.#held, octets]);
+    if (octets.length > 0) this.#pieces.push(octets);
+    this.#octets += octets.length;
     const messages: Uint8Array[] = [];
-    while (rest.length >= 2) {
-      const length = ((rest[0] as number) << 8) | (rest[1] as number);
-      if (rest.length < 2 + length) break;
-      messages.push(new Uint8Array(rest.subarray(2, 2 + length)));
-      rest = rest.subarray(2 + length);
+    while (this.#octets >= Math.max(2, this.#wanted)) {
+      const all = this.#pieces.length === 1 ? (this.#pieces[0] as Uint8Array) : Buffer.concat(this.#pieces);
+      this.#wanted = 2 + (((all[0] as number) << 8) | (all[1] as number));
+      if (all.length < this.#wanted) {
+        this.#pieces = [all];
+        break;
+      }
+      messages.push(new Uint8Array(all.subarray(2, this.#wanted)));
+      this.#pieces = all.length === this.#wanted ? [] : [all.subarray(this.#wanted)];
+      this.#octets = all.length - this.#wanted;
+      this.#wanted = 0;
     }
-    this.#held = new Uint8Array(rest);
     return messages;
   }
 
   /** A message has begun and is not whole. */
   get isPartial(): boolean {
-    return this.#held.length > 0;
+    return this.#octets > 0;
   }
 }
 
