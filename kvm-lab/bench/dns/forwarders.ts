@@ -19,8 +19,8 @@ const node = (name: string, ...parameters: (string | number)[]) => [
   ...parameters.map(String),
 ];
 
-function ours(id: string, title: string, port: number, io: string, pins: string): Forwarder {
-  const command = node('reference-forwarder', port, stubPort, io, pins);
+function ours(id: string, title: string, port: number, name: string, ...parameters: string[]): Forwarder {
+  const command = node(name, port, stubPort, ...parameters);
   return { id, title, port, command, remedy: 'it is part of this repository' };
 }
 
@@ -73,9 +73,23 @@ forward-zone:
 /** @param folder where configurations may be written */
 export function allForwarders(folder: string): readonly Forwarder[] {
   return [
-    ours('ours', 'ours: policy, checks, pins acknowledged', 5_301, 'epoll', 'pins'),
-    ours('ours-no-pins', '  ours without pins', 5_302, 'epoll', 'no-pins'),
-    ours('ours-dgram', '  ours on node:dgram, with pins', 5_303, 'dgram', 'pins'),
+    ours(
+      'ours',
+      'ours: policy, checks, pins acknowledged',
+      5_301,
+      'reference-forwarder',
+      'epoll',
+      tables.inet,
+    ),
+    ours('ours-no-pins', '  ours without pins', 5_302, 'unpinned-forwarder'),
+    ours(
+      'ours-dgram',
+      '  ours on node:dgram, with pins',
+      5_303,
+      'reference-forwarder',
+      'dgram',
+      tables.dgram,
+    ),
     dnsmasq('dnsmasq', '  dnsmasq, no cache, no pins', 5_304),
     dnsmasq(
       'dnsmasq-nftset',
