@@ -40,7 +40,9 @@ describe('keys', () => {
     expect(keyOf(element)).toBe('1.1.1.1 tcp 443');
     expect(keyOf({ ...element, protocol: 'udp' })).toBe('1.1.1.1 udp 443');
     expect(tapKey('tap0')).toBe('tap tap0');
-    expect(actionKey('1')).toBe('action 1');
+    expect(['1', '90', '__proto__', 'constructor', '', ':', '/'].map(actionKey)).toEqual([
+      ...['1', '90', 'action __proto__', 'action constructor', 'action ', 'action :', 'action /'],
+    ]);
   });
 
   test('always tell the family by the colon that only IPv6 has', () => {

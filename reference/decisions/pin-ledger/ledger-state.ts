@@ -80,7 +80,7 @@ export interface SetsInFlight {
 export interface LedgerState {
   /** By `tap <name>`: a name from outside is never a key by itself. */
   taps: Record<string, TapPins>;
-  /** By `action <id>`. */
+  /** By `actionKey`. */
   inFlight: Record<string, AddInFlight | CancelledInFlight | DeleteInFlight | SetsInFlight>;
   /** Adds among them. */
   requests: number;
@@ -139,7 +139,9 @@ export function settle(own: TapPins, key: string): void {
 
 /** Keys that no name from outside can make mean anything else: not even `__proto__`. */
 export const tapKey = (tap: string) => `tap ${tap}`;
-export const actionKey = (actionId: string) => `action ${actionId}`;
+/** An own id is a number, which is kept as one: a text for each action would go into the engine's table of names. */
+export const actionKey = (actionId: string) =>
+  actionId >= '0' && actionId < ':' ? actionId : `action ${actionId}`;
 
 /** Is there room for so many more elements? What has surely expired in the kernel makes some. */
 export function hasRoom(

@@ -321,7 +321,7 @@ describe('a pin on its way out', () => {
     const state = ledger.state as LedgerState;
     const pin = state.taps['tap tap0']?.pins[key];
     if (pin !== undefined) pin.leaving = true;
-    const inFlight = state.inFlight['action 5'];
+    const inFlight = state.inFlight['5'];
     const inBatch =
       inFlight?.kind === 'add' ? inFlight.wanted.find((element) => element.key === key) : undefined;
     if (inBatch !== undefined) inBatch.batchMs = null;

@@ -161,7 +161,8 @@ class Step {
     const wanted = clampLife(requested, this.#limits);
     const fresh = { ipv4: 0, ipv6: 0 };
     const elements: (Element & { timeoutMs: number })[] = [];
-    const places = new Map<string, number>();
+    // One alone meets itself nowhere.
+    const places = wanted.length > 1 ? new Map<string, number>() : null;
     const inBatch: WantedElement[] = [];
     for (const element of wanted) {
       const { key, address, protocol, port } = element;
@@ -169,7 +170,7 @@ class Step {
       // One that is on its way out is added again: the kernel works in order, so it stands after the delete.
       const standing = known !== undefined && !known.leaving;
       if (standing && known.leastExpiryMs >= nowMs + element.timeoutMs) continue;
-      const place = places.get(key);
+      const place = places?.get(key);
       const timeoutMs = this.#notShorter(own, element, inBatch[place ?? -1], nowMs);
       if (place !== undefined) {
         (inBatch[place] as WantedElement).batchMs = timeoutMs;
@@ -178,8 +179,7 @@ class Step {
       }
       const absent = !standing || known.mostExpiryMs <= nowMs;
       if (absent) fresh[familyOf(address)] += 1;
-      // One alone meets itself nowhere.
-      if (wanted.length > 1) places.set(key, inBatch.length);
+      places?.set(key, inBatch.length);
       element.batchMs = timeoutMs;
       inBatch.push(element);
       elements.push({ address, protocol, port, timeoutMs });
@@ -282,6 +282,12 @@ class Step {
       const known = before !== undefined && before.leastExpiryMs > action.issuedMs ? before : undefined;
       const leastExpiryMs = Math.max(known?.leastExpiryMs ?? 0, action.issuedMs + timeoutMs);
       const mostExpiryMs = Math.max(before?.mostExpiryMs ?? 0, nowMs + timeoutMs);
+      if (known?.entries.includes(entry) === true) {
+        known.leastExpiryMs = leastExpiryMs;
+        known.mostExpiryMs = mostExpiryMs;
+        known.leaving = false;
+        continue;
+      }
       const entries = [...new Set([...(known?.entries ?? []), entry])];
       putPin(own, key, { element, leastExpiryMs, mostExpiryMs, entries, leaving: false });
     }
