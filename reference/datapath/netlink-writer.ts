@@ -92,15 +92,6 @@ export class NetlinkWriter {
     return this;
   }
 
-  /** A safe integer, in network order. */
-  uint64(type: number, value: number): this {
-    this.#head(type, 8);
-    this.#bytes.writeUInt32BE(Math.floor(value / 2 ** 32), this.#at);
-    this.#bytes.writeUInt32BE(value >>> 0, this.#at + 4);
-    this.#at += 8;
-    return this;
-  }
-
   nest(type: number, write: () => void): this {
     this.#room(4);
     this.#nests.push(this.#at);

@@ -19,19 +19,25 @@ async function bench(forwarders: readonly RunningForwarder[]): Promise<Part> {
   const ours = forwarders.find(({ forwarder }) => forwarder.id === 'ours');
   if (ours === undefined) throw new Error('ours is not there');
   if (minutes !== '') return memoryPart(ours, Number(minutes));
-  for (const running of forwarders) await running.warmUp();
+  for (const running of forwarders) await warmUp(running);
   const { measurements, notes, perSecond } = await throughputPart(forwarders);
   const parts = [await latencyPart(forwarders, perSecond), await malformedPart(forwarders)];
   return { measurements, notes: [...notes, ...parts.flatMap((part) => part.notes)] };
 }
 
-/** A pinning forwarder that pinned nothing was measured for nothing. */
-function checkPins(forwarders: readonly RunningForwarder[]): void {
-  const sets = { ours: tables.ourSet, 'dnsmasq-nftset': tables.dnsmasqSet, published: tables.publishedSet };
-  for (const [id, set] of Object.entries(sets)) {
-    const isMeasured = forwarders.some(({ forwarder }) => forwarder.id === id);
-    if (isMeasured && elementsOf(set) === 0) throw new Error(`${id} pinned nothing`);
-  }
+/** A pinning forwarder that pins nothing would be measured for nothing. */
+const setsOf: Readonly<Record<string, readonly [set: string, table: string]>> = {
+  ours: [tables.ourSet, tables.inet],
+  'ours-dgram': [tables.ourSet, tables.dgram],
+  'dnsmasq-nftset': [tables.dnsmasqSet, tables.inet],
+  published: [tables.publishedSet, tables.inet],
+};
+
+async function warmUp(running: RunningForwarder): Promise<void> {
+  await running.warmUp();
+  const { id, title } = running.forwarder;
+  const [set, table] = setsOf[id] ?? [];
+  if (set !== undefined && elementsOf(set, table) === 0) throw new Error(`${title.trim()} pinned nothing`);
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'dns-bench-'));
@@ -47,7 +53,6 @@ try {
   for (const forwarder of all.filter(isThere)) running.push(await RunningForwarder.start(forwarder));
   const before = loadavg()[0] ?? 0;
   const part = await bench(running);
-  checkPins(running);
   const load = `load average ${before.toFixed(1)} at the beginning, ${(loadavg()[0] ?? 0).toFixed(1)} at the end`;
   process.stdout.write(JSON.stringify({ ...part, notes: [...part.notes, ...notes, load] }));
 } finally {

@@ -63,6 +63,7 @@ server:
   num-queries-per-thread: 2048
   do-not-query-localhost: no
   minimal-responses: yes
+  local-zone: "test." nodefault
 remote-control:
   control-enable: no
 forward-zone:

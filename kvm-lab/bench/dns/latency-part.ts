@@ -3,7 +3,7 @@ import { digits, median, micros, type Part } from './figures.ts';
 import type { LoadResult } from './load-order.ts';
 import type { RunningForwarder } from './running-forwarder.ts';
 
-const rounds = 5;
+const rounds = 3;
 const mostAddedMs = 0.1;
 
 export async function latencyPart(

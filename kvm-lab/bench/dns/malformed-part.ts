@@ -3,7 +3,7 @@ import { median, type Part } from './figures.ts';
 import type { LoadResult } from './load-order.ts';
 import type { RunningForwarder } from './running-forwarder.ts';
 
-const rounds = 5;
+const rounds = 3;
 
 export async function malformedPart(forwarders: readonly RunningForwarder[]): Promise<Part> {
   const notes: string[] = [];

@@ -12,7 +12,7 @@ import { loopback } from './ground.ts';
 import type { LoadOrder, LoadResult } from './load-order.ts';
 
 const readyDeadlineMs = 20_000;
-const warmUpMs = 15_000;
+const warmUpMs = 8_000;
 const warmUpAnswers = 60_000;
 const endDeadlineMs = 5_000;
 const loadScript = fileURLToPath(new URL('./load.ts', import.meta.url));

@@ -6,7 +6,7 @@ import { digits, median, type Part } from './figures.ts';
 import type { LoadResult } from './load-order.ts';
 import type { RunningForwarder } from './running-forwarder.ts';
 
-const rounds = 5;
+const rounds = 3;
 
 /** Ours is to be so many times as good as the peer. */
 const bounds = [
