@@ -34,6 +34,8 @@ let target: ChildProcess;
 let there: NetworkNamespace;
 let upstream: UpstreamStub;
 const servers: Server[] = [];
+/** What each address heard, all connections together. */
+const heard = new Map<string, string>();
 const children: ChildProcess[] = [];
 
 /** Runs in the namespace that is filtered. */
@@ -117,7 +119,10 @@ beforeAll(async () => {
   inside('ip', '-6', 'route', 'add', 'default', 'via', 'fd00:9::1');
   there = new NetworkNamespace(`/proc/${target.pid}/ns/net`);
   for (const address of everywhere) {
-    const server = createServer((socket) => socket.on('error', () => socket.destroy())).listen(443, address);
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.on('data', (text) => heard.set(address, (heard.get(address) ?? '') + text));
+    }).listen(443, address);
     await once(server, 'listening');
     servers.push(server);
   }
@@ -170,6 +175,28 @@ describe('a namespace whose names the proxy resolves', () => {
     expect(everywhere.map((address) => connects(address))).toEqual(everywhere.map(() => 'connected'));
   });
 
+  test('never goes on with a connection from before the filter', async () => {
+    const talk = async (filter: boolean) => {
+      heard.clear();
+      const shell = `exec 3<>/dev/tcp/${other}/443; echo one >&3; read line; echo two >&3; sleep 0.5`;
+      const flow = spawn('nsenter', ['-t', String(target.pid), '-n', 'bash', '-c', shell], {
+        stdio: ['pipe', 'ignore', 'ignore'],
+      });
+      const ended = once(flow, 'exit');
+      while (heard.get(other) !== 'one\n') await new Promise((resolve) => setTimeout(resolve, 5));
+      const child = filter ? await sandboxDns('--allow', 'example.com:443') : null;
+      flow.stdin?.write('\n');
+      await ended;
+      const octets = heard.get(other);
+      // What the kernel still tries to send may pass once the filter is gone.
+      if (child !== null) await end(child, 'SIGTERM');
+      return octets;
+    };
+    expect(await talk(false)).toBe('one\ntwo\n');
+    // The window is that of the control: the same half second after the line was written.
+    expect(await talk(true)).toBe('one\n');
+  });
+
   test('reaches by IPv6 what it resolved, where that is on', async () => {
     await sandboxDns('--ipv6', '--allow', 'example.com:443');
     expect(connects(six)).toBe('no answer');
@@ -177,11 +204,16 @@ describe('a namespace whose names the proxy resolves', () => {
     expect(connects(six)).toBe('connected');
     expect(connects(allowed)).toBe('no answer');
   });
+});
 
+describe('the filter', () => {
   test('stays closed when the proxy is killed, and is served by the next', async () => {
-    const killed = await sandboxDns('--allow', 'example.com:443');
+    const killed = await sandboxDns('--allow', 'example.com:443', '--allow', '*.other.test:80');
+    await resolves('n.other.test');
     await end(killed, 'SIGKILL');
     expect(everywhere.map((address) => connects(address))).toEqual(everywhere.map(() => 'no answer'));
+    // Of what is pinned the kernel goes on to say yes, until its time is over.
+    expect(connects(allowed, 80)).toBe('refused');
     const next = await sandboxDns('--allow', 'example.com:443');
     expect(connects(allowed)).toBe('no answer');
     await resolves('example.com');
@@ -204,7 +236,7 @@ describe('a namespace whose names the proxy resolves', () => {
     };
     const pid = ['--pid', String(target.pid), '--upstream', '127.0.0.1'];
     expect(await refusalOf('--pid', String(process.pid), '--upstream', '127.0.0.1')).toContain(
-      '[own-namespace]',
+      'own-namespace',
     );
     expect(await refusalOf('--netns', 'nobody', '--upstream', '127.0.0.1')).toContain('[no-namespace]');
     expect(await refusalOf(...pid, '--allow', 'bücher.example:443')).toContain(
@@ -216,7 +248,7 @@ describe('a namespace whose names the proxy resolves', () => {
     );
     expect(inside('nft', 'list', 'ruleset')).toBe('');
     await sandboxDns('--allow', 'example.com:443');
-    expect(await refusalOf(...pid, '--allow', 'x.test:443')).toContain('[filter-taken]');
+    expect(await refusalOf(...pid, '--allow', 'x.test:443')).toContain('filter-taken');
     expect((await resolves('example.com')).addresses).toEqual([allowed]);
   });
 });

@@ -19,10 +19,9 @@ export class RandomPool {
   /** 0 to 65535. */
   uint16(): number {
     const at = this.#take(2);
-    const pool = this.#pool;
-    const value = (pool[at] as number) | ((pool[at + 1] as number) << 8);
-    pool[at] = 0;
-    pool[at + 1] = 0;
+    const value = (this.#pool[at] as number) | ((this.#pool[at + 1] as number) << 8);
+    this.#pool[at] = 0;
+    this.#pool[at + 1] = 0;
     return value;
   }
 
@@ -37,11 +36,10 @@ export class RandomPool {
 
   bytes(octets: number): Uint8Array {
     const at = this.#take(octets);
-    const pool = this.#pool;
     const copy = new Uint8Array(octets);
     for (let index = 0; index < octets; index++) {
-      copy[index] = pool[at + index] as number;
-      pool[at + index] = 0;
+      copy[index] = this.#pool[at + index] as number;
+      this.#pool[at + index] = 0;
     }
     return copy;
   }

@@ -43,6 +43,16 @@ beforeEach(makeSets);
 
 pinPortContract(() => new KernelPins());
 
+test('finds nothing where there is no table yet, and what is made later', () => {
+  run('nft', 'delete', 'table', 'inet', 'mitos');
+  const pins = new KernelPins();
+  expect([pins.read(), pins.setsOf('a')]).toEqual([[], []]);
+  expect(pins.run([{ kind: 'delete-set', tap: 'a', family: 'ipv4' }])).toEqual(['ENOENT']);
+  makeSets();
+  expect(pins.setsOf('c')).toEqual(['ipv4']);
+  pins.close();
+});
+
 test('lists what nft(8) lists', () => {
   const pins = new KernelPins();
   pins.run([

@@ -1,4 +1,6 @@
 /** The pins that stand in the kernel's sets: what a proxy that was killed left, with the life that is left to each. */
+
+import { SyscallError } from '#reference/base/syscalls.ts';
 import { type AddressFamily, pinSetOf } from '#reference/contract/datapath.ts';
 import type { StandingPin } from '#reference/contract/pin-port.ts';
 import { formatAddress } from '../decisions/pin-address/ip-address.ts';
@@ -29,10 +31,20 @@ function body(table: string, set?: string): Buffer {
 
 const textOf = (value: Buffer | undefined) => (value?.toString('utf8') ?? '').replace(/\0.*$/s, '');
 
+/** Nothing where the table or the set is not there: it may not be yet, or go at any moment. */
+function listOf(netfilter: NetlinkSession, what: string, type: number, which: Buffer): Buffer[] {
+  try {
+    return netfilter.dump(what, type, which);
+  } catch (error) {
+    if (error instanceof SyscallError && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
 /** Taps that have sets of pins in the table, with the families of those. */
 export function pinSets(netfilter: NetlinkSession, table: string): Map<string, AddressFamily[]> {
   const found = new Map<string, AddressFamily[]>();
-  for (const payload of netfilter.dump('list sets', NFT_MSG_GETSET, body(table))) {
+  for (const payload of listOf(netfilter, 'list sets', NFT_MSG_GETSET, body(table))) {
     const attributes = attributesOf(payload.subarray(generic));
     if (textOf(attributes.get(NFTA_SET_TABLE)) !== table) continue;
     const name = textOf(attributes.get(NFTA_SET_NAME));
@@ -50,7 +62,7 @@ export function readPins(netfilter: NetlinkSession, table: string): StandingPin[
   for (const [tap, own] of pinSets(netfilter, table)) {
     for (const family of own) {
       const set = body(table, pinSetOf(tap, family));
-      for (const payload of netfilter.dump('list pins', NFT_MSG_GETSETELEM, set)) {
+      for (const payload of listOf(netfilter, 'list pins', NFT_MSG_GETSETELEM, set)) {
         pins.push(...pinsOf(payload, tap, family));
       }
     }

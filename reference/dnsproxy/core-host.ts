@@ -157,12 +157,20 @@ class ThreadCore implements CoreHost {
 }
 
 const closeDeadlineMs = 2_000;
+/**
+ * Left to itself the heap grows to hundreds of megabytes before anything is collected. What the limits of the proxy
+ * allow at once is far below; beyond it the thread ends, and nothing is answered.
+ */
+const memoryBounds = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 384 } as const;
 
 async function threadCore(options: HostOptions): Promise<CoreHost> {
   const { limits, namespacePath, pins } = options;
   if (!('table' in pins)) throw new TypeError('a port of pins does not cross a thread');
   const workerData: ThreadData = { limits, namespacePath, table: pins.table };
-  const worker = new Worker(new URL('./core-thread.ts', import.meta.url), { workerData });
+  const worker = new Worker(new URL('./core-thread.ts', import.meta.url), {
+    workerData,
+    resourceLimits: memoryBounds,
+  });
   let core: ThreadCore | null = null;
   try {
     await new Promise<CountSnapshot | null>((resolve, reject) => {

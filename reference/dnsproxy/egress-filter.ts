@@ -1,8 +1,8 @@
 /**
  * The proxy as an egress filter for a network namespace that is not ours: it resolves for whoever is in there, and
  * what it pins is all that leaves.
- * Invariant: whole or not at all. While it runs, and after it was killed, what is not pinned or allowed by CIDR does not
- * leave; only `stop` opens the namespace again. The namespace of the caller is never filtered.
+ * Invariant: whole or not at all. While it runs, and after it was killed, what is not pinned or allowed by CIDR does
+ * not leave; only `stop` opens the namespace again. The namespace of the caller is never filtered.
  */
 import { statSync } from 'node:fs';
 import { CodedError } from '#reference/base/coded-error.ts';

@@ -165,7 +165,7 @@ export class Exchanges<W> {
       counts.add('replies', view.length < headerOctets ? 'shorter than a header' : 'no query waits for it');
       return;
     }
-    const reply = new Uint8Array(view);
+    const reply = Buffer.from(view);
     const { query } = exchange;
     const policy = server.randomCase ? exactCase : anyCase;
     const verdict = judgeReply(policy, { query, sentTo: server.endpoint, reply, from, transport: 'udp' });

@@ -6,9 +6,9 @@ import type { PacketPeer } from './packet-io-contract.ts';
 
 const patienceMs = 10_000;
 
-export async function loopbackPeer(address = '127.0.0.1'): Promise<PacketPeer> {
+export async function loopbackPeer(address = '127.0.0.1', port = 0): Promise<PacketPeer> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
-  socket.bind(0, address);
+  socket.bind(port, address);
   await once(socket, 'listening');
   const heard: { from: DnsEndpoint; message: Uint8Array }[] = [];
   let waiting: (() => void) | null = null;

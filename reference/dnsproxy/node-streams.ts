@@ -102,7 +102,7 @@ export class NodeStreams implements StreamIo {
     socket.on('error', () => end(null));
     socket.on('close', () => end(null));
     socket.on('data', (octets) => {
-      const [reply] = frames.push(octets);
+      const [reply] = frames.push(octets) ?? [];
       if (reply !== undefined) end(reply);
     });
     socket.write(framed(message));

@@ -121,8 +121,8 @@ export class ProxyCore implements PacketHandler, StreamHandler {
     view: Uint8Array,
   ): void {
     const nowMs = this.#now();
-    // What the adapter lends is its own again after this call.
-    const bytes = new Uint8Array(view);
+    // What the adapter lends is its own again after this call. Out of Buffer's pool: a block for many.
+    const bytes = Buffer.from(view);
     const transport = connection === byUdp ? 'udp' : 'tcp';
     const random = { id: this.#random.uint16(), caseBits: this.#random.bytes(32) };
     const verdict = decideQuery(sandbox.policy, bytes, transport, random);

@@ -37,7 +37,9 @@ export class ReplyCache {
     if (this.#limits.cacheEntries === 0 || reply.answers.length === 0) return;
     let ttlSeconds = this.#limits.ttlCeilingSeconds;
     for (const record of reply.answers) ttlSeconds = Math.min(ttlSeconds, record.ttlSeconds);
-    const entry = { reply, storedMs: nowMs, endMs: nowMs + ttlSeconds * 1_000 };
+    // Octets of its own: what comes is part of a block that it would hold.
+    const own = { ...reply, bytes: Uint8Array.from(reply.bytes) };
+    const entry = { reply: own, storedMs: nowMs, endMs: nowMs + ttlSeconds * 1_000 };
     if (ttlSeconds === 0 || sizeOf(entry) > this.#limits.cacheOctets) return;
     this.#remove(key);
     this.#entries.set(key, entry);

@@ -5,19 +5,26 @@
  * whole, beside what came with its end.
  */
 export class StreamFrames {
+  readonly #most: number;
   #pieces: Uint8Array[] = [];
   #octets = 0;
   /** Length of the message that has begun, its prefix included; 0 until that is known. */
   #wanted = 0;
 
-  /** Whole messages, in order; what is left waits for more. */
-  push(octets: Uint8Array): Uint8Array[] {
+  /** @param most octets of one message */
+  constructor(most = 65_535) {
+    this.#most = most;
+  }
+
+  /** Whole messages, in order; what is left waits for more. Null: one is longer than it may be. */
+  push(octets: Uint8Array): Uint8Array[] | null {
     if (octets.length > 0) this.#pieces.push(octets);
     this.#octets += octets.length;
     const messages: Uint8Array[] = [];
     while (this.#octets >= Math.max(2, this.#wanted)) {
       const all = this.#pieces.length === 1 ? (this.#pieces[0] as Uint8Array) : Buffer.concat(this.#pieces);
       this.#wanted = 2 + (((all[0] as number) << 8) | (all[1] as number));
+      if (this.#wanted - 2 > this.#most) return null;
       if (all.length < this.#wanted) {
         this.#pieces = [all];
         break;

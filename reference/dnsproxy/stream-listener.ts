@@ -20,6 +20,8 @@ export interface StreamLimits {
   /** A message has begun, and is not whole. */
   readonly messageMs: number;
   readonly totalMs: number;
+  /** One question: more is never needed, and it is held while it waits. */
+  readonly maxQuestionOctets: number;
   /** Answers that the client does not take. */
   readonly maxUnsentOctets: number;
   readonly maxUpstreamConnections: number;
@@ -33,6 +35,7 @@ export const streamLimits: StreamLimits = {
   idleMs: 10_000,
   messageMs: 5_000,
   totalMs: 120_000,
+  maxQuestionOctets: 4_096,
   maxUnsentOctets: 256 * 1_024,
   maxUpstreamConnections: 256,
   upstreamMs: 2_000,
@@ -77,7 +80,7 @@ export class Connection {
   readonly tap: string;
   readonly #socket: Socket;
   readonly #limits: StreamLimits;
-  readonly #frames = new StreamFrames();
+  readonly #frames: StreamFrames;
   /** Whole messages that wait until others are answered. */
   readonly #backlog: Uint8Array[] = [];
   readonly #heard: (message: Uint8Array) => void;
@@ -90,6 +93,7 @@ export class Connection {
     this.tap = tap;
     this.#socket = socket;
     this.#limits = limits;
+    this.#frames = new StreamFrames(limits.maxQuestionOctets);
     this.#heard = heard;
     this.#end = setTimeout(() => socket.destroy(), limits.totalMs).unref();
     socket.on('data', (octets) => this.#received(octets));
@@ -108,6 +112,10 @@ export class Connection {
   #received(octets: Uint8Array): void {
     const wasPartial = this.#frames.isPartial;
     const messages = this.#frames.push(octets);
+    if (messages === null) {
+      this.#socket.destroy();
+      return;
+    }
     this.#backlog.push(...messages);
     this.#serve();
     // A message that trickles in keeps its first deadline.

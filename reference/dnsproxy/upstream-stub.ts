@@ -20,7 +20,7 @@ export async function upstreamStub(answer: Answerer, address = '127.0.0.1', port
     const frames = new StreamFrames();
     socket.on('error', () => socket.destroy());
     socket.on('data', (octets) => {
-      for (const query of frames.push(octets)) {
+      for (const query of frames.push(octets) ?? []) {
         heard.push({ transport: 'tcp', query });
         const reply = answer(query, 'tcp');
         if (reply !== null) socket.write(framed(reply));
