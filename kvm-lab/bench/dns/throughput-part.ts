@@ -62,7 +62,11 @@ function judged(
   const word = (isMet: boolean) => (isMet ? 'met' : 'MISSED');
   const lines = bounds.flatMap(({ peer, atLeast }) => {
     const times = ratio(rates, 'ours', peer);
-    if (times === null) return [`bound: ≥ ${atLeast}× ${peer}: not measured`];
+    if (times === null || !Number.isFinite(times)) {
+      return [
+        `bound: ≥ ${atLeast}× ${peer}: not measured: ${times === null ? 'it is not there' : 'it answered nothing'}`,
+      ];
+    }
     return [`bound: ≥ ${atLeast}× ${peer}: ${times.toFixed(2)}×, ${word(times >= atLeast)}`];
   });
   const kept = ratio(rates, 'ours', 'ours-no-pins') ?? 0;
