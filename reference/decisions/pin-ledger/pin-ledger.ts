@@ -192,15 +192,8 @@ class Step {
     const actionId = this.#actionId();
     for (const { key, batchMs } of inBatch) promise(own, key, batchMs ?? 0);
     this.#state.requests += 1;
-    this.#state.inFlight[actionKey(actionId)] = {
-      kind: 'add',
-      tap,
-      requestId,
-      issuedMs: nowMs,
-      wanted,
-      reserved: fresh,
-      overtaken: false,
-    };
+    const action = { kind: 'add', tap, requestId, issuedMs: nowMs, wanted, reserved: fresh } as const;
+    this.#state.inFlight[actionKey(actionId)] = { ...action, overtaken: false };
     this.#actions.push({ kind: 'add', actionId, tap, elements, refreshExpiration: true });
     return 'reserved, one batch';
   }
