@@ -65,6 +65,7 @@ describe('bad input', () => {
     [['check', 'decision', 'pin-address', './it', 'x'], /put -- before it: .* -- \.\/it x/, 'no-separator'],
     [['check', 'decision', 'pin-address', '--runs', 'many', '--', 'true'], /integer from 0/, 'bad-value'],
     [['bench', 'nothing'], /valid:/, 'unknown-benchmark'],
+    [['bench', 'dns', '--memory-minutes', '0'], /integer from 1/, 'bad-value'],
     [['prove', 'pin-adress'], /did you mean 'pin-address'/, 'unknown-proof'],
   ])('%s is refused with what is valid, and no stack trace', async (words, hint, errorCode) => {
     const { code, stderr } = await runCli(words);

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { painter } from '../report/terminal.ts';
-import { addBenchArguments, benchCommand } from './bench-command.ts';
+import { addBenchArguments, type BenchCommandFlags, benchCommand } from './bench-command.ts';
 import { addCheckOptions, type CheckFlags, checkCommand } from './check-command.ts';
 import { addCheckDnsOptions, type CheckDnsFlags, checkDnsCommand } from './check-dns-command.ts';
 import { addCheckNftOptions, type CheckNftFlags, checkNftCommand } from './check-nft-command.ts';
@@ -99,7 +99,7 @@ addProveArguments(
 ).action(async (names: string[], flags: ProveFlags) => exitWith(await proveCommand(names, flags)));
 
 addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).action(
-  async (names: string[], flags: { json?: true }) => exitWith(await benchCommand(names, flags)),
+  async (names: string[], flags: BenchCommandFlags) => exitWith(await benchCommand(names, flags)),
 );
 
 const sandbox = verb('sandbox', 'parts of the reference for daily use, without a cluster').addHelpText(

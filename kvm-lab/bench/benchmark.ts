@@ -3,16 +3,24 @@
 export interface BenchmarkMeasurement {
   readonly name: string;
   readonly perSecond: number;
+  /** With its time when it is not the second of the clock: answers/CPU-s. */
   readonly unit: string;
   readonly rounds: readonly number[];
   /** Ours again, on other inputs: those that follow are its peers. */
   readonly leads?: true;
 }
 
+export interface BenchmarkFlags {
+  /** Of `dns`: a load of so many minutes instead, for a look at memory. */
+  readonly memoryMinutes?: number;
+}
+
 export interface Benchmark {
   /** What is measured, on what inputs, against whom. */
   readonly summary: string;
-  run(): Promise<{ measurements: readonly BenchmarkMeasurement[]; notes: readonly string[] }>;
+  run(
+    flags?: BenchmarkFlags,
+  ): Promise<{ measurements: readonly BenchmarkMeasurement[]; notes: readonly string[] }>;
 }
 
 export interface BenchmarkResult {

@@ -4,6 +4,7 @@
 import type { Benchmark } from './benchmark.ts';
 import { claimStepBenchmark } from './claim-step.ts';
 import { datapathBenchmark } from './datapath.ts';
+import { dnsBenchmark } from './dns.ts';
 import { dnsHostile } from './dns-hostile.ts';
 import { dnsMessages } from './dns-messages.ts';
 import { pinAddressBenchmark } from './pin-address.ts';
@@ -18,6 +19,7 @@ export const benchmarks = {
   'select-husk': selectHuskBenchmark,
   'claim-step': claimStepBenchmark,
   datapath: datapathBenchmark,
+  dns: dnsBenchmark,
   protocol: protocolBenchmark,
   properties: propertiesBenchmark,
 } as const satisfies Record<string, Benchmark>;

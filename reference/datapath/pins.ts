@@ -39,34 +39,61 @@ const mostTries = 3;
 
 /** So many elements stand in one message: an attribute has 16 bits for its length. */
 const elementsAtOnce = 512;
-const keys = { ipv4: Buffer.alloc(12), ipv6: Buffer.alloc(24) } as const;
-
 const familyOf = (address: string): AddressFamily => (address.includes(':') ? 'ipv6' : 'ipv4');
 
-/** A concatenation: each part padded to 32 bits (nft_set: `address . inet_proto . inet_service`). */
-function keyOf({ address, protocol, port }: PinPlace): Buffer {
-  const bytes = parseAddress(address);
-  if (bytes === null) throw new RangeError(`${address} is no address`);
-  const key = bytes.length === 4 ? keys.ipv4 : keys.ipv6;
-  key.set(bytes, 0);
-  key[bytes.length] = protocolNumber[protocol];
-  key[bytes.length + 4] = port >> 8;
-  key[bytes.length + 5] = port & 0xff;
-  return key;
+const nested = 0x8000;
+const timeoutOctets = 12;
+
+/** Attributes of one element, laid out once: key and times are filled in. */
+interface ElementForm {
+  readonly bytes: Buffer;
+  readonly key: number;
+  /** Where the 64 bits of each time stand. */
+  readonly times: readonly number[];
 }
+
+/** A key is a concatenation, each part padded to 32 bits (nft_set: `address . inet_proto . inet_service`). */
+function elementForm(verb: Verb, addressOctets: number): ElementForm {
+  const keyOctets = addressOctets + 8;
+  const times = verb === 'add' ? [NFTA_SET_ELEM_TIMEOUT, NFTA_SET_ELEM_EXPIRATION] : [];
+  const bytes = Buffer.alloc(12 + keyOctets + times.length * timeoutOctets);
+  const head = (at: number, octets: number, type: number) => {
+    bytes.writeUInt16LE(octets, at);
+    bytes.writeUInt16LE(type, at + 2);
+  };
+  head(0, bytes.length, NFTA_LIST_ELEM | nested);
+  head(4, 8 + keyOctets, NFTA_SET_ELEM_KEY | nested);
+  head(8, 4 + keyOctets, NFTA_DATA_VALUE);
+  const first = 12 + keyOctets;
+  for (const [index, type] of times.entries()) head(first + index * timeoutOctets, timeoutOctets, type);
+  return { bytes, key: 12, times: times.map((_, index) => first + index * timeoutOctets + 4) };
+}
+
+const forms = {
+  add: { 4: elementForm('add', 4), 16: elementForm('add', 16) },
+  delete: { 4: elementForm('delete', 4), 16: elementForm('delete', 16) },
+} as const;
 
 function writeElement(
   writer: NetlinkWriter,
   verb: Verb,
-  pin: PinPlace & { readonly timeoutMs?: number },
+  { address, protocol, port, timeoutMs = 0 }: PinPlace & { readonly timeoutMs?: number },
 ): void {
-  writer.nest(NFTA_LIST_ELEM, () => {
-    writer.nest(NFTA_SET_ELEM_KEY, () => writer.bytes(NFTA_DATA_VALUE, keyOf(pin)));
-    if (verb === 'delete') return;
-    // Re-adding extends what is there only when the expiration is sent as well (6.18).
-    const time = Math.max(1, Math.round(pin.timeoutMs ?? 0));
-    writer.uint64(NFTA_SET_ELEM_TIMEOUT, time).uint64(NFTA_SET_ELEM_EXPIRATION, time);
-  });
+  const octets = parseAddress(address);
+  if (octets === null) throw new RangeError(`${address} is no address`);
+  const { bytes, key, times } = forms[verb][octets.length as 4 | 16];
+  bytes.set(octets, key);
+  const end = key + octets.length;
+  bytes[end] = protocolNumber[protocol];
+  bytes[end + 4] = port >> 8;
+  bytes[end + 5] = port & 0xff;
+  // Re-adding extends what is there only when the expiration is sent as well (6.18).
+  const time = Math.max(1, Math.round(timeoutMs));
+  for (const at of times) {
+    bytes.writeUInt32BE(Math.floor(time / 2 ** 32), at);
+    bytes.writeUInt32BE(time >>> 0, at + 4);
+  }
+  writer.raw(bytes);
 }
 
 export class PinWriter {

@@ -6,6 +6,7 @@
 
 import { DeadlineQueue } from '#reference/base/deadline-queue.ts';
 import type { RandomPool } from '#reference/base/random-pool.ts';
+import { SlotMap } from '#reference/base/slot-map.ts';
 import type { DnsEndpoint } from '../contract/dns-port.ts';
 import { compileDnsPolicy, type DnsPolicy } from '../decisions/dns-answer/dns-policy.ts';
 import { freshQuery } from '../decisions/dns-answer/dns-query.ts';
@@ -75,8 +76,8 @@ const [exactCase, anyCase] = [judgingPolicy(true), judgingPolicy(false)];
 
 export class Exchanges<W> {
   readonly #parts: ExchangeParts<W>;
-  readonly #byKey = new Map<string, Exchange<W>>();
-  readonly #byPlace = new Map<number, Exchange<W>>();
+  readonly #byKey = new SlotMap<string, Exchange<W>>();
+  readonly #byPlace = new SlotMap<number, Exchange<W>>();
   readonly #byToken = new Map<number, Exchange<W>>();
   readonly #deadlines: DeadlineQueue<Attempt<W>>;
   readonly #streamDeadlines: DeadlineQueue<Attempt<W>>;
@@ -93,7 +94,7 @@ export class Exchanges<W> {
   }
 
   all(): Iterable<Exchange<W>> {
-    return [...this.#byKey.values()];
+    return this.#byKey.values();
   }
 
   /** Waits for what is on its way already. False when nothing is. */

@@ -3,6 +3,7 @@
  * Invariant: the ledger alone knows what is pinned; an outcome is told only when the kernel has answered.
  */
 import { CodedError } from '#reference/base/coded-error.ts';
+import { SlotMap } from '#reference/base/slot-map.ts';
 import type { PinPort } from '#reference/contract/pin-port.ts';
 import type {
   LedgerAction,
@@ -23,7 +24,7 @@ export class PinRound<T> {
   readonly #clock: () => number;
   /** Seconds that every pin of the request surely lives; null: not one of them counts. */
   readonly #told: (request: T, remainingSeconds: number | null, rule: string) => void;
-  readonly #waiting = new Map<string, T>();
+  readonly #waiting = new SlotMap<string, T>();
   #state: LedgerState | null = null;
   #actions: LedgerAction[] = [];
   #nextRequest = 1;

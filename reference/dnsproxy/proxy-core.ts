@@ -9,7 +9,7 @@ import type { DnsEndpoint, DnsSandbox, DnsSandboxPolicy } from '#reference/contr
 import type { PinPort } from '#reference/contract/pin-port.ts';
 import { compileDnsPolicy } from '../decisions/dns-answer/dns-policy.ts';
 import { decideQuery, emptyAnswer } from '../decisions/dns-answer/dns-query.ts';
-import { type Message, rcode, readMessage } from '../decisions/dns-answer/wire.ts';
+import { type Message, rcode } from '../decisions/dns-answer/wire.ts';
 import { endpointText } from './bind-refusal.ts';
 import { checkAllowEntries } from './check-policy.ts';
 import { Clients, type InFlight } from './clients.ts';
@@ -136,11 +136,11 @@ export class ProxyCore implements PacketHandler, StreamHandler {
       this.#answers.refuse(origin, bytes, verdict.message, verdict.rule, nowMs);
       return;
     }
-    const guest = readMessage(bytes);
+    const { guest } = verdict;
     const client = sandbox.clients.of(endpoint.address, nowMs);
     const overflow = client === null ? 'too many addresses of one sandbox' : sandbox.clients.begin(client);
-    if (guest === null || client === null || overflow !== null) {
-      this.#answers.overflow(origin, bytes, guest, client, overflow ?? 'unreadable', nowMs);
+    if (client === null || overflow !== null) {
+      this.#answers.overflow(origin, bytes, guest, client, overflow ?? '', nowMs);
       return;
     }
     const waiter: Waiter = { ...origin, client, guest };

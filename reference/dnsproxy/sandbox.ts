@@ -1,6 +1,7 @@
 /** What the core keeps of one sandbox, and of one question that a guest waits for. */
 import type { DnsEndpoint } from '#reference/contract/dns-port.ts';
 import type { DnsPolicy, Transport } from '../decisions/dns-answer/dns-policy.ts';
+import { nameKey } from '../decisions/dns-answer/name.ts';
 import type { Message, Question } from '../decisions/dns-answer/wire.ts';
 import type { Client, Clients } from './clients.ts';
 import type { ReplyCache } from './reply-cache.ts';
@@ -30,7 +31,7 @@ export interface Waiter extends Origin {
   readonly guest: Message;
 }
 
-/** Canonical name and type, as one key: an octet of the name is a character. */
+/** Canonical name and type, as one key. */
 export function questionKey({ name, type }: Question): string {
-  return `${type} ${Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1')}`;
+  return `${type} ${nameKey(name)}`;
 }

@@ -13,6 +13,8 @@ export interface LoadOrder {
   readonly perSecond: number | null;
   readonly warmUpMs: number;
   readonly measureMs: number;
+  /** It ends sooner when so many are answered. */
+  readonly mostAnswered: number;
   /** Every question differs from all before. */
   readonly firstName: number;
   /** A malformed message before each question. */

@@ -7,7 +7,8 @@ import type { LoadOrder, LoadResult } from './load-order.ts';
 import { processorSeconds, residentOctets } from './processor-time.ts';
 
 const order = JSON.parse(process.argv[2] ?? '') as LoadOrder;
-const lostAfterMs = 1_000;
+/** Long: who starts a process for each pin is late, not dead. */
+const lostAfterMs = 5_000;
 const scanEveryMs = 100;
 /** Header with RD; ten digits are a label of their own. */
 const template = Uint8Array.from([
@@ -49,7 +50,8 @@ class Load {
 
   #round(nowMs: number): number {
     if (this.#measuredMs === 0 && nowMs - this.#startMs >= order.warmUpMs) this.#beginMeasuring(nowMs);
-    if (this.#measuredMs !== 0 && nowMs - this.#measuredMs >= order.measureMs) {
+    const isOver = nowMs - this.#measuredMs >= order.measureMs || this.#answered >= order.mostAnswered;
+    if (this.#measuredMs !== 0 && isOver) {
       this.#measuredMs = nowMs - this.#measuredMs;
       this.#processorSeconds = processorSeconds(order.pid) - this.#processorSeconds;
       this.#io.close();

@@ -36,14 +36,17 @@ export function compileAllowlist(entries: readonly string[]): Allowlist {
       ports.push(port);
     map.set(nameKey(name), ports);
   }
+  const lengths = new Set(Array.from(below.keys(), ({ length }) => length));
   return {
     portsOf(name) {
       const found = exact.get(nameKey(name)) ?? [];
       if (below.size === 0) return found;
       const all = [...found];
       for (let at = (name[0] as number) + 1; at < name.length - 1; at += (name[at] as number) + 1) {
-        all.push(...(below.get(nameKey(name, at)) ?? []));
+        // Most ends of a name are as long as none that is allowed.
+        if (lengths.has(name.length - at)) all.push(...(below.get(nameKey(name, at)) ?? []));
       }
+      if (all.length < 2) return all;
       return all.filter((port, index) => all.findIndex((other) => samePort(port, other)) === index);
     },
   };

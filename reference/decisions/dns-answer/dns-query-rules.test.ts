@@ -154,7 +154,15 @@ describe('a question that goes upstream', () => {
       1,
       ...opt(1232),
     ]);
-  const forwards = (message: Uint8Array) => ({ verdict: 'forward', message, rule: 'allowlisted' });
+  const forwards = (message: Uint8Array) => ({
+    ...{ verdict: 'forward', message, rule: 'allowlisted' },
+    guest: expect.objectContaining({ question: expect.anything() }),
+  });
+
+  test('is handed on as it was read', () => {
+    const bytes = asked();
+    expect(decide(bytes)).toMatchObject({ verdict: 'forward', guest: readMessage(bytes) });
+  });
 
   test('is always built afresh from its name and type, each letter in the case of its coin', () => {
     const noisy = asked({

@@ -25,7 +25,13 @@ export interface QueryRandomness {
 }
 
 export type QueryVerdict =
-  | { readonly verdict: 'forward'; readonly message: Uint8Array; readonly rule: string }
+  | {
+      readonly verdict: 'forward';
+      readonly message: Uint8Array;
+      /** The guest's, as it was read. */
+      readonly guest: Message;
+      readonly rule: string;
+    }
   | { readonly verdict: 'answer'; readonly message: Uint8Array; readonly rule: string }
   | { readonly verdict: 'drop'; readonly rule: string };
 
@@ -55,7 +61,7 @@ export function decideQuery(
     return refuse(bytes, message, rcode.noError, 'NODATA: the IPv6 option is off');
   }
   const upstream = freshQuery(question.name, question.type, random, policy.randomCase);
-  return { verdict: 'forward', message: upstream, rule: 'allowlisted' };
+  return { verdict: 'forward', message: upstream, guest: message, rule: 'allowlisted' };
 }
 
 /** An answer without records: the guest's ID and question, RD as asked. */
@@ -72,7 +78,7 @@ export function emptyAnswer(
 ): Uint8Array {
   const questionEnd = message === null ? headerOctets : message.question.end;
   const edns = message !== null && message.ednsPayloadOctets !== null;
-  const writer = new MessageWriter(questionEnd + 11);
+  const writer = new MessageWriter(questionEnd + (edns ? 11 : 0));
   const asked = u16(bytes, 2);
   const opcode = asked & 0x7800;
   const flags =

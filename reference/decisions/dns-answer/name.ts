@@ -86,11 +86,13 @@ export function isHostName(name: WireName): boolean {
   return true;
 }
 
+const latin1 = Buffer.alloc(maxNameOctets);
+
 /** A key for maps: one character an octet, length octets included, from `offset` to the root. */
 export function nameKey(name: WireName, offset = 0): string {
-  let key = '';
-  for (let at = offset; at < name.length; at++) key += String.fromCharCode(name[at] as number);
-  return key;
+  // In one piece: a string that is put together letter by letter is as many objects.
+  latin1.set(name);
+  return latin1.toString('latin1', offset, name.length);
 }
 
 /** The wire form of a host name in text, or null when it is none. */

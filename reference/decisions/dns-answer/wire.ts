@@ -237,6 +237,7 @@ export class MessageWriter {
     this.u16(0);
   }
 
+  /** A view of a short array would move it out of the heap: who knows the length gets the array itself. */
   finish(): Uint8Array {
     return this.at === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.at);
   }

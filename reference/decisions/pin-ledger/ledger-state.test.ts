@@ -40,7 +40,9 @@ describe('keys', () => {
     expect(keyOf(element)).toBe('1.1.1.1 tcp 443');
     expect(keyOf({ ...element, protocol: 'udp' })).toBe('1.1.1.1 udp 443');
     expect(tapKey('tap0')).toBe('tap tap0');
-    expect(actionKey('1')).toBe('action 1');
+    expect(['1', '90', '__proto__', 'constructor', '', ':', '/'].map(actionKey)).toEqual([
+      ...['1', '90', 'action __proto__', 'action constructor', 'action ', 'action :', 'action /'],
+    ]);
   });
 
   test('always tell the family by the colon that only IPv6 has', () => {
@@ -156,6 +158,7 @@ describe('the life of an element', () => {
     }));
     const lives = clampLife(asked, { ttlFloorSeconds: 30, ttlCeilingSeconds: 300 });
     expect(lives.map(({ timeoutMs }) => timeoutMs)).toEqual([30_000, 30_000, 61_500, 300_000, 300_000]);
-    expect(lives[0]).toEqual({ ...four.element, entry: 'a.test:443', timeoutMs: 30_000 });
+    const inState = { key: keyOf(four.element), batchMs: null };
+    expect(lives[0]).toEqual({ ...four.element, ...inState, entry: 'a.test:443', timeoutMs: 30_000 });
   });
 });

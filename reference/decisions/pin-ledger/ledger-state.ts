@@ -36,8 +36,11 @@ export interface TapPins {
 }
 
 export interface WantedElement extends Element {
+  readonly key: string;
   readonly entry: string;
   readonly timeoutMs: number;
+  /** The life that it has in the batch; null when it stands for long enough, or is in the batch already. */
+  batchMs: number | null;
 }
 
 export interface AddInFlight {
@@ -47,8 +50,6 @@ export interface AddInFlight {
   readonly issuedMs: number;
   /** Everything that the answer needs. */
   readonly wanted: WantedElement[];
-  /** Keys that are in the batch, with the life that each was given. */
-  readonly batch: Record<string, number>;
   readonly reserved: Record<Family, number>;
   /** A delete of one of its elements was issued after it: what it added may be gone again. */
   overtaken: boolean;
@@ -79,7 +80,7 @@ export interface SetsInFlight {
 export interface LedgerState {
   /** By `tap <name>`: a name from outside is never a key by itself. */
   taps: Record<string, TapPins>;
-  /** By `action <id>`. */
+  /** By `actionKey`. */
   inFlight: Record<string, AddInFlight | CancelledInFlight | DeleteInFlight | SetsInFlight>;
   /** Adds among them. */
   requests: number;
@@ -138,7 +139,9 @@ export function settle(own: TapPins, key: string): void {
 
 /** Keys that no name from outside can make mean anything else: not even `__proto__`. */
 export const tapKey = (tap: string) => `tap ${tap}`;
-export const actionKey = (actionId: string) => `action ${actionId}`;
+/** An own id is a number, which is kept as one: a text for each action would go into the engine's table of names. */
+export const actionKey = (actionId: string) =>
+  actionId >= '0' && actionId < ':' ? actionId : `action ${actionId}`;
 
 /** Is there room for so many more elements? What has surely expired in the kernel makes some. */
 export function hasRoom(
@@ -168,7 +171,9 @@ export function clampLife(
     address,
     protocol,
     port,
+    key: keyOf({ address, protocol, port }),
     entry,
+    batchMs: null,
     timeoutMs: Math.min(Math.max(ttlSeconds, ttlFloorSeconds), ttlCeilingSeconds) * 1_000,
   }));
 }

@@ -321,8 +321,10 @@ describe('a pin on its way out', () => {
     const state = ledger.state as LedgerState;
     const pin = state.taps['tap tap0']?.pins[key];
     if (pin !== undefined) pin.leaving = true;
-    const inFlight = state.inFlight['action 5'];
-    if (inFlight?.kind === 'add') delete inFlight.batch[key];
+    const inFlight = state.inFlight['5'];
+    const inBatch =
+      inFlight?.kind === 'add' ? inFlight.wanted.find((element) => element.key === key) : undefined;
+    if (inBatch !== undefined) inBatch.batchMs = null;
     expect(ledger.ack(add, null, 2).outcomes).toEqual([acknowledged('r', { [one]: 0, [two]: 59.999 })]);
   });
 });

@@ -160,41 +160,40 @@ class Step {
     }
     const wanted = clampLife(requested, this.#limits);
     const fresh = { ipv4: 0, ipv6: 0 };
-    const batch = new Map<string, WantedElement>();
+    const elements: (Element & { timeoutMs: number })[] = [];
+    // One alone meets itself nowhere.
+    const places = wanted.length > 1 ? new Map<string, number>() : null;
+    const inBatch: WantedElement[] = [];
     for (const element of wanted) {
-      const key = keyOf(element);
+      const { key, address, protocol, port } = element;
       const known = own.pins[key];
       // One that is on its way out is added again: the kernel works in order, so it stands after the delete.
       const standing = known !== undefined && !known.leaving;
       if (standing && known.leastExpiryMs >= nowMs + element.timeoutMs) continue;
+      const place = places?.get(key);
+      const timeoutMs = this.#notShorter(own, element, inBatch[place ?? -1], nowMs);
+      if (place !== undefined) {
+        (inBatch[place] as WantedElement).batchMs = timeoutMs;
+        (elements[place] as { timeoutMs: number }).timeoutMs = timeoutMs;
+        continue;
+      }
       const absent = !standing || known.mostExpiryMs <= nowMs;
-      if (absent && !batch.has(key)) fresh[familyOf(element.address)] += 1;
-      batch.set(key, this.#notShorter(own, key, element, batch.get(key), nowMs));
+      if (absent) fresh[familyOf(address)] += 1;
+      places?.set(key, inBatch.length);
+      element.batchMs = timeoutMs;
+      inBatch.push(element);
+      elements.push({ address, protocol, port, timeoutMs });
     }
     if (!hasRoom(own, fresh, this.#limits.maxElementsPerSet, nowMs))
       return this.#refuse(requestId, requested, 'set full');
-    if (batch.size === 0) return this.#report(own, requestId, wanted, nowMs);
+    if (inBatch.length === 0) return this.#report(own, requestId, wanted, nowMs);
     own.reserved.ipv4 += fresh.ipv4;
     own.reserved.ipv6 += fresh.ipv6;
     const actionId = this.#actionId();
-    const elements = [...batch.values()].map(({ address, protocol, port, timeoutMs }) => ({
-      address,
-      protocol,
-      port,
-      timeoutMs,
-    }));
-    for (const [key, { timeoutMs }] of batch) promise(own, key, timeoutMs);
+    for (const { key, batchMs } of inBatch) promise(own, key, batchMs ?? 0);
     this.#state.requests += 1;
-    this.#state.inFlight[actionKey(actionId)] = {
-      kind: 'add',
-      tap,
-      requestId,
-      issuedMs: nowMs,
-      wanted,
-      batch: Object.fromEntries([...batch].map(([key, { timeoutMs }]) => [key, timeoutMs])),
-      reserved: fresh,
-      overtaken: false,
-    };
+    const action = { kind: 'add', tap, requestId, issuedMs: nowMs, wanted, reserved: fresh } as const;
+    this.#state.inFlight[actionKey(actionId)] = { ...action, overtaken: false };
     this.#actions.push({ kind: 'add', actionId, tap, elements, refreshExpiration: true });
     return 'reserved, one batch';
   }
@@ -202,15 +201,14 @@ class Step {
   /** The kernel takes the last word: it must not be shorter than one before, live or on its way. */
   #notShorter(
     own: TapPins,
-    key: string,
-    element: WantedElement,
+    { key, timeoutMs }: WantedElement,
     sameBatch: WantedElement | undefined,
     nowMs: number,
-  ): WantedElement {
+  ): number {
     const liveMs = (own.pins[key]?.mostExpiryMs ?? nowMs) - nowMs;
     const promisedMs = own.promised[key]?.timeoutMs ?? 0;
-    const longestMs = Math.max(element.timeoutMs, liveMs, promisedMs, sameBatch?.timeoutMs ?? 0);
-    return { ...element, timeoutMs: Math.min(longestMs, this.#limits.ttlCeilingSeconds * 1_000) };
+    const longestMs = Math.max(timeoutMs, liveMs, promisedMs, sameBatch?.batchMs ?? 0);
+    return Math.min(longestMs, this.#limits.ttlCeilingSeconds * 1_000);
   }
 
   acknowledged(actionId: string, error: string | null, nowMs: number): string {
@@ -234,7 +232,7 @@ class Step {
     this.#state.requests -= 1;
     own.reserved.ipv4 -= action.reserved.ipv4;
     own.reserved.ipv6 -= action.reserved.ipv6;
-    for (const key of Object.keys(action.batch)) settle(own, key);
+    for (const { key, batchMs } of action.wanted) if (batchMs !== null) settle(own, key);
     if (error === 'ETIMEDOUT') this.#undo(own, action, nowMs);
     // Else the batch is atomic: nothing new stands, and what stood before stands as it did.
     if (error !== null) return this.#refuse(action.requestId, action.wanted, `kernel: ${error}`);
@@ -247,11 +245,9 @@ class Step {
    */
   #undo(own: TapPins, action: AddInFlight, nowMs: number): void {
     const isNew: string[] = [];
-    for (const { address, protocol, port } of action.wanted) {
+    for (const { key, address, protocol, port, batchMs: timeoutMs } of action.wanted) {
+      if (timeoutMs === null) continue;
       const element = { address, protocol, port };
-      const key = keyOf(element);
-      const timeoutMs = action.batch[key];
-      if (timeoutMs === undefined) continue;
       const mostExpiryMs = nowMs + timeoutMs;
       const known = own.pins[key];
       if (known !== undefined && known.mostExpiryMs > nowMs) {
@@ -271,16 +267,20 @@ class Step {
       this.#undo(own, action, nowMs);
       return this.#refuse(action.requestId, action.wanted, 'the policy or the pins changed meanwhile');
     }
-    for (const { address, protocol, port, entry } of action.wanted) {
+    for (const { key, address, protocol, port, entry, batchMs: timeoutMs } of action.wanted) {
+      if (timeoutMs === null) continue;
       const element = { address, protocol, port };
-      const key = keyOf(element);
-      const timeoutMs = action.batch[key];
-      if (timeoutMs === undefined) continue;
       // What had expired before is not extended but pinned anew, by this entry alone.
       const before = own.pins[key];
       const known = before !== undefined && before.leastExpiryMs > action.issuedMs ? before : undefined;
       const leastExpiryMs = Math.max(known?.leastExpiryMs ?? 0, action.issuedMs + timeoutMs);
       const mostExpiryMs = Math.max(before?.mostExpiryMs ?? 0, nowMs + timeoutMs);
+      if (known?.entries.includes(entry) === true) {
+        known.leastExpiryMs = leastExpiryMs;
+        known.mostExpiryMs = mostExpiryMs;
+        known.leaving = false;
+        continue;
+      }
       const entries = [...new Set([...(known?.entries ?? []), entry])];
       putPin(own, key, { element, leastExpiryMs, mostExpiryMs, entries, leaving: false });
     }
@@ -291,7 +291,7 @@ class Step {
   #report(own: TapPins, requestId: string, wanted: readonly WantedElement[], nowMs: number): string {
     const addresses = new Map<string, number>();
     for (const element of wanted) {
-      const pin = own.pins[keyOf(element)];
+      const pin = own.pins[element.key];
       if (pin !== undefined && !pin.entries.includes(element.entry)) pin.entries.push(element.entry);
       const leftMs = pin === undefined || pin.leaving ? 0 : Math.max(0, pin.leastExpiryMs - nowMs);
       addresses.set(element.address, Math.min(addresses.get(element.address) ?? leftMs, leftMs));
@@ -332,6 +332,7 @@ class Step {
 
   #issueDelete(tap: string, own: TapPins, keys: string[], attempt = 1): void {
     const elements: Element[] = [];
+    const leaving = new Set(keys);
     for (const key of keys) {
       const pin = own.pins[key];
       if (pin === undefined) continue;
@@ -340,7 +341,8 @@ class Step {
     }
     for (const other of Object.values(this.#state.inFlight)) {
       if (other.kind !== 'add' || other.tap !== tap) continue;
-      if (keys.some((key) => other.batch[key] !== undefined)) other.overtaken = true;
+      if (other.wanted.some(({ key, batchMs }) => batchMs !== null && leaving.has(key)))
+        other.overtaken = true;
     }
     const actionId = this.#actionId();
     this.#state.inFlight[actionKey(actionId)] = { kind: 'delete', tap, keys, attempt };
