@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compileAdmits, type Flow, type Place } from './admits.ts';
-import { mixedPolicy, narrowPolicy, sampleNetwork, samplePod, widePolicy } from './samples.ts';
+import { mixedPolicy, narrowPolicy, sampleNetwork, samplePod, widePolicy } from './ruleset-samples.ts';
 
 const network = sampleNetwork(0, true);
 const { guest, gateway } = network.ipv4;

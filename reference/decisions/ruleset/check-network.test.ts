@@ -5,7 +5,7 @@ import type { PodNetwork, SandboxNetwork, SandboxPolicy } from '#reference/contr
 import { checkNetwork, checkPod, checkPolicy, maxDenyCidrs, maxInboundPorts } from './check-network.ts';
 import { maxCidrEntries } from './policy-elements.ts';
 import { openSandbox } from './ruleset.ts';
-import { mixedPolicy, narrowPolicy, sampleNetwork, samplePod, widePolicy } from './samples.ts';
+import { mixedPolicy, narrowPolicy, sampleNetwork, samplePod, widePolicy } from './ruleset-samples.ts';
 
 function refusalOf(act: () => unknown): string {
   try {
