@@ -1,4 +1,4 @@
-/** The address lists of a pod interval by interval, as findings.md F1 has them, and the arithmetic behind them. */
+/** The address lists of a pod interval by interval, as findings.md F1 has them, and their arithmetic. */
 import { describe, expect, test } from 'vitest';
 import type { PodNetwork } from '#reference/contract/datapath.ts';
 import { parsePrefix } from '../pin-address/ip-address.ts';
@@ -79,7 +79,7 @@ describe('IPv4', () => {
     );
   });
 
-  test('unpinnable: all that is never and all that is private, but for what the operator lets be pinned', () => {
+  test('unpinnable: all that is never or private, but for what the operator lets be pinned', () => {
     expect(elementsIn('unpinnable-ipv4', operated)).toEqual(
       words(`
         0.0.0.0-0.255.255.255 10.0.0.0-10.19.255.255 10.21.0.0-10.255.255.255 100.64.0.0-100.127.255.255
@@ -124,7 +124,7 @@ describe('IPv6', () => {
     );
   });
 
-  test('unpinnable: outside 2000::/3 all but a NAT64 address of an IPv4 that may be pinned; in it the registry', () => {
+  test('unpinnable: outside 2000::/3 all but NAT64 of an IPv4 that may be pinned; in it the registry', () => {
     expect(elementsIn('unpinnable-ipv6', operated)).toEqual(
       words(`
         ::-64:ff9b::ff:ffff

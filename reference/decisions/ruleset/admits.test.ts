@@ -1,4 +1,4 @@
-/** Which flows outlive a change of policy: whatever a flow says, there is an answer. Rule by rule: admits-rules.test.ts. */
+/** Which flows outlive a change of policy: whatever a flow says, it is answered with a rule. */
 import fc from 'fast-check';
 import { test } from 'vitest';
 import { compileAdmits } from './admits.ts';

@@ -65,7 +65,7 @@ export function compileAdmits(
   const unicast = { ipv4: intervalsOf('unicast', 'ipv4', pod), ipv6: intervalsOf('unicast', 'ipv6', pod) };
   const neverPolicy = compileAddressPolicy({ ...pod, pinPrivateCIDRs: ['0.0.0.0/0', '::/0'] });
   const pinPolicy = compileAddressPolicy(pod);
-  const cidrs = policy.allow.flatMap((entry) => parseCidrEntry(entry) ?? []);
+  const cidrs = policy.allow.map(parseCidrEntry).filter((entry) => entry !== null);
   const inbound = policy.inbound.map((port) => ({
     ...port,
     senders: [intervalOf(parsePrefix(port.from, 'inbound'))],

@@ -20,7 +20,7 @@ const network = {
 const policy = { egress: 'deny', allow: ['10.0.0.0/8:443'], inbound: [] } as const;
 
 test('always the first 32 bits of SHA-256 over the canonical JSON of all three', () => {
-  // sha256sum of {"network":{"guestMac":…},"pod":{"denyCIDRs":…},"policy":{"allow":…}}, keys sorted, no spaces.
+  // sha256sum of {"network":{"guestMac":…},"pod":…,"policy":…}: keys sorted, no spaces.
   expect(flowMark(pod, network, policy)).toBe(0x8bfa7361);
 });
 

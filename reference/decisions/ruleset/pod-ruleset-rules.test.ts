@@ -1,4 +1,4 @@
-/** What stands in a pod before its first sandbox, command by command; its address lists have tests of their own. */
+/** What stands in a pod before its first sandbox, command by command, but for its address lists. */
 import { expect, test } from 'vitest';
 import type { PodNetwork } from '#reference/contract/datapath.ts';
 import { printed, unfolded } from './printed-samples.ts';
@@ -51,7 +51,8 @@ const expected = `
 
   add chain inet mitos deny/never-ipv6
   add rule inet mitos deny/never-ipv6 | never | ip6 daddr @never-ipv6 | drop
-  add rule inet mitos deny/never-ipv6 | nat64-u-octet | ip6 daddr 2001:db8:64::/48 | nh,256,8 not 0 | drop
+  add rule inet mitos deny/never-ipv6 | nat64-u-octet
+    | ip6 daddr 2001:db8:64::/48 | nh,256,8 not 0 | drop
   add rule inet mitos deny/never-ipv6 | never, inside ISATAP | meta nfproto ipv6
     | nh,256,32 & 0xfdffffff 0x5efe
     | nh,288,32 { 0x646464c8, 0x7f000000-0x7fffffff, 0xa83f8110, 0xa9fe0000-0xa9feffff, 0xc00000c0,
@@ -59,7 +60,8 @@ const expected = `
     | drop
   add chain inet mitos deny/unpinnable-ipv6
   add rule inet mitos deny/unpinnable-ipv6 | unpinnable | ip6 daddr @unpinnable-ipv6 | drop
-  add rule inet mitos deny/unpinnable-ipv6 | nat64-u-octet | ip6 daddr 2001:db8:64::/48 | nh,256,8 not 0 | drop
+  add rule inet mitos deny/unpinnable-ipv6 | nat64-u-octet
+    | ip6 daddr 2001:db8:64::/48 | nh,256,8 not 0 | drop
   add rule inet mitos deny/unpinnable-ipv6 | unpinnable, inside ISATAP | meta nfproto ipv6
     | nh,256,32 & 0xfdffffff 0x5efe
     | nh,288,32 { 0-0xffffff, 0xa000000-0xaffffff, 0x64400000-0x647fffff, 0x7f000000-0x7fffffff, 0xa83f8110,
@@ -114,7 +116,7 @@ const expected = `
   add rule inet mitos source-nat | guests leave as the pod
     | meta oifname eth0 | ct mark not 0 | masquerade`;
 
-test('the whole of a pod: one base chain per hook that only dispatches, and everything that is not named dropped', () => {
+test('a pod: one base chain per hook that only dispatches, and what is not named is always dropped', () => {
   const lists = /^(add element inet mitos (?:never|unpinnable|unicast)-ipv[46] \|) .+$/;
   const commands = printed(openPod(pod)).map((command) => command.replace(lists, '$1 (its list)'));
   expect(commands).toEqual(unfolded(expected));

@@ -1,4 +1,4 @@
-/** Entries of an allow list: what is a CIDR, what is a host of the DNS proxy's, what is neither; and their elements. */
+/** Entries of an allow list: which is a CIDR, which a host of the DNS proxy's, which neither; their elements. */
 import { describe, expect, test } from 'vitest';
 import { cidrElements, parseCidrEntry } from './policy-elements.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Prints a transaction as the tests of the rules expect it: a line for each command, the reason of a rule first,
- * then what it matches and does, with bars between. Addresses and names stand as they are in nft(8).
+ * Prints a transaction as the tests of the rules expect it: a line for each command, the reason of a rule
+ * first, then what it matches and does, with bars between. Names stand as they are in nft(8).
  * Invariant: a word that is not known here is an error, never left out.
  */
 import type { Command, Json, Transaction } from './nft-json.ts';

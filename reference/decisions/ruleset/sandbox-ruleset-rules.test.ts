@@ -1,4 +1,4 @@
-/** The life of a sandbox, command by command: what it is opened with, a change of its policy, its two ends. */
+/** The life of a sandbox, command by command: its beginning, a change of its policy, its two ends. */
 import { expect, test } from 'vitest';
 import type { PodNetwork, SandboxNetwork, SandboxPolicy } from '#reference/contract/datapath.ts';
 import { flowMark } from './flow-mark.ts';
@@ -56,10 +56,14 @@ const [toGateway, toItsNode] = ['fd00:5::1', 'ff02::1:ff00:1'].map(
 );
 
 const setsAndChains = `
-  create set inet mitos tap-a/pins-ipv4 | type ipv4_addr . inet_proto . inet_service | flags timeout | size 256
-  create set inet mitos tap-a/cidrs-ipv4 | type ipv4_addr . inet_proto . inet_service | flags interval | size 1024
-  create set inet mitos tap-a/pins-ipv6 | type ipv6_addr . inet_proto . inet_service | flags timeout | size 256
-  create set inet mitos tap-a/cidrs-ipv6 | type ipv6_addr . inet_proto . inet_service | flags interval | size 1024
+  create set inet mitos tap-a/pins-ipv4 | type ipv4_addr . inet_proto . inet_service
+    | flags timeout | size 256
+  create set inet mitos tap-a/cidrs-ipv4 | type ipv4_addr . inet_proto . inet_service
+    | flags interval | size 1024
+  create set inet mitos tap-a/pins-ipv6 | type ipv6_addr . inet_proto . inet_service
+    | flags timeout | size 256
+  create set inet mitos tap-a/cidrs-ipv6 | type ipv6_addr . inet_proto . inet_service
+    | flags interval | size 1024
   create chain inet mitos tap-a/source
   create chain inet mitos tap-a/policy
   create chain inet mitos tap-a/input
@@ -208,7 +212,7 @@ const inboundPorts = [
 ];
 const guests = ['element inet mitos guests-ipv4 | 10.200.0.2', 'element inet mitos guests-ipv6 | fd00:5::2'];
 
-test('a sandbox of both families with every kind of entry: all its rules stand before its tap is dispatched to', () => {
+test('a sandbox of both families: all its rules always stand before its tap is dispatched to', () => {
   const mark = flowMark(pod, network, wide);
   expect(withMark(openSandbox(pod, network, wide), mark)).toEqual([
     ...unfolded(setsAndChains),
@@ -254,7 +258,7 @@ const plainPolicy = `
     | ct state in related | ct mark (mark) | icmp type @errors-icmp | accept
   add rule inet mitos tap-b/answer | any other | drop`;
 
-test('a sandbox without IPv6 that nothing is allowed: no rule of IPv6, and nothing new but to the resolver', () => {
+test('a sandbox without IPv6 that nothing is allowed: never a rule of IPv6, only the resolver', () => {
   const commands = withMark(openSandbox(pod, plain, narrow), flowMark(pod, plain, narrow));
   const policy = unfolded(plainPolicy);
   const at = commands.indexOf(policy[0] ?? '');
@@ -263,7 +267,7 @@ test('a sandbox without IPv6 that nothing is allowed: no rule of IPv6, and nothi
   expect(commands.filter((command) => command.includes('tap-b/ingress |'))).toHaveLength(3);
 });
 
-test('a change of policy: the old ports closed, chains and CIDRs emptied and filled; pins and counts are left', () => {
+test('a change of policy: ports, chains and CIDRs are made anew; pins and counts never', () => {
   const flushed = ['source', 'policy', 'input', 'leave', 'arrive', 'answer', 'inbound'];
   const change = changePolicy(pod, plain, { ...wide, inbound: wide.inbound.slice(0, 1) }, narrow);
   expect(withMark(change, flowMark(pod, plain, narrow))).toEqual([
@@ -281,13 +285,13 @@ test('a change of policy: the old ports closed, chains and CIDRs emptied and fil
   ]);
 });
 
-test('the first end of a sandbox takes what names its tap, and empties its ingress chain if that is there', () => {
+test('the first end of a sandbox always takes what names its tap, and empties its ingress chain', () => {
   const cut = [...dispatched, ...inboundPorts].map((element) => `delete ${element}`);
   expect(printed(cutSandbox(pod, network, wide))).toEqual([...cut, 'flush chain netdev mitos tap-a/ingress']);
   expect(printed(cutSandbox(pod, network, wide, { isChainThere: false }))).toEqual(cut);
 });
 
-test('the second end takes the rest: whose flows it had, its chains, its sets, its ingress chain if that is there', () => {
+test('the second end always takes the rest, the ingress chain only if it is there', () => {
   const chains = ['source', 'policy', 'input', 'leave', 'arrive', 'answer', 'inbound', 'flows'];
   const closed = [
     ...guests.map((element) => `delete ${element}`),
