@@ -6,5 +6,10 @@
 import { inAddressesAndNames } from './survivors/addresses-and-names.ts';
 import { inKernelsPodsAndForks } from './survivors/kernels-pods-and-forks.ts';
 import type { Survivor } from './survivors/survivor.ts';
+import { inTheRuleset } from './survivors/the-ruleset.ts';
 
-export const survivors: readonly Survivor[] = [...inAddressesAndNames, ...inKernelsPodsAndForks];
+export const survivors: readonly Survivor[] = [
+  ...inAddressesAndNames,
+  ...inKernelsPodsAndForks,
+  ...inTheRuleset,
+];

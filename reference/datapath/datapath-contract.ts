@@ -3,7 +3,12 @@ import { expect, test } from 'vitest';
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { PinElement } from '#reference/contract/datapath.ts';
 import type { DatapathPort } from '#reference/contract/datapath-port.ts';
-import { mixedPolicy, narrowPolicy, sampleNetwork, widePolicy } from '../decisions/ruleset/samples.ts';
+import {
+  mixedPolicy,
+  narrowPolicy,
+  sampleNetwork,
+  widePolicy,
+} from '../decisions/ruleset/ruleset-samples.ts';
 
 function refusalOf(act: () => unknown): string {
   try {

@@ -2,7 +2,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { close } from '#reference/base/syscalls.ts';
 import type { DatapathPort, OpenedTap } from '#reference/contract/datapath-port.ts';
-import { contractPod, narrowPolicy, sampleNetwork, widePolicy } from '../decisions/ruleset/samples.ts';
+import {
+  contractPod,
+  narrowPolicy,
+  sampleNetwork,
+  widePolicy,
+} from '../decisions/ruleset/ruleset-samples.ts';
 import { Datapath } from './datapath.ts';
 import { datapathContract } from './datapath-contract.ts';
 import { layGround, ruleset, run, strangers } from './kernel-ground.ts';

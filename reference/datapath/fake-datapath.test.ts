@@ -1,6 +1,6 @@
 /** The fake keeps the contract of every datapath. */
 import { expect, test } from 'vitest';
-import { contractPod, narrowPolicy, sampleNetwork } from '../decisions/ruleset/samples.ts';
+import { contractPod, narrowPolicy, sampleNetwork } from '../decisions/ruleset/ruleset-samples.ts';
 import { datapathContract } from './datapath-contract.ts';
 import { FakeDatapath } from './fake-datapath.ts';
 

@@ -17,7 +17,7 @@ import {
   narrowPolicy,
   sampleNetwork,
   widePolicy,
-} from '../decisions/ruleset/samples.ts';
+} from '../decisions/ruleset/ruleset-samples.ts';
 import { Datapath } from './datapath.ts';
 import { flowsOf } from './flows.ts';
 import { type FirstPacket, frameOf } from './guest-frames.ts';

@@ -4,7 +4,7 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { contractPod } from '../decisions/ruleset/samples.ts';
+import { contractPod } from '../decisions/ruleset/ruleset-samples.ts';
 
 export function run(command: string, ...parameters: string[]): string {
   return execFileSync(command, parameters, { encoding: 'utf8', maxBuffer: 64 << 20 });

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
-import { contractPod, mixedPolicy, sampleNetwork, widePolicy } from '../decisions/ruleset/samples.ts';
+import { contractPod, mixedPolicy, sampleNetwork, widePolicy } from '../decisions/ruleset/ruleset-samples.ts';
 import { Datapath } from './datapath.ts';
 import { frameOf } from './guest-frames.ts';
 import { NetlinkSession } from './netlink.ts';

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { close } from '#reference/base/syscalls.ts';
-import { contractPod, narrowPolicy, sampleNetwork } from '../decisions/ruleset/samples.ts';
+import { contractPod, narrowPolicy, sampleNetwork } from '../decisions/ruleset/ruleset-samples.ts';
 import { Datapath } from './datapath.ts';
 import { flowsOf } from './flows.ts';
 import { layGround, ruleset, run, strangers } from './kernel-ground.ts';

@@ -10,7 +10,7 @@ import { frameOf } from '#reference/datapath/guest-frames.ts';
 import { layGround, run } from '#reference/datapath/kernel-ground.ts';
 import { bringUp, createTap, deleteLink, linkNamed, prepareTap } from '#reference/datapath/link.ts';
 import { NETLINK_ROUTE, NetlinkSession } from '#reference/datapath/netlink.ts';
-import { contractPod, narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/samples.ts';
+import { contractPod, narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/ruleset-samples.ts';
 import { median, type Part, rate } from './figures.ts';
 
 const rounds = 7;

@@ -4,7 +4,7 @@ import { close } from '#reference/base/syscalls.ts';
 import type { PinElement } from '#reference/contract/datapath.ts';
 import { Datapath } from '#reference/datapath/datapath.ts';
 import { layGround } from '#reference/datapath/kernel-ground.ts';
-import { contractPod, narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/samples.ts';
+import { contractPod, narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/ruleset-samples.ts';
 import { median, type Part, rate, timed } from './figures.ts';
 
 const maxPins = 65_536;

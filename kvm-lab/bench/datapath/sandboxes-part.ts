@@ -10,7 +10,7 @@ import { createTap } from '#reference/datapath/link.ts';
 import { NETLINK_NETFILTER, NetlinkSession } from '#reference/datapath/netlink.ts';
 import { NftSession } from '#reference/datapath/nf-tables/nft-session.ts';
 import { openPod, openSandbox } from '#reference/decisions/ruleset/ruleset.ts';
-import { contractPod, mixedPolicy, sampleNetwork } from '#reference/decisions/ruleset/samples.ts';
+import { contractPod, mixedPolicy, sampleNetwork } from '#reference/decisions/ruleset/ruleset-samples.ts';
 import { median, ms, type Part, quantile, rate, timed } from './figures.ts';
 
 const sandboxes = 500;

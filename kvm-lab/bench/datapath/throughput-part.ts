@@ -8,7 +8,7 @@ import { run } from '#reference/datapath/kernel-ground.ts';
 import { NETLINK_NETFILTER, NetlinkSession } from '#reference/datapath/netlink.ts';
 import { NftSession } from '#reference/datapath/nf-tables/nft-session.ts';
 import { closePod, openPod, openSandbox } from '#reference/decisions/ruleset/ruleset.ts';
-import { contractPod, narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/samples.ts';
+import { contractPod, narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/ruleset-samples.ts';
 import { median, type Part } from './figures.ts';
 
 const rounds = 25;

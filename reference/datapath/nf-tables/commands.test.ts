@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Command } from '../../decisions/ruleset/nft-json.ts';
 import { openPod, openSandbox } from '../../decisions/ruleset/ruleset.ts';
-import { sampleNetwork, samplePod, widePolicy } from '../../decisions/ruleset/samples.ts';
+import { sampleNetwork, samplePod, widePolicy } from '../../decisions/ruleset/ruleset-samples.ts';
 import { attributesOf } from '../netlink.ts';
 import { NetlinkWriter } from '../netlink-writer.ts';
 import { CommandWriter } from './commands.ts';

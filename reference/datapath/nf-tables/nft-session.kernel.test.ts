@@ -17,7 +17,7 @@ import {
   sampleNetwork,
   samplePod,
   widePolicy,
-} from '../../decisions/ruleset/samples.ts';
+} from '../../decisions/ruleset/ruleset-samples.ts';
 import { layGround, run } from '../kernel-ground.ts';
 import { NETLINK_NETFILTER, NetlinkSession } from '../netlink.ts';
 import { NftSession } from './nft-session.ts';

@@ -247,9 +247,10 @@ describe('the claim of a request', () => {
     const oldObject = claimOf({}, { name: 'other' });
     expect(ask(reviewOf({ operation: 'UPDATE', name: '', oldObject }))).toEqual(misnamed('oldObject'));
     const nameless = claimOf(spec, { name: '' });
-    expect(ask(reviewOf({ operation: 'UPDATE', name: '', object: nameless, oldObject: nameless })).rule).toBe(
-      'spec, stamp and steering annotations stay as they are',
-    );
+    for (const before of [nameless, claimOf(spec)]) {
+      const { rule } = ask(reviewOf({ operation: 'UPDATE', name: '', object: nameless, oldObject: before }));
+      expect(rule).toBe('spec, stamp and steering annotations stay as they are');
+    }
   });
 
   test('without any name is never stamped', () => {

@@ -21,7 +21,7 @@ export function intervalOf({ bytes, length }: Prefix): Interval {
 
 /** Sorted, overlapping and neighbouring intervals joined. */
 export function merged(intervals: readonly Interval[]): Interval[] {
-  const sorted = [...intervals].sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
+  const sorted = intervals.toSorted((a, b) => Number(a.first - b.first));
   const joined: Interval[] = [];
   for (const next of sorted) {
     const before = joined.at(-1);
@@ -59,7 +59,7 @@ export function elementsOf(intervals: readonly Interval[], family: AddressFamily
   );
 }
 
-function listed(prefixes: readonly string[], field: string, family: AddressFamily): Interval[] {
+function listed(prefixes: readonly string[], family: AddressFamily, field = 'built in'): Interval[] {
   return prefixes
     .map((text) => parsePrefix(text, field))
     .filter(({ bytes }) => bytes.length * 8 === bitsOf[family])
@@ -82,7 +82,7 @@ export function intervalsOf(list: AddressList, family: AddressFamily, pod: PodNe
   return {
     never: () => (family === 'ipv4' ? never4(pod) : never6(pod)),
     unpinnable: () => (family === 'ipv4' ? unpinnable4(pod) : unpinnable6(pod)),
-    unicast: () => complement(listed(notUnicast, 'built in', family), family),
+    unicast: () => complement(listed(notUnicast, family), family),
   }[list]();
 }
 
@@ -97,24 +97,24 @@ export function numberList(list: 'never' | 'unpinnable', pod: PodNetwork): Json 
 }
 
 const neverOf = (pod: PodNetwork, family: AddressFamily) => [
-  ...listed(prefixesOf(neverList), 'built in', family),
-  ...listed(pod.denyCIDRs, 'denyCIDRs', family),
+  ...listed(prefixesOf(neverList), family),
+  ...listed(pod.denyCIDRs, family, 'denyCIDRs'),
 ];
 const never4 = (pod: PodNetwork) => merged(neverOf(pod, 'ipv4'));
 
 function never6(pod: PodNetwork): Interval[] {
-  const inside = [...decodersOf(pod), { prefix: '::ffff:0:0/96', nat64: false }];
-  return merged([...neverOf(pod, 'ipv6'), ...inside.flatMap(({ prefix }) => embedded(prefix, never4(pod)))]);
+  const inside = [...decodersOf(pod), '::ffff:0:0/96'];
+  return merged([...neverOf(pod, 'ipv6'), ...inside.flatMap((prefix) => embedded(prefix, never4(pod)))]);
 }
 
 /** The private list but for what the operator lets DNS answers be pinned in. */
 const privateOf = (pod: PodNetwork, family: AddressFamily) =>
   without(
     [
-      ...listed(prefixesOf(privateList), 'built in', family),
-      ...(family === 'ipv4' ? [] : complement(listed([globalUnicast], 'built in', 'ipv6'), 'ipv6')),
+      ...listed(prefixesOf(privateList), family),
+      ...(family === 'ipv4' ? [] : complement(listed([globalUnicast], 'ipv6'), 'ipv6')),
     ],
-    listed(pod.pinPrivateCIDRs, 'pinPrivateCIDRs', family),
+    listed(pod.pinPrivateCIDRs, family, 'pinPrivateCIDRs'),
     family,
   );
 const unpinnable4 = (pod: PodNetwork) => merged([...never4(pod), ...privateOf(pod, 'ipv4')]);
@@ -123,11 +123,10 @@ const unpinnable4 = (pod: PodNetwork) => merged([...never4(pod), ...privateOf(po
 function unpinnable6(pod: PodNetwork): Interval[] {
   const blocked = unpinnable4(pod);
   const allowed = complement(blocked, 'ipv4');
-  const decoders = decodersOf(pod);
-  const lifted = decoders.filter(({ nat64 }) => nat64).flatMap(({ prefix }) => embedded(prefix, allowed));
+  const lifted = nat64Of(pod).flatMap((prefix) => embedded(prefix, allowed));
   return merged([
     ...never6(pod),
-    ...decoders.flatMap(({ prefix }) => embedded(prefix, blocked)),
+    ...decodersOf(pod).flatMap((prefix) => embedded(prefix, blocked)),
     ...without(privateOf(pod, 'ipv6'), lifted, 'ipv6'),
   ]);
 }
@@ -137,12 +136,8 @@ function without(from: readonly Interval[], what: readonly Interval[], family: A
 }
 
 /** Prefixes that carry an IPv4. ISATAP is no prefix: it has a rule of its own. */
-function decodersOf({ nat64Prefixes }: PodNetwork): readonly { prefix: string; nat64: boolean }[] {
-  return [
-    ...['64:ff9b::/96', ...nat64Prefixes].map((prefix) => ({ prefix, nat64: true })),
-    { prefix: '2002::/16', nat64: false },
-  ];
-}
+const decodersOf = (pod: PodNetwork) => [...nat64Of(pod), '2002::/16'];
+const nat64Of = ({ nat64Prefixes }: PodNetwork) => ['64:ff9b::/96', ...nat64Prefixes];
 
 /**
  * IPv4 intervals inside a prefix, every suffix included. Around bits 64 to 71 (RFC 6052 section 2.2) the
@@ -151,11 +146,10 @@ function decodersOf({ nat64Prefixes }: PodNetwork): readonly { prefix: string; n
 function embedded(text: string, intervals: readonly Interval[]): Interval[] {
   const prefix = parsePrefix(text, 'nat64Prefixes');
   const { first: base } = intervalOf(prefix);
-  const spansU = prefix.length >= 32 && prefix.length <= 64;
   const place = (address: bigint, suffix: 0n | 1n) => {
     let bits = '';
     for (const bit of address.toString(2).padStart(32, '0')) {
-      if (spansU && prefix.length + bits.length === 64) bits += '00000000';
+      if (prefix.length + bits.length === 64) bits += '00000000';
       bits += bit;
     }
     const rest = BigInt(128 - prefix.length - bits.length);

@@ -6,6 +6,7 @@
  */
 import type {
   AddressFamily,
+  GuestAddresses,
   PodNetwork,
   SandboxNetwork,
   SandboxPolicy,
@@ -47,8 +48,6 @@ const dnsPort = 53;
 const admitted = (rule: string): FlowVerdict => ({ admitted: true, rule });
 const refused = (rule: string): FlowVerdict => ({ admitted: false, rule });
 
-const mapped = [intervalOf(parsePrefix('::ffff:0:0/96', 'built in'))];
-
 const numberOf = (bytes: Uint8Array) => bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 const lengthOf = (bytes: Uint8Array) => (bytes.length === 4 ? 4 : 16);
 const isIn = (value: bigint, intervals: readonly Interval[]) =>
@@ -66,25 +65,30 @@ export function compileAdmits(
   const unicast = { ipv4: intervalsOf('unicast', 'ipv4', pod), ipv6: intervalsOf('unicast', 'ipv6', pod) };
   const neverPolicy = compileAddressPolicy({ ...pod, pinPrivateCIDRs: ['0.0.0.0/0', '::/0'] });
   const pinPolicy = compileAddressPolicy(pod);
-  const cidrs = policy.allow.flatMap((entry) => parseCidrEntry(entry) ?? []);
+  const cidrs = policy.allow.map(parseCidrEntry).filter((entry) => entry !== null);
+  const inbound = policy.inbound.map((port) => ({
+    ...port,
+    senders: [intervalOf(parsePrefix(port.from, 'inbound'))],
+  }));
 
   const leaving = (
     flow: Flow,
     bytes: Uint8Array,
     family: AddressFamily,
+    { gateway, resolver }: GuestAddresses,
     isPinned: (place: Place) => boolean,
   ) => {
-    const addresses = family === 'ipv4' ? network.ipv4 : network.ipv6;
+    const address = formatAddress(bytes);
     const value = numberOf(bytes);
     const protocol = portProtocols[flow.protocol];
     if (!isIn(value, unicast[family])) return refused('not to a unicast destination');
-    if (formatAddress(bytes) === addresses?.resolver) {
+    if (address === resolver) {
       const isDns = protocol !== undefined && flow.destinationPort === dnsPort;
       return isDns ? admitted('the resolver') : refused('any other local address');
     }
-    if (formatAddress(bytes) === addresses?.gateway) return refused('any other local address');
-    // The kernel calls no mapped address unicast (__ipv6_addr_type).
-    if (family === 'ipv6' && isIn(value, mapped)) return refused('any other local address');
+    if (address === gateway) return refused('any other local address');
+    // The kernel calls no mapped address unicast (__ipv6_addr_type); no address of IPv4 is as large.
+    if (value >> 32n === 0xffffn) return refused('any other local address');
     if (!neverPolicy.decide(bytes, 0, lengthOf(bytes)).pin) return refused('never');
     const isAllowed = cidrs.some(
       (entry) =>
@@ -95,8 +99,8 @@ export function compileAdmits(
     );
     if (isAllowed) return admitted('an allowed CIDR');
     if (!pinPolicy.decide(bytes, 0, lengthOf(bytes)).pin) return refused('private');
-    const place = { address: formatAddress(bytes), protocol: protocol ?? 'tcp', port: flow.destinationPort };
-    if (protocol !== undefined && isPinned(place)) return admitted('a pinned address');
+    if (protocol !== undefined && isPinned({ address, protocol, port: flow.destinationPort }))
+      return admitted('a pinned address');
     if (policy.egress === 'deny') return refused('default egress is deny');
     if (protocol !== undefined) return admitted('everything else');
     const isEcho = flow.protocol === echo[family].protocol && flow.icmpType === echo[family].type;
@@ -106,12 +110,12 @@ export function compileAdmits(
   const arriving = (flow: Flow) => {
     const source = parseAddress(flow.source);
     if (source?.length !== 4) return refused('any other');
-    const port = policy.inbound.find(
-      ({ protocol, podPort, guestPort, from }) =>
+    const port = inbound.find(
+      ({ protocol, podPort, guestPort, senders }) =>
         portProtocols[flow.protocol] === protocol &&
         flow.destinationPort === podPort &&
         flow.answeredFrom === guestPort &&
-        isIn(numberOf(source), [intervalOf(parsePrefix(from, 'inbound'))]),
+        isIn(numberOf(source), senders),
     );
     return port === undefined ? refused('any other') : admitted('an inbound port');
   };
@@ -121,8 +125,8 @@ export function compileAdmits(
     const bytes = parseAddress(flow.destination);
     if (bytes === null) return refused('no address');
     const family = bytes.length === 4 ? 'ipv4' : 'ipv6';
-    const guest = (family === 'ipv4' ? network.ipv4 : network.ipv6)?.guest;
-    if (flow.source !== guest) return refused('any other source');
-    return leaving(flow, bytes, family, isPinned);
+    const addresses = family === 'ipv4' ? network.ipv4 : network.ipv6;
+    if (flow.source !== addresses?.guest) return refused('any other source');
+    return leaving(flow, bytes, family, addresses, isPinned);
   };
 }

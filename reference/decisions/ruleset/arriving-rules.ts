@@ -70,7 +70,8 @@ function inboundRules(
   { protocol, podPort, guestPort, from }: SandboxPolicy['inbound'][number],
   mark: number,
 ): Command[] {
-  const [addr = '', len = '32'] = from.split('/');
+  // checkPolicy has read it as a prefix.
+  const [addr, len] = from.split('/') as [string, string];
   const sender = match(payload('ip', 'saddr'), prefix(addr, Number(len)));
   return [
     add.rule(

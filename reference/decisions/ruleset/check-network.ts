@@ -98,7 +98,8 @@ const isPort = (value: number) => Number.isInteger(value) && value >= 1 && value
 
 function checkMac(field: string, text: string): void {
   if (!mac.test(text)) throw refuse(field, 'no MAC address in lower case');
-  if ((Number.parseInt(text.slice(0, 2), 16) & 1) === 1) throw refuse(field, 'a group address');
+  // Read up to the first colon.
+  if ((Number.parseInt(text, 16) & 1) === 1) throw refuse(field, 'a group address');
   if (text === '00:00:00:00:00:00') throw refuse(field, 'all zeros');
 }
 
@@ -111,13 +112,14 @@ function checkAddresses(family: AddressFamily, addresses: GuestAddresses, pod: P
   if (gateway >> hostBits !== subnet) throw refuse(`${family}.gateway`, where);
   if (gateway === guest) throw refuse(`${family}.gateway`, 'the address of the guest');
   if (resolver === guest) throw refuse(`${family}.resolver`, 'the address of the guest');
-  const edges = [0n, ...(family === 'ipv4' ? [(1n << hostBits) - 1n] : [])];
+  const ones = (1n << hostBits) - 1n;
+  const edges = family === 'ipv4' ? [0n, ones] : [0n];
   for (const [part, address] of [
     ['guest', guest],
     ['gateway', gateway],
     ['resolver', resolver],
   ] as const) {
-    if (address >> hostBits === subnet && edges.includes(address & ((1n << hostBits) - 1n)))
+    if (address >> hostBits === subnet && edges.includes(address & ones))
       throw refuse(`${family}.${part}`, 'the network or broadcast address of the subnet');
   }
 }
@@ -131,8 +133,9 @@ function addressOf(field: string, text: string, family: AddressFamily, pod: PodN
   const isUnicast = intervalsOf('unicast', family, pod).some(
     (interval) => interval.first <= first && first <= interval.last,
   );
-  const isLinkLocal = family === 'ipv6' && first >> 118n === 0x3fan;
-  const isMapped = family === 'ipv6' && first >> 32n === 0xffffn;
+  // Of IPv6: no address of IPv4 is as large.
+  const isLinkLocal = first >> 118n === 0x3fan;
+  const isMapped = first >> 32n === 0xffffn;
   if (!isUnicast || isLinkLocal || isMapped) throw refuse(field, 'no unicast address of its own');
   return first;
 }

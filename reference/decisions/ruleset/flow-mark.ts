@@ -8,6 +8,7 @@ import { canonicalText } from '../json-values.ts';
  * mark, whatever stood before; another policy or another sandbox has another one, but for one pair in 2^32.
  */
 export function flowMark(pod: PodNetwork, network: SandboxNetwork, policy: SandboxPolicy): number {
-  const text = canonicalText({ pod, network, policy }) ?? '';
+  // Only what is nested deeply has no canonical text.
+  const text = canonicalText({ pod, network, policy }) as string;
   return Number.parseInt(hash('sha256', text).slice(0, 8), 16) || 1;
 }

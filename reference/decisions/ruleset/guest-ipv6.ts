@@ -6,12 +6,14 @@ import { add } from './pod-ruleset.ts';
 
 const hex = (bytes: Iterable<number>) =>
   [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-const hexOf = (address: string) => `0x${hex(parseAddress(address) ?? [])}`;
+/** checkNetwork has refused what is no address. */
+const bytesOf = (address: string) => parseAddress(address) as Uint8Array;
+const hexOf = (address: string) => `0x${hex(bytesOf(address))}`;
 
 /** RFC 4291 section 2.7.1. */
 export function solicitedNode(address: string): string {
-  const bytes = parseAddress(address) ?? new Uint8Array(16);
-  return formatAddress(Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...bytes.slice(13)));
+  const last = bytesOf(address).slice(13);
+  return formatAddress(Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...last));
 }
 
 /** Asked for: the gateway's or the resolver's address, with the guest's MAC as the only option. */

@@ -90,8 +90,7 @@ export function podCommands(pod: PodNetwork): Command[] {
     const type = `${family}_addr`;
     for (const list of ['never', 'unpinnable', 'unicast'] as const) {
       commands.push(add.set(listOf(list, family), type, { flags: ['interval'] }));
-      const elements = addressList(list, family, pod);
-      if (elements.length > 0) commands.push(add.elements(listOf(list, family), elements));
+      commands.push(add.elements(listOf(list, family), addressList(list, family, pod)));
     }
     commands.push(add.set(guestsOf(family), type, { size: maxSandboxes }));
   }
@@ -146,14 +145,16 @@ function wordCommands(): Command[] {
  * 2.2), and ISATAP (RFC 5214).
  */
 function denialCommands(pod: PodNetwork): Command[] {
-  const split = pod.nat64Prefixes.map((text) => text.split('/')).filter(([, length]) => Number(length) < 96);
+  // checkPod has read them as prefixes.
+  const split = pod.nat64Prefixes.map((text) => text.split('/') as [string, string]);
+  const spanning = split.filter(([, length]) => Number(length) < 96);
   const to = payload('ip6', 'daddr');
   return (['never', 'unpinnable'] as const).flatMap((list) => {
     const chain = denialChainOf(list);
     return [
       add.chain(chain),
       add.rule(chain, list, match(to, inSet(listOf(list, 'ipv6'))), drop),
-      ...split.map(([addr = '', len = '']) =>
+      ...spanning.map(([addr, len]) =>
         add.rule(
           chain,
           'nat64-u-octet',

@@ -17,10 +17,9 @@ export const maxCidrEntries = 1_024;
 
 /** null: the entry names a host, which is the DNS proxy's. Throws CodedError `bad-allow-entry`, `bad-prefix`. */
 export function parseCidrEntry(entry: string): CidrEntry | null {
-  const [, scheme = 'tcp', rest = ''] = /^(?:(tcp|udp):\/\/)?(.*)$/s.exec(entry) ?? [];
-  const [, host = '', digits = ''] = /^(.+):(\d{1,5})$/s.exec(rest) ?? [];
+  const [, host, digits] = /^(.+):(\d{1,5})$/s.exec(entry.replace(/^(tcp|udp):\/\//, '')) ?? [];
   const port = Number(digits);
-  if (host === '' || port < 1 || port > 65_535) {
+  if (host === undefined || !(port >= 1 && port <= 65_535)) {
     throw new CodedError(
       'bad-allow-entry',
       `allow: ${JSON.stringify(entry.slice(0, 300))}: it has no port from 1 to 65535`,
@@ -28,12 +27,13 @@ export function parseCidrEntry(entry: string): CidrEntry | null {
     );
   }
   const bare = host.replace(/[[\]]/g, '');
-  const address = parseAddress(bare.split('/')[0] ?? '');
+  const [text] = bare.split('/') as [string];
+  const address = parseAddress(text);
   if (address === null) return null;
   const bits = address.length * 8;
   const parsed = parsePrefix(bare.includes('/') ? bare : `${bare}/${bits}`, 'allow');
   return {
-    protocol: scheme === 'udp' ? 'udp' : 'tcp',
+    protocol: entry.startsWith('udp://') ? 'udp' : 'tcp',
     port,
     interval: intervalOf(parsed),
     family: bits === 32 ? 'ipv4' : 'ipv6',

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { flowMark } from './flow-mark.ts';
 import type { Command, Json, Transaction } from './nft-json.ts';
 import { changePolicy, closePod, closeSandbox, cutSandbox, openPod, openSandbox } from './ruleset.ts';
-import { mixedPolicy, narrowPolicy, sampleNetwork, samplePod, widePolicy } from './samples.ts';
+import { mixedPolicy, narrowPolicy, sampleNetwork, samplePod, widePolicy } from './ruleset-samples.ts';
 
 interface Chain {
   readonly base: Json | null;

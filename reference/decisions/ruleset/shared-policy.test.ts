@@ -9,7 +9,7 @@ import type { AddressFamily, PodNetwork } from '#reference/contract/datapath.ts'
 import { formatAddress, parsePrefix } from '../pin-address/ip-address.ts';
 import { compileAddressPolicy } from '../pin-address/pin-address.ts';
 import { type Interval, intervalOf, intervalsOf } from './address-sets.ts';
-import { samplePod } from './samples.ts';
+import { samplePod } from './ruleset-samples.ts';
 
 const octetsOf = { ipv4: 4, ipv6: 16 } as const;
 
