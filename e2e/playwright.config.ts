@@ -4,8 +4,9 @@
  */
 import { availableParallelism } from 'node:os';
 import { defineConfig } from '@playwright/test';
+import { reportFolder } from './fixtures/lab-choice.ts';
 
-const folder = '../reports/husk-network';
+const folder = `../${reportFolder}`;
 
 export default defineConfig({
   testDir: './specs/husk-network',

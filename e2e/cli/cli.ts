@@ -5,8 +5,10 @@ import { painter } from '../report/terminal.ts';
 import { addBenchArguments, benchCommand } from './bench-command.ts';
 import { addCheckOptions, type CheckFlags, checkCommand } from './check-command.ts';
 import { addCheckNftOptions, type CheckNftFlags, checkNftCommand } from './check-nft-command.ts';
+import { addCleanOptions, type CleanFlags, cleanCommand } from './clean-command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { generateCommand } from './generate-command.ts';
+import { addImageOptions, type ImageFlags, imageCommand } from './image-command.ts';
 import { doctorCommand } from './lab-command.ts';
 import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-command.ts';
 import { addMutationOptions, type MutationFlags, mutationCommand } from './mutation-command.ts';
@@ -86,7 +88,7 @@ addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).actio
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',
-  '\nExamples:\n  pnpm lab doctor\n  pnpm lab rulesets --check',
+  '\nExamples:\n  pnpm lab doctor\n  pnpm lab image\n  pnpm lab clean\n  pnpm lab rulesets --check',
 );
 lab
   .command('doctor')
@@ -105,6 +107,22 @@ addRulesetsOptions(
     .summary('capture the rulesets that libvirt, netavark, CNI plugins, Docker, firewalld and ufw install')
     .description('Runs each tool in namespaces of its own and keeps the ruleset that it installs.'),
 ).action(async (names: string[], flags: RulesetsFlags) => exitWith(await rulesetsCommand(names, flags)));
+
+addImageOptions(
+  lab
+    .command('image')
+    .exitOverride()
+    .summary('build the image of a husk’s container from Debian’s packages; nothing is pulled')
+    .description('Builds the image that --provider container runs, unless the engine has it already.'),
+).action(async (flags: ImageFlags) => exitWith(await imageCommand(flags)));
+
+addCleanOptions(
+  lab
+    .command('clean')
+    .exitOverride()
+    .summary('remove what killed runs of the lab left')
+    .description('Removes what runs of the lab that were killed have left, and nothing of anybody else’s.'),
+).action(async (flags: CleanFlags) => exitWith(await cleanCommand(flags)));
 
 verb('generate', 'write what is generated: docs, schemas, vectors')
   .option('--check', 'write nothing; exit 1 when a file is stale')

@@ -132,5 +132,6 @@ export interface NetworkLab {
   readonly name: string;
   /** A pod whose sandbox is not yet opened; its datapath waits for orders. */
   freshPod(): Promise<HuskPod>;
-  close(): void;
+  /** Done when nothing of it is left. */
+  close(): Promise<void>;
 }

@@ -50,7 +50,8 @@ export interface PinOrder {
 }
 
 export type DatapathOrder =
-  | { readonly do: 'enter'; readonly netns: string; readonly pod: PodPlace }
+  /** `netns` null: the process was started in the pod's network namespace. */
+  | { readonly do: 'enter'; readonly netns: string | null; readonly pod: PodPlace }
   | { readonly do: 'open'; readonly network: SandboxPlace; readonly policy: PolicyOrder }
   | { readonly do: 'change'; readonly tap: string; readonly policy: PolicyOrder }
   | { readonly do: 'pin'; readonly pins: readonly PinOrder[] }
@@ -144,7 +145,7 @@ export function serveDatapath(make: (pod: PodPlace, step: Step) => DrivenDatapat
     if (order.do === 'step') stepping = order.on;
     else if (order.do === 'handed') close(order.fd);
     else if (order.do === 'enter') {
-      enter(order.netns);
+      if (order.netns !== null) enter(order.netns);
       standing = make(order.pod, step);
     } else if (order.do === 'leave') {
       try {

@@ -1,4 +1,7 @@
-/** A fresh pod and the world behind its uplink, in two namespaces that this process alone holds. */
+/**
+ * A fresh pod and the world behind its uplink. The world's namespace is this process's own; the pod's is given,
+ * with what runs the datapath in it.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import type {
   GuestEnd,
@@ -12,8 +15,7 @@ import type {
 } from '../network-lab.ts';
 import { hosts, hosts6, listenerPorts, router, uplink } from '../topology.ts';
 import { Capture, FrameSender } from './capture.ts';
-import { ChildDatapath } from './child-datapath.ts';
-import type { DatapathChild } from './datapath-child.ts';
+import { ChildDatapath, type DatapathSource } from './child-datapath.ts';
 import { TapEnd } from './guest-end.ts';
 import { NamespaceGuest } from './honest-guest.ts';
 import { Namespace } from './namespace.ts';
@@ -80,7 +82,7 @@ export class NamespacePod implements HuskPod {
   readonly upstream: Place;
   readonly probed: Place[] = [];
   readonly #reactor: Reactor;
-  readonly #pod = Namespace.create();
+  readonly #pod: Namespace;
   readonly #world = Namespace.create();
   readonly #podCapture: Capture;
   readonly #worldCapture: Capture;
@@ -90,8 +92,9 @@ export class NamespacePod implements HuskPod {
   readonly #upstream: DatagramSocket;
   readonly #honest: HonestGuest[] = [];
 
-  constructor(reactor: Reactor, spare: () => DatapathChild, done: (child: DatapathChild) => void) {
+  constructor(reactor: Reactor, pod: Namespace, source: DatapathSource) {
     this.#reactor = reactor;
+    this.#pod = pod;
     buildWorld(this.#world, this.#pod);
     this.#podCapture = new Capture(reactor, this.#pod);
     this.#worldCapture = new Capture(reactor, this.#world);
@@ -101,7 +104,7 @@ export class NamespacePod implements HuskPod {
     this.#upstream = plantPod(this.#planted);
     this.upstream = this.#upstream.local;
     plantWorld(this.#plantedWorld);
-    this.datapath = new ChildDatapath(reactor, this.#pod, spare, done);
+    this.datapath = new ChildDatapath(reactor, this.#pod, source);
   }
 
   /** Where the pod's and the world's namespaces are held. */

@@ -33,6 +33,7 @@ const calls = {
   prctl: libc.func(
     'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
   ),
+  mkfifo: libc.func('int mkfifo(const char *path, unsigned int mode)'),
   pidfd_open: libc.func('syscall', 'long', ['long', 'int', 'unsigned int']),
   pidfd_getfd: libc.func('syscall', 'long', ['long', 'int', 'int', 'unsigned int']),
 };
@@ -88,6 +89,8 @@ export function closeAside(fd: number): void {
   });
 }
 
+/** A named pipe that this user alone opens. */
+export const makeFifo = (path: string) => void done('mkfifo', path, 0o600);
 export const openRead = (path: string) => done('open', path, O_RDONLY_CLOEXEC);
 export const ioctl = (fd: number, request: number, argument: Buffer) => done('ioctl', fd, request, argument);
 /** The calling thread's network namespace from now on. */

@@ -5,14 +5,16 @@
 import { spawnSync } from 'node:child_process';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 import type { NetworkLab } from '../network-lab.ts';
+import type { Unsupported } from '../unsupported.ts';
 import { DatapathChild } from './datapath-child.ts';
+import { startChild } from './datapath-process.ts';
 import { NamespacePod } from './husk-pod.ts';
 import { CallError, closeFd, openTap } from './kernel-calls.ts';
 import { CommandError, Namespace } from './namespace.ts';
 import { Reactor } from './reactor.ts';
 
 /** Why the lab cannot be had here, and what to do; null when it can. Tried, not guessed. */
-export function netnsUnsupported(): { readonly reason: string; readonly remedy: string } | null {
+export function netnsUnsupported(): Unsupported | null {
   for (const [program, debianPackage] of [
     ['ip', 'iproute2'],
     ['nft', 'nftables'],
@@ -29,7 +31,7 @@ export function netnsUnsupported(): { readonly reason: string; readonly remedy: 
   return tryNamespace();
 }
 
-function tryNamespace(): { reason: string; remedy: string } | null {
+function tryNamespace(): Unsupported | null {
   let namespace: Namespace | null = null;
   try {
     namespace = Namespace.create();
@@ -59,11 +61,12 @@ export class NetnsLab implements NetworkLab {
   }
 
   async freshPod(): Promise<NamespacePod> {
-    const made = new NamespacePod(
-      this.#reactor,
-      () => this.#spare(),
-      (child) => this.#idle.push(child),
-    );
+    const namespace = Namespace.create();
+    const made = new NamespacePod(this.#reactor, namespace, {
+      next: () => this.#spare(),
+      done: (child) => this.#idle.push(child),
+      netns: namespace.path,
+    });
     await made.datapath.enter();
     await made.settled();
     return made;
@@ -73,11 +76,11 @@ export class NetnsLab implements NetworkLab {
   #spare(): DatapathChild {
     const waiting = this.#idle.pop();
     if (waiting?.alive) return waiting;
-    return new DatapathChild(this.#subject);
+    return new DatapathChild(startChild(this.#subject));
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#reactor.stop();
-    for (const child of this.#idle) void child.kill();
+    await Promise.all(this.#idle.map((child) => child.kill()));
   }
 }

@@ -1,0 +1,32 @@
+/**
+ * Temporary folders of the lab, named after the process that made them.
+ * Invariant: only folders of that name that belong to this user are ever found; a link is none.
+ */
+import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type OwnerState, ownerMark, ownerState } from './owner.ts';
+
+const pattern = /^huskproof-[a-z]+-([0-9a-f.]+)-[A-Za-z0-9]{6}$/;
+
+/** Mode 0700. Whoever makes one removes it. */
+export function makeLabFolder(what: string): string {
+  return mkdtempSync(join(tmpdir(), `huskproof-${what}-${ownerMark()}-`));
+}
+
+export function labFolders(): { readonly path: string; readonly owner: OwnerState }[] {
+  return readdirSync(tmpdir()).flatMap((name) => {
+    const [, mark] = pattern.exec(name) ?? [];
+    const path = join(tmpdir(), name);
+    return mark !== undefined && isOwnFolder(path) ? [{ path, owner: ownerState(mark) }] : [];
+  });
+}
+
+function isOwnFolder(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isDirectory() === true && found.uid === process.getuid?.();
+}
+
+export function removeLabFolder(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+}
