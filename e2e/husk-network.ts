@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
+import { markedEnvironment } from '#kvm-lab/leftovers/owner.ts';
 import { providerNamed, providerNames } from '#kvm-lab/providers/provider.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { exitCodes } from './cli/exit-codes.ts';
@@ -52,7 +53,7 @@ function run({ provider, image }: Flags, rest: readonly string[]): void {
     ? ['unshare', '-Urn', process.execPath]
     : [process.execPath];
   const env = {
-    ...process.env,
+    ...markedEnvironment(),
     HUSKPROOF_PROVIDER: provider,
     ...(image === undefined ? {} : { HUSKPROOF_IMAGE: image }),
   };
@@ -68,7 +69,9 @@ function run({ provider, image }: Flags, rest: readonly string[]): void {
 }
 
 const command = new Command('pnpm e2e:husk-network')
-  .description('Every attack on the datapath and what an honest guest may, on three subjects, on this kernel.')
+  .description(
+    'Every attack on the datapath and what an honest guest may, on three subjects, on this kernel.',
+  )
   .option('--provider <name>', `where pods are: ${providerNames.join(' or ')}`, 'netns')
   .option('--image <name>', 'with --provider container: an image instead of the one of pnpm lab image')
   .argument('[playwright...]', 'what Playwright Test takes')

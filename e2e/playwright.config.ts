@@ -4,12 +4,15 @@
  */
 import { availableParallelism } from 'node:os';
 import { defineConfig } from '@playwright/test';
-import { reportFolder } from './fixtures/lab-choice.ts';
+import { choice, reportFolder } from './fixtures/lab-choice.ts';
 
 const folder = `../${reportFolder}`;
 
 export default defineConfig({
-  testDir: './specs/husk-network',
+  testDir: './specs',
+  // What is true of containers alone has specs of its own.
+  testMatch:
+    choice.provider === 'container' ? '**/husk-{network,container}/*.spec.ts' : '**/husk-network/*.spec.ts',
   outputDir: `${folder}/playwright`,
   fullyParallel: true,
   forbidOnly: true,
@@ -17,7 +20,8 @@ export default defineConfig({
   // One more than cores: a test waits for its window most of the time.
   workers: Number(process.env.HUSKPROOF_WORKERS ?? availableParallelism() + 1),
   timeout: 60_000,
-  globalTimeout: 900_000,
+  // A container for each test costs more than a namespace.
+  globalTimeout: choice.provider === 'container' ? 1_800_000 : 900_000,
   reporter: [
     ['./report/kernel-reporter.ts'],
     ['json', { outputFile: `${folder}/playwright.json` }],

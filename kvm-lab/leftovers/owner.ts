@@ -26,7 +26,9 @@ function pidNamespace(): string {
 function startOf(pid: string): string | null {
   try {
     // The name is in parentheses, and may hold anything.
-    const [state, ...rest] = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ');
+    const [state, ...rest] = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ');
     return state === 'Z' || state === 'X' ? null : (rest[18] ?? null);
   } catch (error) {
     if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
@@ -37,6 +39,9 @@ function startOf(pid: string): string | null {
 export function ownerMark(pid: number = process.pid): string {
   return `${boot()}.${pidNamespace()}.${pid}.${startOf(`${pid}`) ?? 0}`;
 }
+
+/** For what a run starts: a process that outlives the run is found by it. */
+export const markedEnvironment = () => ({ ...process.env, [ownerVariable]: ownerMark() });
 
 /** `text` may come from anybody. */
 export function ownerState(text: string): OwnerState {

@@ -123,6 +123,10 @@ export interface HuskPod {
   setUplinkMtu(octets: number): void;
   /** The unsafe sysctl that a guest with IPv6 needs. */
   forwardIpv6(): void;
+  /** Where the namespaces of pod and world are held, for who looks that nothing is left of them. */
+  readonly namespacePaths: readonly string[];
+  /** What runs in the pod. */
+  readonly processes: readonly number[];
   /** Takes what the kernel has ready, now. */
   drain(): void;
   close(): Promise<void>;

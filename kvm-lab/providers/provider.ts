@@ -1,8 +1,9 @@
 /** The providers of a network lab, by name. */
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
-import type { NetworkLab } from './network-lab.ts';
+import { containerUnsupported } from './container/readiness.ts';
 import { NetnsLab, netnsUnsupported } from './netns/netns.ts';
+import type { NetworkLab } from './network-lab.ts';
 import type { Unsupported } from './unsupported.ts';
 
 export const providerNames = ['netns', 'container'] as const;
@@ -19,7 +20,11 @@ export interface LabProvider {
 export function providerNamed(name: string): ProviderName {
   const found = providerNames.find((one) => one === name);
   if (found !== undefined) return found;
-  throw new CodedError('unknown-provider', `there is no provider ${name}`, `valid: ${providerNames.join(', ')}`);
+  throw new CodedError(
+    'unknown-provider',
+    `there is no provider ${name}`,
+    `valid: ${providerNames.join(', ')}`,
+  );
 }
 
 export async function loadProvider(name: ProviderName, image?: string): Promise<LabProvider> {
@@ -27,7 +32,7 @@ export async function loadProvider(name: ProviderName, image?: string): Promise<
     return { name, unsupported: netnsUnsupported, lab: (subject) => new NetnsLab(subject) };
   }
   // testcontainers is large, and only this provider needs it.
-  const { ContainerLab, containerUnsupported } = await import('./container/container.ts');
+  const { ContainerLab } = await import('./container/container.ts');
   return {
     name,
     unsupported: () => containerUnsupported(image),

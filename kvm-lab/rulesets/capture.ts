@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, readlinkSync } from 'node:fs';
 import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { markedEnvironment } from '../leftovers/owner.ts';
 import { type RulesetTool, run, succeeds } from './ruleset-tool.ts';
 
 const script = fileURLToPath(new URL('capture-run.ts', import.meta.url));
@@ -74,6 +75,7 @@ function inNamespaces(tool: RulesetTool, version: string): Promise<Captured> {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     timeout: captureTimeoutMs,
     killSignal: 'SIGKILL',
+    env: markedEnvironment(),
   });
   return new Promise((resolve, reject) => {
     let text = '';

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Held } from '../../fixtures/hold-pod.ts';
 import { expect, test } from '../../fixtures/husk-network.ts';
 
 const holder = fileURLToPath(new URL('../../fixtures/hold-pod.ts', import.meta.url));
@@ -37,14 +38,15 @@ test('the host is never touched, and after kill -9 nothing of a pod is left', as
   const before = hostState();
   const child = spawn(process.execPath, [holder], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  const { datapath, held } = JSON.parse(line.toString()) as { datapath: number; held: string[] };
-  expect(existsSync(`/proc/${datapath}`)).toBe(true);
-  // Nobody but the two has the namespaces, so they go with the two. Their numbers are given out again at once,
+  const { processes, held } = JSON.parse(line.toString()) as Held;
+  for (const pid of processes) expect(existsSync(`/proc/${pid}`)).toBe(true);
+  // Nobody but these has the namespaces, so they go with these. Their numbers are given out again at once,
   // to other workers: it is of no use to look for the numbers later.
-  expect(holdersOf(held).sort()).toEqual([child.pid ?? 0, datapath].sort());
+  expect(holdersOf(held).sort()).toEqual([child.pid ?? 0, ...processes].sort());
   expect(hostState()).toBe(before);
   child.kill('SIGKILL');
   await once(child, 'exit');
-  await expect.poll(() => existsSync(`/proc/${datapath}`), { timeout: goneMs }).toBe(false);
+  for (const pid of processes)
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: goneMs }).toBe(false);
   expect(hostState()).toBe(before);
 });

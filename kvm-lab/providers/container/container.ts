@@ -4,25 +4,13 @@
  * Invariant: a container serves one pod, and no other after it.
  */
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
-import type { NetworkLab } from '../network-lab.ts';
 import { DatapathChild } from '../netns/datapath-child.ts';
 import { NamespacePod } from '../netns/husk-pod.ts';
 import { Namespace } from '../netns/namespace.ts';
-import { netnsUnsupported } from '../netns/netns.ts';
 import { Reactor } from '../netns/reactor.ts';
-import type { Unsupported } from '../unsupported.ts';
-import { engineUnsupported } from './docker-engine.ts';
+import type { NetworkLab } from '../network-lab.ts';
 import { HuskContainer } from './husk-container.ts';
-import { huskImage, imageUnsupported } from './husk-image.ts';
-
-/** Tried, not guessed: a container with a tap and a table in it. */
-export function containerUnsupported(image: string = huskImage()): Unsupported | null {
-  if (process.getuid?.() !== 0) {
-    const reason = 'the harness enters the container’s network and takes the tap from its process';
-    return { reason: `not root: ${reason}`, remedy: 'run as root, or use --provider netns' };
-  }
-  return netnsUnsupported() ?? engineUnsupported() ?? imageUnsupported(image);
-}
+import { huskImage } from './husk-image.ts';
 
 export class ContainerLab implements NetworkLab {
   readonly name = 'container';
@@ -105,6 +93,10 @@ export class ContainerPod extends NamespacePod {
     super(reactor, namespace, source);
     this.container = container;
     this.#leave = leave;
+  }
+
+  override get processes(): readonly number[] {
+    return [this.container.pid, ...super.processes];
   }
 
   override async close(): Promise<void> {

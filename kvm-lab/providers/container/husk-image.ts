@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, mkdirSync } from 'node:fs';
 import { makeLabFolder, removeLabFolder } from '../../leftovers/lab-folder.ts';
+import { markedEnvironment } from '../../leftovers/owner.ts';
 import type { Unsupported } from '../unsupported.ts';
 import { DockerError, docker } from './docker-engine.ts';
 
@@ -47,11 +48,20 @@ export class BuildError extends Error {
 }
 
 /** Shows what the program says as it says it. */
-function step(program: string, words: readonly string[], say: (line: string) => void): Promise<void> {
+function step(
+  [program = '', ...words]: readonly string[],
+  folder: string,
+  say: (line: string) => void,
+): Promise<void> {
   say(`$ ${program} ${words.join(' ')}`);
   const child = spawn(program, words, {
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` },
+    env: {
+      ...markedEnvironment(),
+      PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`,
+      // What they put aside goes with the folder, however they end.
+      TMPDIR: folder,
+    },
     timeout: stepTimeoutMs,
     killSignal: 'SIGKILL',
   });
@@ -69,19 +79,19 @@ export async function buildImage(say: (line: string) => void): Promise<string> {
   const image = huskImage();
   const folder = makeLabFolder('image');
   try {
+    // apt downloads as a user of its own.
+    chmodSync(folder, 0o755);
     const archive = `${folder}/root.tar`;
     const { suite, variant, packages } = recipe;
-    const words = [`--variant=${variant}`, `--include=${packages.join(',')}`, suite, archive];
-    await step('mmdebstrap', words, say);
+    const include = `--include=${packages.join(',')}`;
+    await step(['mmdebstrap', `--variant=${variant}`, include, suite, archive], folder, say);
     mkdirSync(`${folder}/usr/local/bin`, { recursive: true });
     copyFileSync(process.execPath, `${folder}/usr/local/bin/node`);
     chmodSync(`${folder}/usr/local/bin/node`, 0o755);
-    await step(
-      'tar',
-      ['-C', folder, '--owner=0', '--group=0', '-rf', archive, 'usr/local/bin/node'],
-      say,
-    );
-    await step('docker', ['import', '--change', `LABEL ${imageLabel}=${image}`, archive, image], say);
+    const append = ['-C', folder, '--owner=0', '--group=0', '-rf', archive, 'usr/local/bin/node'];
+    await step(['tar', ...append], folder, say);
+    const label = `LABEL ${imageLabel}=${image}`;
+    await step(['docker', 'import', '--change', label, archive, image], folder, say);
     return image;
   } finally {
     removeLabFolder(folder);

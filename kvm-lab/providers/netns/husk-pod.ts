@@ -107,9 +107,12 @@ export class NamespacePod implements HuskPod {
     this.datapath = new ChildDatapath(reactor, this.#pod, source);
   }
 
-  /** Where the pod's and the world's namespaces are held. */
   get namespacePaths(): readonly string[] {
     return [this.#pod.path, this.#world.path];
+  }
+
+  get processes(): readonly number[] {
+    return [this.datapath.pid];
   }
 
   get reached(): readonly Reached[] {
