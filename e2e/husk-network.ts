@@ -1,13 +1,12 @@
 /**
  * `pnpm e2e:husk-network`: Playwright Test with the specs of the datapath, on the provider that is asked for; for a
- * user who is not root, inside a user namespace with a network of its own, where /dev/net/tun may be opened by
- * everybody.
+ * user who is not root, inside a user namespace with a network of its own.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { markedEnvironment } from '#kvm-lab/leftovers/owner.ts';
+import { rootlessUnsupported } from '#kvm-lab/providers/netns/rootless.ts';
 import { providerNamed, providerNames } from '#kvm-lab/providers/provider.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { exitCodes } from './cli/exit-codes.ts';
@@ -30,31 +29,21 @@ interface Flags {
   readonly image?: string;
 }
 
-function mayOpenTaps(): boolean {
-  try {
-    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK);
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    return false;
-  }
-}
-
 function run({ provider, image }: Flags, rest: readonly string[]): void {
   if (image !== undefined && provider !== 'container') {
     throw new CodedError('bad-value', '--image is of --provider container', 'add it, or leave the image out');
   }
   const words = [playwright, 'test', '--config', `${root}e2e/playwright.config.ts`, ...rest];
-  const isRoot = process.getuid?.() === 0;
-  // Without a tap there is no use in it: the specs say then what is missing.
-  const enters = provider === 'netns' && !isRoot && mayOpenTaps();
+  // Where a user namespace is of no use the specs say what is missing.
+  const enters = provider === 'netns' && process.getuid?.() !== 0 && rootlessUnsupported() === null;
   const [program = process.execPath, ...before] = enters
-    ? ['unshare', '-Urn', process.execPath]
+    ? ['unshare', '-Urnm', process.execPath]
     : [process.execPath];
   const env = {
     ...markedEnvironment(),
     HUSKPROOF_PROVIDER: provider,
+    // Its own place is named after the user, and in a user namespace that is another root's.
+    PLAYWRIGHT_TRANSFORM_CACHE_DIR: `${root}.cache/playwright`,
     ...(image === undefined ? {} : { HUSKPROOF_IMAGE: image }),
   };
   const child = spawn(program, [...before, ...words], { stdio: 'inherit', env });

@@ -8,7 +8,7 @@ import { delimiter } from 'node:path';
 import { engineUnsupported, engineVersion } from '#kvm-lab/providers/container/docker-engine.ts';
 import { containerUnsupported } from '#kvm-lab/providers/container/readiness.ts';
 import { netnsUnsupported } from '#kvm-lab/providers/netns/netns.ts';
-import { rootlessUnsupported } from '#kvm-lab/providers/netns/rootless.ts';
+import { rootlessHasTaps, rootlessUnsupported } from '#kvm-lab/providers/netns/rootless.ts';
 import type { Unsupported } from '#kvm-lab/providers/unsupported.ts';
 import type { Tier } from '#properties/claims/claim.ts';
 
@@ -40,7 +40,7 @@ export function examine(): TierReadiness[] {
         netnsRight(),
         provider('lab netns', netnsUnsupported(), 'a namespace with a tap and a table'),
         {
-          ...provider('lab netns, rootless', rootlessUnsupported(), 'the same in a user namespace'),
+          ...provider('lab netns, rootless', rootlessUnsupported(), rootlessDetail()),
           optional: true,
         },
         {
@@ -132,6 +132,11 @@ function netnsRight(): Finding {
 function provider(what: string, missing: Unsupported | null, detail: string): Finding {
   if (missing === null) return { what, there: true, detail, remedy: '' };
   return { what, there: false, detail: missing.reason, remedy: missing.remedy };
+}
+
+function rootlessDetail(): string {
+  if (rootlessHasTaps()) return 'the same in a user namespace';
+  return 'in a user namespace, a veth and a packet socket for the tap: /dev/net/tun is not for everybody';
 }
 
 /** Makes the VM tier fast; without it QEMU's TCG runs the same guests. */

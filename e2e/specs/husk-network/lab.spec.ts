@@ -25,7 +25,15 @@ function holdersOf(namespaces: readonly string[]): number[] {
       throw error;
     }
   };
-  const list = (path: string) => (existsSync(path) ? readdirSync(path).map((name) => `${path}/${name}`) : []);
+  // Processes of other users cannot be looked into, nor can they hold what is ours.
+  const list = (path: string) => {
+    try {
+      return readdirSync(path).map((name) => `${path}/${name}`);
+    } catch (error) {
+      if (['ENOENT', 'EACCES', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+      throw error;
+    }
+  };
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) =>

@@ -2,6 +2,7 @@
 import type { PinOrder, PolicyOrder, SandboxPlace } from '#properties/subjects/datapath-protocol.ts';
 import type { DatapathControl, OnStep } from '../network-lab.ts';
 import { pod } from '../topology.ts';
+import { openWire } from './capture.ts';
 import type { DatapathChild } from './datapath-child.ts';
 import { TapEnd } from './guest-end.ts';
 import { closeFd, copyDescriptor, openTap, tapNameOf } from './kernel-calls.ts';
@@ -16,6 +17,8 @@ export interface DatapathSource {
   done(child: DatapathChild): void;
   /** Where the process finds the pod's namespace; null: it is born in it. */
   readonly netns: string | null;
+  /** Where veths stand for taps: the namespace of their other ends. */
+  readonly guestSide: Namespace | null;
 }
 
 export class ChildDatapath implements DatapathControl {
@@ -38,7 +41,12 @@ export class ChildDatapath implements DatapathControl {
 
   /** To be called once before anything else. */
   async enter(): Promise<void> {
-    await this.#child.order({ do: 'enter', netns: this.#source.netns, pod });
+    await this.#child.order({
+      do: 'enter',
+      netns: this.#source.netns,
+      guestSide: this.#source.guestSide?.path ?? null,
+      pod,
+    });
   }
 
   async open(network: SandboxPlace, policy: PolicyOrder, onStep?: OnStep): Promise<TapEnd> {
@@ -55,12 +63,16 @@ export class ChildDatapath implements DatapathControl {
   }
 
   #hold(network: SandboxPlace, fd: number): TapEnd {
-    const end = new TapEnd(this.#reactor, fd, network);
+    const { guestSide } = this.#source;
+    const goes = () => void guestSide?.try('ip', ['link', 'del', 'dev', network.tap]);
+    const end = new TapEnd(this.#reactor, fd, network, goes);
     this.#ends.set(network.tap, end);
     return end;
   }
 
   #byName(tap: string): number {
+    const { guestSide } = this.#source;
+    if (guestSide !== null) return guestSide.within(() => openWire(tap));
     return this.#namespace.within(() => openTap(tap));
   }
 

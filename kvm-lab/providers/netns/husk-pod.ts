@@ -17,7 +17,7 @@ import { hosts, hosts6, listenerPorts, router, uplink } from '../topology.ts';
 import { Capture, FrameSender } from './capture.ts';
 import { ChildDatapath, type DatapathSource } from './child-datapath.ts';
 import { TapEnd } from './guest-end.ts';
-import { NamespaceGuest } from './honest-guest.ts';
+import { NamespaceGuest, tapWire, vethWire } from './honest-guest.ts';
 import { Namespace } from './namespace.ts';
 import { Planted, plantPod, plantWorld } from './planted.ts';
 import type { Reactor } from './reactor.ts';
@@ -83,6 +83,7 @@ export class NamespacePod implements HuskPod {
   readonly probed: Place[] = [];
   readonly #reactor: Reactor;
   readonly #pod: Namespace;
+  readonly #source: DatapathSource;
   readonly #world = Namespace.create();
   readonly #podCapture: Capture;
   readonly #worldCapture: Capture;
@@ -95,6 +96,7 @@ export class NamespacePod implements HuskPod {
   constructor(reactor: Reactor, pod: Namespace, source: DatapathSource) {
     this.#reactor = reactor;
     this.#pod = pod;
+    this.#source = source;
     buildWorld(this.#world, this.#pod);
     this.#podCapture = new Capture(reactor, this.#pod);
     this.#worldCapture = new Capture(reactor, this.#world);
@@ -219,7 +221,9 @@ export class NamespacePod implements HuskPod {
 
   honestGuest(end: GuestEnd): HonestGuest {
     if (!(end instanceof TapEnd)) throw new TypeError('an end of this provider');
-    const made = new NamespaceGuest(this.#reactor, end);
+    const { guestSide } = this.#source;
+    const wire = guestSide === null ? tapWire(this.#reactor, end) : vethWire(end.place.tap, guestSide);
+    const made = new NamespaceGuest(this.#reactor, end.place, wire);
     this.#honest.push(made);
     return made;
   }
@@ -255,6 +259,7 @@ export class NamespacePod implements HuskPod {
     this.#sender.close();
     this.#pod.close();
     this.#world.close();
+    this.#source.guestSide?.close();
   }
 }
 

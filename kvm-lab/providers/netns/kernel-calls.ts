@@ -120,9 +120,11 @@ const TUNSETIFF = 0x400454ca;
 const TUNGETIFF = 0x800454d2;
 const IFF_TAP_NO_PI = 0x1002;
 
+export const openDevice = () => done('open', '/dev/net/tun', O_RDWR_CLOEXEC_NONBLOCK);
+
 /** A VMM's end of the tap of that name, in the calling thread's namespace; made if it is not there. */
 export function openTap(name: string): number {
-  const fd = done('open', '/dev/net/tun', O_RDWR_CLOEXEC_NONBLOCK);
+  const fd = openDevice();
   const request = Buffer.alloc(40);
   request.write(name, 0, 15, 'latin1');
   request.writeUInt16LE(IFF_TAP_NO_PI, 16);

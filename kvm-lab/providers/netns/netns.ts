@@ -3,15 +3,17 @@
  * Invariant: nothing has a name, so nothing of the host is touched and nothing is left, `kill -9` included.
  */
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 import type { NetworkLab } from '../network-lab.ts';
 import type { Unsupported } from '../unsupported.ts';
 import { DatapathChild } from './datapath-child.ts';
 import { startChild } from './datapath-process.ts';
 import { NamespacePod } from './husk-pod.ts';
-import { CallError, closeFd, openTap } from './kernel-calls.ts';
+import { CallError, closeFd, openDevice, openTap } from './kernel-calls.ts';
 import { CommandError, Namespace } from './namespace.ts';
 import { Reactor } from './reactor.ts';
+import { rootlessUnsupported } from './rootless.ts';
 
 /** Why the lab cannot be had here, and what to do; null when it can. Tried, not guessed. */
 export function netnsUnsupported(): Unsupported | null {
@@ -28,6 +30,11 @@ export function netnsUnsupported(): Unsupported | null {
     if (error !== undefined)
       return { reason: `${program} is not there`, remedy: `apt-get install -y ${debianPackage}` };
   }
+  // In a user namespace one is root.
+  if (process.getuid?.() !== 0) {
+    const remedy = 'unshare -Urnm, which pnpm e2e:husk-network does by itself';
+    return rootlessUnsupported() ?? { reason: 'not in a user namespace', remedy };
+  }
   return tryNamespace();
 }
 
@@ -35,19 +42,38 @@ function tryNamespace(): Unsupported | null {
   let namespace: Namespace | null = null;
   try {
     namespace = Namespace.create();
-    namespace.within(() => closeFd(openTap('probe')));
+    if (mayOpenTaps()) namespace.within(() => closeFd(openTap('probe')));
+    else namespace.run('ip', ['link', 'add', 'probe', 'type', 'veth', 'peer', 'name', 'other']);
     namespace.run('nft', ['add table inet probe']);
     return null;
   } catch (error) {
     if (error instanceof CallError) {
-      const remedy = 'run as root, or let this user open /dev/net/tun and make user namespaces';
-      return { reason: `no namespace with a tap: ${error.message}`, remedy };
+      const remedy = 'run as root, or let this user make user namespaces';
+      return { reason: `no network namespace: ${error.message}`, remedy };
     }
     if (!(error instanceof CommandError)) throw error;
-    return { reason: error.message, remedy: 'load the module nf_tables' };
+    return { reason: error.message, remedy: 'load the modules nf_tables and veth' };
   } finally {
     namespace?.close();
   }
+}
+
+/** A user namespace gives no right to a device that this user may not open. */
+function mayOpenTaps(): boolean {
+  try {
+    closeFd(openDevice());
+    return true;
+  } catch (error) {
+    if (error instanceof CallError) return false;
+    throw error;
+  }
+}
+
+/** Whose kernel says nothing of its own accord: what a guest sends is the harness's choice. */
+function silentNamespace(): Namespace {
+  const made = Namespace.create();
+  made.within(() => writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1'));
+  return made;
 }
 
 export class NetnsLab implements NetworkLab {
@@ -66,6 +92,7 @@ export class NetnsLab implements NetworkLab {
       next: () => this.#spare(),
       done: (child) => this.#idle.push(child),
       netns: namespace.path,
+      guestSide: mayOpenTaps() ? null : silentNamespace(),
     });
     await made.datapath.enter();
     await made.settled();

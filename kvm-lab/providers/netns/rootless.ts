@@ -18,9 +18,11 @@ function succeeds(command: readonly string[]): boolean {
   );
 }
 
+const entering = () => [...(process.getuid?.() === 0 ? nobody : []), 'unshare', '-Urnm'];
+
 /** For root the question is what another user could do: it is asked as nobody. */
 export function rootlessUnsupported(): Unsupported | null {
-  const enter = [...(process.getuid?.() === 0 ? nobody : []), 'unshare', '-Urnm'];
+  const enter = entering();
   if (!succeeds([...enter, 'true'])) {
     const remedy =
       'sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0; or run as root';
@@ -31,7 +33,10 @@ export function rootlessUnsupported(): Unsupported | null {
       reason: 'no table can be made in a user namespace',
       remedy: 'load the module nf_tables, apt-get install -y nftables',
     };
-  if (succeeds([...enter, 'ip', 'tuntap', 'add', 'probe', 'mode', 'tap'])) return null;
-  const remedy = 'chmod 0666 /dev/net/tun, which is safe: a tap still needs NET_ADMIN; or run as root';
-  return { reason: 'an unprivileged user cannot open /dev/net/tun', remedy };
+  return null;
+}
+
+/** Where /dev/net/tun is not for everybody, a veth with a packet socket stands for the tap. */
+export function rootlessHasTaps(): boolean {
+  return succeeds([...entering(), 'ip', 'tuntap', 'add', 'probe', 'mode', 'tap']);
 }
