@@ -3,6 +3,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { guest, uplink } from '#kvm-lab/providers/topology.ts';
+import { inetTable } from '#reference/contract/datapath.ts';
 import type { Held } from '../../fixtures/hold-pod.ts';
 import { expect, test } from '../../fixtures/husk-network.ts';
 
@@ -57,4 +59,42 @@ test('the host is never touched, and after kill -9 nothing of a pod is left', as
   for (const pid of processes)
     await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: goneMs }).toBe(false);
   expect(hostState()).toBe(before);
+});
+
+/** A host with the lab's own names and addresses, and a table such as a killed datapath leaves. */
+const crowded = [
+  `ip link add ${uplink.name} type veth peer name ${guest.tap}`,
+  `ip addr add ${uplink.ipv4}/24 dev ${uplink.name}`,
+  `ip addr add ${guest.ipv4.gateway}/30 dev ${guest.tap}`,
+  `ip link set ${uplink.name} up`,
+  `ip link set ${guest.tap} up`,
+  `nft add table inet ${inetTable}`,
+  'exec "$@"',
+].join(' && ');
+
+const linksOf = (text: string) =>
+  (JSON.parse(text) as { ifname: string }[]).map(({ ifname }) => ifname).sort();
+
+test('a host that has the lab’s own names, addresses and tables is no obstacle, and never touched', async ({
+  seed: _,
+}) => {
+  const words = ['-n', 'sh', '-c', crowded, '-', process.execPath, holder];
+  const child = spawn('unshare', words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    const { processes } = JSON.parse(line.toString()) as Held;
+    expect(processes.length).toBeGreaterThan(0);
+    const inside = (command: string) =>
+      spawnSync('nsenter', [`--net=/proc/${child.pid}/ns/net`, 'sh', '-c', command], { encoding: 'utf8' })
+        .stdout;
+    const bare = spawnSync('unshare', ['-n', 'ip', '-j', 'link'], { encoding: 'utf8' }).stdout;
+    expect(linksOf(inside('ip -j link'))).toEqual([...linksOf(bare), uplink.name, guest.tap].sort());
+    const addresses = inside('ip -4 -br addr');
+    expect(addresses).toContain(`${uplink.ipv4}/24`);
+    expect(addresses).toContain(`${guest.ipv4.gateway}/30`);
+    // Empty, as it was made: no datapath took it for what an earlier one left.
+    expect(inside('nft list ruleset').replaceAll(/\s/g, '')).toBe(`tableinet${inetTable}{}`);
+  } finally {
+    child.kill('SIGKILL');
+  }
 });
