@@ -3,6 +3,7 @@
  * uplink. Everything that happens is kept with its time, so that a denial can be "never during the window".
  */
 import type { PinOrder, PolicyOrder, SandboxPlace } from '#properties/subjects/datapath-protocol.ts';
+import type { Unsupported } from './unsupported.ts';
 
 export interface SeenFrame {
   /** performance.now() when it was read. */
@@ -132,8 +133,13 @@ export interface HuskPod {
   close(): Promise<void>;
 }
 
+/** What an attack may need and not every lab has. */
+export type LabNeed = 'frames beyond the MTU';
+
 export interface NetworkLab {
   readonly name: string;
+  /** Why it cannot be had in this lab; null when it can. */
+  lacks(need: LabNeed): Unsupported | null;
   /** A pod whose sandbox is not yet opened; its datapath waits for orders. */
   freshPod(): Promise<HuskPod>;
   /** Done when nothing of it is left. */

@@ -26,6 +26,10 @@ export class ContainerLab implements NetworkLab {
     this.#image = image;
   }
 
+  lacks(): null {
+    return null;
+  }
+
   #start(): Promise<HuskContainer> {
     const starting = HuskContainer.start(this.#image);
     // Whoever takes it hears of the failure; until then it is nobody's.

@@ -118,7 +118,9 @@ export class ChildDatapath implements DatapathControl {
   }
 
   async removeTap(tap: string): Promise<void> {
-    this.#namespace.run('ip', ['link', 'del', 'dev', tap]);
+    // A veth went with the VMM's end already.
+    if (this.#source.guestSide === null) this.#namespace.run('ip', ['link', 'del', 'dev', tap]);
+    else this.#namespace.try('ip', ['link', 'del', 'dev', tap]);
   }
 
   #closeEnds(when: 'now' | 'aside'): void {

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
-import type { NetworkLab } from '../network-lab.ts';
+import type { LabNeed, NetworkLab } from '../network-lab.ts';
 import type { Unsupported } from '../unsupported.ts';
 import { DatapathChild } from './datapath-child.ts';
 import { startChild } from './datapath-process.ts';
@@ -84,6 +84,12 @@ export class NetnsLab implements NetworkLab {
 
   constructor(subject: BuiltInSubject) {
     this.#subject = subject;
+  }
+
+  lacks(need: LabNeed): Unsupported | null {
+    if (mayOpenTaps()) return null;
+    const reason = `${need}: a veth stands for the tap, and takes no frame beyond its MTU`;
+    return { reason, remedy: 'chmod 0666 /dev/net/tun (a tap still needs NET_ADMIN), or run as root' };
   }
 
   async freshPod(): Promise<NamespacePod> {
