@@ -2,14 +2,12 @@
 import type { Command } from 'commander';
 import { engineUnsupported } from '#kvm-lab/providers/container/docker-engine.ts';
 import {
-  BuildError,
   buildImage,
   hasImage,
   huskImage,
   imageUnsupported,
 } from '#kvm-lab/providers/container/husk-image.ts';
 import type { Unsupported } from '#kvm-lab/providers/unsupported.ts';
-import { CodedError } from '#reference/base/coded-error.ts';
 import { exitCodes } from './exit-codes.ts';
 
 export interface ImageFlags {
@@ -34,17 +32,7 @@ export async function imageCommand(flags: ImageFlags): Promise<number> {
   if (missing !== null) return unsupported(missing);
   if (flags.rebuild === true || !hasImage(huskImage())) {
     const startMs = performance.now();
-    try {
-      await buildImage(say);
-    } catch (error) {
-      if (!(error instanceof BuildError)) throw error;
-      const remedy = error.message.includes('ENOENT')
-        ? 'apt-get install -y mmdebstrap tar'
-        : 'see what it said above; the archive of Debian must be reachable';
-      throw new CodedError('image-not-built', `the image was not built: ${error.message}`, remedy, {
-        cause: error,
-      });
-    }
+    await buildImage(say);
     say(`built in ${Math.round((performance.now() - startMs) / 1_000)} s`);
   } else say('the engine has it already');
   const lacks = imageUnsupported(huskImage());

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, mkdirSync } from 'node:fs';
+import { CodedError } from '#reference/base/coded-error.ts';
 import { makeLabFolder, removeLabFolder } from '../../leftovers/lab-folder.ts';
 import { markedEnvironment } from '../../leftovers/owner.ts';
 import type { Unsupported } from '../unsupported.ts';
@@ -43,8 +44,12 @@ export function hasImage(image: string): boolean {
   }
 }
 
-export class BuildError extends Error {
-  override readonly name = 'BuildError';
+function notBuilt(program: string, how: string): CodedError {
+  const remedy =
+    how.includes('ENOENT') || how.includes('not found')
+      ? `apt-get install -y ${program === 'docker' ? 'docker.io' : program}`
+      : 'see what it said above; the archive of Debian must be reachable';
+  return new CodedError('image-not-built', `the image was not built: ${program}: ${how}`, remedy);
 }
 
 /** Shows what the program says as it says it. */
@@ -66,15 +71,15 @@ function step(
     killSignal: 'SIGKILL',
   });
   return new Promise((resolve, reject) => {
-    child.on('error', (error) => reject(new BuildError(`${program}: ${error.message}`)));
+    child.on('error', (error) => reject(notBuilt(program, error.message)));
     child.on('exit', (code, signal) => {
       if (code === 0) resolve();
-      else reject(new BuildError(`${program}: exit ${code ?? signal}`));
+      else reject(notBuilt(program, `exit ${code ?? signal}`));
     });
   });
 }
 
-/** Throws BuildError; of a build that failed nothing is left. */
+/** Throws CodedError `image-not-built`; of a build that failed nothing is left. */
 export async function buildImage(say: (line: string) => void): Promise<string> {
   const image = huskImage();
   const folder = makeLabFolder('image');
