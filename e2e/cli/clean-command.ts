@@ -1,8 +1,12 @@
 /** `pnpm lab clean`: removes what killed runs of the lab left, and says what it was. */
 import type { Command } from 'commander';
 import { type Leftover, leftovers, removeLeftover } from '#kvm-lab/leftovers/leftovers.ts';
+import type { Unsupported } from '#kvm-lab/providers/unsupported.ts';
 import { table } from '../report/terminal.ts';
 import { exitCodes } from './exit-codes.ts';
+
+/** A process that is ended leaves things of its own. */
+const maxRounds = 4;
 
 export interface CleanFlags {
   readonly images?: true;
@@ -23,10 +27,17 @@ export function addCleanOptions(command: Command): Command {
 
 /** 0: nothing is left now; 1: something could not be removed. */
 export async function cleanCommand(flags: CleanFlags): Promise<number> {
-  const { found, unsearched } = leftovers({ images: flags.images === true });
   const outcomes: [Leftover, string][] = [];
-  for (const one of found) {
-    outcomes.push([one, flags.dryRun === true ? 'would be removed' : await outcomeOf(one)]);
+  let unsearched: readonly Unsupported[] = [];
+  const isKnown = ({ name }: Leftover) => outcomes.some(([one]) => one.name === name);
+  for (let round = 0; round < maxRounds; round++) {
+    const search = leftovers({ images: flags.images === true });
+    unsearched = search.unsearched;
+    const found = search.found.filter((one) => !isKnown(one));
+    if (found.length === 0) break;
+    for (const one of found) {
+      outcomes.push([one, flags.dryRun === true ? 'would be removed' : await outcomeOf(one)]);
+    }
   }
   const rows = outcomes.map(([{ kind, name, detail }, outcome]) => [kind, outcome, name, detail]);
   if (rows.length === 0) process.stdout.write('nothing is left of killed runs\n');

@@ -1,4 +1,4 @@
-/** The datapath really works with what a husk's container has: what the kernel says of its process, not what was asked. */
+/** The datapath works with what a husk’s container has: what the kernel says of its process, not what was asked for. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { confinementOf } from '#kvm-lab/providers/container/husk-container.ts';
 import { builtInSubjects } from '#properties/subjects/subject.ts';

@@ -1,5 +1,6 @@
 /**
  * The lab in network namespaces: pod and world held by this process, a subject's datapath in a child.
+ * Without root it is the same in a user namespace, with veths for taps where /dev/net/tun is not for everybody.
  * Invariant: nothing has a name, so nothing of the host is touched and nothing is left, `kill -9` included.
  */
 import { spawnSync } from 'node:child_process';
