@@ -7,7 +7,7 @@ import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
 import { engineUnsupported, engineVersion } from '#kvm-lab/providers/container/docker-engine.ts';
 import { containerUnsupported } from '#kvm-lab/providers/container/readiness.ts';
-import { netnsUnsupported } from '#kvm-lab/providers/netns/netns.ts';
+import { netnsUnsupported, tapsUnsupported } from '#kvm-lab/providers/netns/netns.ts';
 import { rootlessHasTaps, rootlessUnsupported } from '#kvm-lab/providers/netns/rootless.ts';
 import type { Unsupported } from '#kvm-lab/providers/unsupported.ts';
 import type { Tier } from '#properties/claims/claim.ts';
@@ -38,11 +38,7 @@ export function examine(): TierReadiness[] {
       'kernel',
       [
         netnsRight(),
-        provider('lab netns', netnsUnsupported(), 'a namespace with a tap and a table'),
-        {
-          ...provider('lab netns, rootless', rootlessUnsupported(), rootlessDetail()),
-          optional: true,
-        },
+        ...namespaceLabs(),
         {
           ...provider('lab container', containerUnsupported(), 'a container with a tap and a table'),
           optional: true,
@@ -132,6 +128,20 @@ function netnsRight(): Finding {
 function provider(what: string, missing: Unsupported | null, detail: string): Finding {
   if (missing === null) return { what, there: true, detail, remedy: '' };
   return { what, there: false, detail: missing.reason, remedy: missing.remedy };
+}
+
+/** One of the two is this user's: root's own, or the one in a user namespace. */
+function namespaceLabs(): Finding[] {
+  const isRoot = process.getuid?.() === 0;
+  const asRoot = provider('lab netns', netnsUnsupported(), netnsDetail());
+  const rootless = provider('lab netns, rootless', rootlessUnsupported(), rootlessDetail());
+  return isRoot ? [asRoot, { ...rootless, optional: true }] : [{ ...asRoot, optional: true }, rootless];
+}
+
+function netnsDetail(): string {
+  const missing = tapsUnsupported();
+  if (missing === null) return 'a namespace with a tap and a table';
+  return `a namespace with a table, a veth for the tap: ${missing.reason}; ${missing.remedy}`;
 }
 
 function rootlessDetail(): string {

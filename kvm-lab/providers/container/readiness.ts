@@ -1,5 +1,5 @@
 /** Whether the lab in containers can be had here: tried, not guessed, and without loading what runs it. */
-import { netnsUnsupported } from '../netns/netns.ts';
+import { netnsUnsupported, tapsUnsupported } from '../netns/netns.ts';
 import type { Unsupported } from '../unsupported.ts';
 import { engineUnsupported } from './docker-engine.ts';
 import { huskImage, imageUnsupported } from './husk-image.ts';
@@ -10,5 +10,5 @@ export function containerUnsupported(image: string = huskImage()): Unsupported |
     const reason = 'not root: the harness enters the container’s network and takes the tap from its process';
     return { reason, remedy: 'run as root, or use --provider netns' };
   }
-  return netnsUnsupported() ?? engineUnsupported() ?? imageUnsupported(image);
+  return netnsUnsupported() ?? tapsUnsupported() ?? engineUnsupported() ?? imageUnsupported(image);
 }

@@ -43,7 +43,7 @@ function tryNamespace(): Unsupported | null {
   let namespace: Namespace | null = null;
   try {
     namespace = Namespace.create();
-    if (mayOpenTaps()) namespace.within(() => closeFd(openTap('probe')));
+    if (tapsUnsupported() === null) namespace.within(() => closeFd(openTap('probe')));
     else namespace.run('ip', ['link', 'add', 'probe', 'type', 'veth', 'peer', 'name', 'other']);
     namespace.run('nft', ['add table inet probe']);
     return null;
@@ -59,14 +59,18 @@ function tryNamespace(): Unsupported | null {
   }
 }
 
-/** A user namespace gives no right to a device that this user may not open. */
-function mayOpenTaps(): boolean {
+/** Why taps cannot be had; a user namespace gives no right to a device that its user may not open. */
+export function tapsUnsupported(): Unsupported | null {
   try {
     closeFd(openDevice());
-    return true;
+    return null;
   } catch (error) {
-    if (error instanceof CallError) return false;
-    throw error;
+    if (!(error instanceof CallError)) throw error;
+    const isThere = error.code === 'EACCES' || error.code === 'EPERM';
+    const remedy = isThere
+      ? 'chmod 0666 /dev/net/tun (a tap still needs NET_ADMIN), or run as root'
+      : 'load the module tun: modprobe tun';
+    return { reason: `/dev/net/tun: ${error.message}`, remedy };
   }
 }
 
@@ -88,9 +92,10 @@ export class NetnsLab implements NetworkLab {
   }
 
   lacks(need: LabNeed): Unsupported | null {
-    if (mayOpenTaps()) return null;
-    const reason = `${need}: a veth stands for the tap, and takes no frame beyond its MTU`;
-    return { reason, remedy: 'chmod 0666 /dev/net/tun (a tap still needs NET_ADMIN), or run as root' };
+    const missing = tapsUnsupported();
+    if (missing === null) return null;
+    const reason = `${need}: a veth stands for the tap, and takes no frame beyond its MTU; ${missing.reason}`;
+    return { reason, remedy: missing.remedy };
   }
 
   async freshPod(): Promise<NamespacePod> {
@@ -99,7 +104,7 @@ export class NetnsLab implements NetworkLab {
       next: () => this.#spare(),
       done: (child) => this.#idle.push(child),
       netns: namespace.path,
-      guestSide: mayOpenTaps() ? null : silentNamespace(),
+      guestSide: tapsUnsupported() === null ? null : silentNamespace(),
     });
     await made.datapath.enter();
     await made.settled();
