@@ -19,7 +19,7 @@ export default defineConfig({
   retries: 0,
   // One more than cores: a test waits for its window most of the time.
   workers: Number(process.env.HUSKPROOF_WORKERS ?? availableParallelism() + 1),
-  timeout: 60_000,
+  timeout: choice.provider === 'container' ? 300_000 : 60_000,
   // A container for each test costs more than a namespace.
   globalTimeout: choice.provider === 'container' ? 1_800_000 : 900_000,
   reporter: [

@@ -1,7 +1,6 @@
 /** `lab clean` on containers: what a killed run left goes, what runs and what is another's stays. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { labFolders } from '#kvm-lab/leftovers/lab-folder.ts';
 import { leftovers, removeLeftover } from '#kvm-lab/leftovers/leftovers.ts';
 import { ownerMark } from '#kvm-lab/leftovers/owner.ts';
@@ -9,8 +8,8 @@ import { docker } from '#kvm-lab/providers/container/docker-engine.ts';
 import { huskImage, ownerLabel } from '#kvm-lab/providers/container/husk-image.ts';
 import { expect, test } from '../../fixtures/husk-network.ts';
 import { choice } from '../../fixtures/lab-choice.ts';
+import { kill, leftOf, removeLeft, startHolder } from '../../fixtures/pod-holder.ts';
 
-const holder = fileURLToPath(new URL('../../fixtures/hold-pod.ts', import.meta.url));
 const goneMs = 20_000;
 
 function start(label: string): string {
@@ -19,6 +18,8 @@ function start(label: string): string {
 }
 
 const isThere = (id: string) => docker(['ps', '--all', '--quiet', '--no-trunc']).split('\n').includes(id);
+const foldersOf = (mark: string) =>
+  labFolders().flatMap(({ path }) => (path.includes(`-${mark}-`) ? [path] : []));
 const containersOf = (mark: string) =>
   docker(['ps', '--all', '--quiet', '--no-trunc', '--filter', `label=${ownerLabel}=${mark}`])
     .split('\n')
@@ -27,21 +28,18 @@ const containersOf = (mark: string) =>
 test('after kill -9 of the harness its containers end by themselves, and lab clean finds the folders', async ({
   seed: _,
 }) => {
-  const child = spawn(process.execPath, [holder], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(child.stdout, 'data');
-  const mark = ownerMark(child.pid);
-  const folders = () => labFolders().filter(({ path }) => path.includes(`-${mark}-`));
+  const holder = await startHolder();
+  const { mark } = holder;
   expect(containersOf(mark).length).toBeGreaterThan(0);
+  expect(foldersOf(mark).length).toBeGreaterThan(0);
   // While it runs nothing of it is left.
-  const isOfIt = (name: string) => name.includes(mark) || containersOf(mark).includes(name);
-  expect(leftovers({ images: false }).found.filter(({ name }) => isOfIt(name))).toEqual([]);
-  child.kill('SIGKILL');
-  await once(child, 'exit');
+  const running = leftovers({ images: false }).found.map(({ name }) => name);
+  for (const name of [...containersOf(mark), ...foldersOf(mark)]) expect(running).not.toContain(name);
+  await kill(holder);
   await expect.poll(() => containersOf(mark), { timeout: goneMs }).toEqual([]);
-  expect(folders().length).toBeGreaterThan(0);
-  for (const one of leftovers({ images: false }).found.filter(({ name }) => name.includes(mark)))
-    await removeLeftover(one);
-  expect(folders()).toEqual([]);
+  expect(leftOf(holder).map(({ kind }) => kind)).toContain('folder');
+  await removeLeft(holder);
+  expect(foldersOf(mark)).toEqual([]);
 });
 
 test('lab clean removes containers whose process is gone, and no other', async ({ seed: _ }) => {

@@ -1,14 +1,11 @@
 /** The lab itself: a killed run leaves nothing, the host is never touched. */
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { guest, uplink } from '#kvm-lab/providers/topology.ts';
 import { inetTable } from '#reference/contract/datapath.ts';
-import type { Held } from '../../fixtures/hold-pod.ts';
 import { expect, test } from '../../fixtures/husk-network.ts';
+import { kill, removeLeft, startHolder } from '../../fixtures/pod-holder.ts';
 
-const holder = fileURLToPath(new URL('../../fixtures/hold-pod.ts', import.meta.url));
 const goneMs = 5_000;
 
 /** Of the host, as it sees itself. */
@@ -46,19 +43,18 @@ function holdersOf(namespaces: readonly string[]): number[] {
 
 test('the host is never touched, and after kill -9 nothing of a pod is left', async ({ seed: _ }) => {
   const before = hostState();
-  const child = spawn(process.execPath, [holder], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  const { processes, held } = JSON.parse(line.toString()) as Held;
+  const holder = await startHolder();
+  const { child, processes, held } = holder;
   for (const pid of processes) expect(existsSync(`/proc/${pid}`)).toBe(true);
   // Nobody but these has the namespaces, so they go with these. Their numbers are given out again at once,
   // to other workers: it is of no use to look for the numbers later.
   expect(holdersOf(held).sort()).toEqual([child.pid ?? 0, ...processes].sort());
   expect(hostState()).toBe(before);
-  child.kill('SIGKILL');
-  await once(child, 'exit');
+  await kill(holder);
   for (const pid of processes)
     await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: goneMs }).toBe(false);
   expect(hostState()).toBe(before);
+  await removeLeft(holder);
 });
 
 /** A host with the lab's own names and addresses, and a table such as a killed datapath leaves. */
@@ -78,11 +74,9 @@ const linksOf = (text: string) =>
 test('a host that has the lab’s own names, addresses and tables is no obstacle, and never touched', async ({
   seed: _,
 }) => {
-  const words = ['-n', 'sh', '-c', crowded, '-', process.execPath, holder];
-  const child = spawn('unshare', words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const holder = await startHolder(['unshare', '-n', 'sh', '-c', crowded, '-']);
+  const { child, processes } = holder;
   try {
-    const [line] = (await once(child.stdout, 'data')) as [Buffer];
-    const { processes } = JSON.parse(line.toString()) as Held;
     expect(processes.length).toBeGreaterThan(0);
     const inside = (command: string) =>
       spawnSync('nsenter', [`--net=/proc/${child.pid}/ns/net`, 'sh', '-c', command], { encoding: 'utf8' })
@@ -95,6 +89,7 @@ test('a host that has the lab’s own names, addresses and tables is no obstacle
     // Empty, as it was made: no datapath took it for what an earlier one left.
     expect(inside('nft list ruleset').replaceAll(/\s/g, '')).toBe(`tableinet${inetTable}{}`);
   } finally {
-    child.kill('SIGKILL');
+    await kill(holder);
+    await removeLeft(holder);
   }
 });

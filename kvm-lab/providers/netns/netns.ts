@@ -33,8 +33,8 @@ export function netnsUnsupported(): Unsupported | null {
   }
   // In a user namespace one is root.
   if (process.getuid?.() !== 0) {
-    const remedy = 'unshare -Urnm, which pnpm e2e:husk-network does by itself';
-    return rootlessUnsupported() ?? { reason: 'not in a user namespace', remedy };
+    const remedy = 'run as root; pnpm e2e:husk-network enters a user namespace by itself';
+    return rootlessUnsupported() ?? { reason: 'neither root nor in a user namespace', remedy };
   }
   return tryNamespace();
 }
