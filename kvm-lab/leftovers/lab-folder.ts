@@ -2,7 +2,7 @@
  * Temporary folders of the lab, named after the process that made them.
  * Invariant: only folders of that name that belong to this user are ever found; a link is none.
  */
-import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type OwnerState, ownerMark, ownerState } from './owner.ts';
@@ -27,6 +27,10 @@ function isOwnFolder(path: string): boolean {
   return found?.isDirectory() === true && found.uid === process.getuid?.();
 }
 
+/** Throws when something is mounted in it: what is there may be another's. */
 export function removeLabFolder(path: string): void {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  const inside = mounts.map((line) => line.split(' ')[4] ?? '').find((at) => `${at}/`.startsWith(`${path}/`));
+  if (inside !== undefined) throw new Error(`${inside} is mounted in it: umount it first`);
   rmSync(path, { recursive: true, force: true });
 }

@@ -45,10 +45,10 @@ export function hasImage(image: string): boolean {
 }
 
 function notBuilt(program: string, how: string): CodedError {
-  const remedy =
-    how.includes('ENOENT') || how.includes('not found')
-      ? `apt-get install -y ${program === 'docker' ? 'docker.io' : program}`
-      : 'see what it said above; the archive of Debian must be reachable';
+  const isMissing = how.includes('ENOENT') || how === 'exit 127';
+  const remedy = isMissing
+    ? 'apt-get install -y mmdebstrap util-linux tar docker.io'
+    : 'see what it said above; the archive of Debian must be reachable';
   return new CodedError('image-not-built', `the image was not built: ${program}: ${how}`, remedy);
 }
 
@@ -89,7 +89,9 @@ export async function buildImage(say: (line: string) => void): Promise<string> {
     const archive = `${folder}/root.tar`;
     const { suite, variant, packages } = recipe;
     const include = `--include=${packages.join(',')}`;
-    await step(['mmdebstrap', `--variant=${variant}`, include, suite, archive], folder, say);
+    // As root it mounts /proc and /sys in the tree that it builds: elsewhere, so that they go with it.
+    const apart = process.getuid?.() === 0 ? ['unshare', '--mount'] : [];
+    await step([...apart, 'mmdebstrap', `--variant=${variant}`, include, suite, archive], folder, say);
     mkdirSync(`${folder}/usr/local/bin`, { recursive: true });
     copyFileSync(process.execPath, `${folder}/usr/local/bin/node`);
     chmodSync(`${folder}/usr/local/bin/node`, 0o755);
