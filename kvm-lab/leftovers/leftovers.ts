@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DockerError, docker, engineUnsupported } from '../providers/container/docker-engine.ts';
-import { imageLabel, ownerLabel } from '../providers/container/husk-image.ts';
+import { imageLabel, imageRepository, ownerLabel } from '../providers/container/husk-image.ts';
 import type { Unsupported } from '../providers/unsupported.ts';
 import { labFolders, removeLabFolder } from './lab-folder.ts';
 import { ownerState, ownerVariable } from './owner.ts';
@@ -81,13 +81,16 @@ function leftContainers(): Leftover[] {
     .map(([name = '', , detail = '']) => ({ kind: 'container' as const, name, detail }));
 }
 
+/** By the names that the lab gives, and those that lost theirs to a newer build; a name of somebody's own stays. */
 function builtImages(): Leftover[] {
-  const format = '{{.Repository}}:{{.Tag}}\t{{.Size}}';
+  const format = '{{.ID}}\t{{.Repository}}:{{.Tag}}\t{{.Size}}';
   return docker(['images', '--filter', `label=${imageLabel}`, '--format', format])
     .split('\n')
     .map((line) => line.split('\t'))
-    .filter(([name = '']) => name !== '')
-    .map(([name = '', detail = '']) => ({ kind: 'image' as const, name, detail }));
+    .flatMap(([id = '', tag = '', detail = '']) => {
+      const name = tag.startsWith(`${imageRepository}:`) ? tag : tag === '<none>:<none>' ? id : null;
+      return name === null || name === '' ? [] : [{ kind: 'image' as const, name, detail }];
+    });
 }
 
 function leftFolders(): Leftover[] {

@@ -66,6 +66,22 @@ test('lab clean removes containers whose process is gone, and no other', async (
   }
 });
 
+test('lab clean --images names the images that the lab built, never one that somebody named', async ({
+  seed: _,
+}) => {
+  const own = `somebodys-own:${process.pid}`;
+  docker(['tag', huskImage(), own]);
+  try {
+    const images = leftovers({ images: true }).found.filter(({ kind }) => kind === 'image');
+    const names = images.map(({ name }) => name);
+    expect(names).toContain(huskImage());
+    expect(names).not.toContain(own);
+    expect(leftovers({ images: false }).found.filter(({ kind }) => kind === 'image')).toEqual([]);
+  } finally {
+    docker(['rmi', own]);
+  }
+});
+
 test('an image that lacks what a datapath needs is named with what it lacks', async ({ seed: _ }) => {
   const { imageUnsupported } = await import('#kvm-lab/providers/container/husk-image.ts');
   expect(imageUnsupported('huskproof-none:0')?.reason).toBe('there is no image huskproof-none:0');

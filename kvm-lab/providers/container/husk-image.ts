@@ -15,6 +15,8 @@ import { DockerError, docker } from './docker-engine.ts';
 export const ownerLabel = 'huskproof.owner';
 /** On images that the lab built. */
 export const imageLabel = 'huskproof.image';
+/** Of the images that the lab built. */
+export const imageRepository = 'huskproof-husk';
 /** Where a container sees this repository, read-only. */
 export const sourceFolder = '/huskproof';
 
@@ -31,7 +33,7 @@ const probeTimeoutMs = 60_000;
 
 export function huskImage(): string {
   const digest = createHash('sha256').update(JSON.stringify(recipe)).digest('hex');
-  return `huskproof-husk:${digest.slice(0, 12)}`;
+  return `${imageRepository}:${digest.slice(0, 12)}`;
 }
 
 export function hasImage(image: string): boolean {
