@@ -1,36 +1,80 @@
 /**
- * `pnpm e2e:husk-network`: Playwright Test with the specs of the datapath; for a user who is not root, inside a
- * user namespace with a network of its own, where /dev/net/tun may be opened by everybody.
+ * `pnpm e2e:husk-network`: Playwright Test with the specs of the datapath, on the provider that is asked for; for a
+ * user who is not root, inside a user namespace with a network of its own.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Command, CommanderError } from 'commander';
+import { markedEnvironment } from '#kvm-lab/leftovers/owner.ts';
+import { rootlessUnsupported } from '#kvm-lab/providers/netns/rootless.ts';
+import { providerNamed, providerNames } from '#kvm-lab/providers/provider.ts';
+import { CodedError } from '#reference/base/coded-error.ts';
+import { exitCodes } from './cli/exit-codes.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const playwright = `${root}node_modules/@playwright/test/cli.js`;
-const words = [playwright, 'test', '--config', `${root}e2e/playwright.config.ts`, ...process.argv.slice(2)];
 
-function mayOpenTaps(): boolean {
-  try {
-    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK);
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    return false;
-  }
+const examples = `
+Everything else goes to Playwright Test: --grep, --grep-invert, --workers, --list, --repeat-each, a file's name.
+
+Examples:
+  pnpm e2e:husk-network
+  pnpm e2e:husk-network --grep 'ipv6\\.'
+  pnpm e2e:husk-network --provider container
+  pnpm e2e:husk-network --provider container --image my-husk:dev --grep F4.source
+  HUSKPROOF_SEED=7 pnpm e2e:husk-network --grep 'sources.network-address .*published$'`;
+
+interface Flags {
+  readonly provider: string;
+  readonly image?: string;
 }
 
-const isRoot = process.getuid?.() === 0;
-// Without a tap there is no use in it: the specs say then what is missing.
-const [program, ...before] =
-  !isRoot && mayOpenTaps() ? ['unshare', '-Urn', process.execPath] : [process.execPath];
-const child = spawn(program ?? process.execPath, [...before, ...words], { stdio: 'inherit' });
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
-child.on('error', (error) => {
-  process.stderr.write(`${program}: ${error.message}\n`);
-  process.exitCode = 70;
-});
-child.on('exit', (code, signal) => {
-  process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 70);
-});
+function run({ provider, image }: Flags, rest: readonly string[]): void {
+  if (image !== undefined && provider !== 'container') {
+    throw new CodedError('bad-value', '--image is of --provider container', 'add it, or leave the image out');
+  }
+  const words = [playwright, 'test', '--config', `${root}e2e/playwright.config.ts`, ...rest];
+  // Where a user namespace is of no use the specs say what is missing.
+  const enters = provider === 'netns' && process.getuid?.() !== 0 && rootlessUnsupported() === null;
+  const [program = process.execPath, ...before] = enters
+    ? ['unshare', '-Urnm', process.execPath]
+    : [process.execPath];
+  const env = {
+    ...markedEnvironment(),
+    HUSKPROOF_PROVIDER: provider,
+    // Its own place is named after the user, and in a user namespace that is another root's.
+    PLAYWRIGHT_TRANSFORM_CACHE_DIR: `${root}.cache/playwright`,
+    ...(image === undefined ? {} : { HUSKPROOF_IMAGE: image }),
+  };
+  const child = spawn(program, [...before, ...words], { stdio: 'inherit', env });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    process.stderr.write(`${program}: ${error.message}\n`);
+    process.exitCode = exitCodes.internal;
+  });
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? (signal === 'SIGINT' ? 130 : exitCodes.internal);
+  });
+}
+
+const command = new Command('pnpm e2e:husk-network')
+  .description(
+    'Every attack on the datapath and what an honest guest may, on three subjects, on this kernel.',
+  )
+  .option('--provider <name>', `where pods are: ${providerNames.join(' or ')}`, 'netns')
+  .option('--image <name>', 'with --provider container: an image instead of the one of pnpm lab image')
+  .argument('[playwright...]', 'what Playwright Test takes')
+  .allowUnknownOption()
+  .exitOverride()
+  .addHelpText('after', examples)
+  .action((rest: string[], flags: Flags) => run({ ...flags, provider: providerNamed(flags.provider) }, rest));
+
+try {
+  command.parse();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage;
+  else if (error instanceof CodedError) {
+    process.stderr.write(`huskproof: ${error.message}\n  ${error.remediation} [${error.code}]\n`);
+    process.exitCode = exitCodes.usage;
+  } else throw error;
+}

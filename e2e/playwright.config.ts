@@ -4,19 +4,24 @@
  */
 import { availableParallelism } from 'node:os';
 import { defineConfig } from '@playwright/test';
+import { choice, reportFolder } from './fixtures/lab-choice.ts';
 
-const folder = '../reports/husk-network';
+const folder = `../${reportFolder}`;
 
 export default defineConfig({
-  testDir: './specs/husk-network',
+  testDir: './specs',
+  // What is true of containers alone has specs of its own.
+  testMatch:
+    choice.provider === 'container' ? '**/husk-{network,container}/*.spec.ts' : '**/husk-network/*.spec.ts',
   outputDir: `${folder}/playwright`,
   fullyParallel: true,
   forbidOnly: true,
   retries: 0,
   // One more than cores: a test waits for its window most of the time.
   workers: Number(process.env.HUSKPROOF_WORKERS ?? availableParallelism() + 1),
-  timeout: 60_000,
-  globalTimeout: 900_000,
+  timeout: choice.provider === 'container' ? 300_000 : 60_000,
+  // A container for each test costs more than a namespace.
+  globalTimeout: choice.provider === 'container' ? 1_800_000 : 900_000,
   reporter: [
     ['./report/kernel-reporter.ts'],
     ['json', { outputFile: `${folder}/playwright.json` }],

@@ -3,7 +3,7 @@
  * Invariant: it knows neither subject nor provider; the same attack runs against anybody's datapath.
  */
 import type { Reading } from '#kvm-lab/frames/read-frame.ts';
-import type { GuestEnd, HuskPod, Reached } from '#kvm-lab/providers/network-lab.ts';
+import type { GuestEnd, HuskPod, LabNeed, Reached } from '#kvm-lab/providers/network-lab.ts';
 import type { PolicyOrder } from '#properties/subjects/datapath-protocol.ts';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 
@@ -37,6 +37,8 @@ export interface Attack {
   /** RFC, kernel document or finding that the attack comes from. */
   readonly source: string;
   readonly control: ControlName;
+  /** What not every lab has: without it the attack is unsupported there. */
+  readonly needs?: LabNeed;
   readonly sibling?: true;
   /** The guest's, when it is not the usual one. */
   readonly policy?: PolicyOrder;

@@ -265,6 +265,7 @@ export const attacks: readonly Attack[] = [
     id: 'link-layer.oversized',
     claim: 'F4.source',
     statement: 'a frame far beyond the MTU never has an effect',
+    needs: 'frames beyond the MTU',
     frames: (stage) => [
       on4(
         datagramPacket(

@@ -28,6 +28,8 @@ describe('help', () => {
     [['lab', 'rulesets', '--help']],
     [['lab', '--help']],
     [['lab', 'doctor', '--help']],
+    [['lab', 'image', '--help']],
+    [['lab', 'clean', '--help']],
     [['generate', '--help']],
   ])('of %s always shows examples and ends with 0', async (words) => {
     const { code, stdout } = await runCli(words);
@@ -281,5 +283,16 @@ describe('lab doctor', () => {
     expect(tiers.map(({ tier }) => tier)).toEqual(['decision', 'kernel', 'vm', 'apiserver', 'cluster']);
     expect(tiers[0]?.ready).toBe(true);
     expect(code).toBe(exitCodes.asDeclared);
+  });
+
+  test('names each provider of the lab; one that is missing always has a reason and a remedy', async () => {
+    const { stdout } = await runCli(['lab', 'doctor', '--json']);
+    const { tiers } = JSON.parse(stdout) as { tiers: { findings: Record<string, unknown>[] }[] };
+    const labs = tiers.flatMap(({ findings }) => findings).filter(({ what }) => `${what}`.startsWith('lab '));
+    expect(labs.map(({ what }) => what)).toEqual(['lab netns', 'lab netns, rootless', 'lab container']);
+    for (const { there, detail, remedy } of labs) {
+      expect(detail).not.toBe('');
+      expect(remedy === '').toBe(there);
+    }
   });
 });

@@ -6,9 +6,11 @@ import { addBenchArguments, type BenchCommandFlags, benchCommand } from './bench
 import { addCheckOptions, type CheckFlags, checkCommand } from './check-command.ts';
 import { addCheckDnsOptions, type CheckDnsFlags, checkDnsCommand } from './check-dns-command.ts';
 import { addCheckNftOptions, type CheckNftFlags, checkNftCommand } from './check-nft-command.ts';
+import { addCleanOptions, type CleanFlags, cleanCommand } from './clean-command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addFuzzOptions, type FuzzFlags, fuzzCommand } from './fuzz-command.ts';
 import { generateCommand } from './generate-command.ts';
+import { addImageOptions, type ImageFlags, imageCommand } from './image-command.ts';
 import { doctorCommand } from './lab-command.ts';
 import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-command.ts';
 import { addMutationOptions, type MutationFlags, mutationCommand } from './mutation-command.ts';
@@ -116,7 +118,7 @@ addSandboxDnsOptions(
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',
-  '\nExamples:\n  pnpm lab doctor\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
+  '\nExamples:\n  pnpm lab doctor\n  pnpm lab image\n  pnpm lab clean\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
 );
 lab
   .command('doctor')
@@ -143,6 +145,21 @@ addResolversOptions(
     .summary('check dnsmasq, unbound, BIND, Knot Resolver and PowerDNS Recursor as pnpm check dns does')
     .description('Runs each resolver in namespaces of its own and keeps what the check finds.'),
 ).action(async (names: string[], flags: ResolversFlags) => exitWith(await resolversCommand(names, flags)));
+addImageOptions(
+  lab
+    .command('image')
+    .exitOverride()
+    .summary('build the image of a husk’s container from Debian’s packages; nothing is pulled')
+    .description('Builds the image that --provider container runs, unless the engine has it already.'),
+).action(async (flags: ImageFlags) => exitWith(await imageCommand(flags)));
+
+addCleanOptions(
+  lab
+    .command('clean')
+    .exitOverride()
+    .summary('remove what killed runs of the lab left')
+    .description('Removes what runs of the lab that were killed have left, and nothing of anybody else’s.'),
+).action(async (flags: CleanFlags) => exitWith(await cleanCommand(flags)));
 
 verb('generate', 'write what is generated: docs, schemas, vectors')
   .option('--check', 'write nothing; exit 1 when a file is stale')

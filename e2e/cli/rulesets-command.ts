@@ -1,8 +1,8 @@
 /** `pnpm lab rulesets`: captures what tools nobody here wrote install, or compares it with what is committed. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
 import { capture } from '#kvm-lab/rulesets/capture.ts';
 import type { RulesetTool } from '#kvm-lab/rulesets/ruleset-tool.ts';
 import { tools } from '#kvm-lab/rulesets/tools.ts';
@@ -86,7 +86,7 @@ async function compare(name: string, text: string): Promise<Row> {
   if (!committedTools().includes(name)) {
     return { tool: name, outcome: 'differs', detail: 'no capture is committed: pnpm lab rulesets' };
   }
-  const folder = mkdtempSync(join(tmpdir(), 'huskproof-rulesets-'));
+  const folder = makeLabFolder('rulesets');
   try {
     const path = join(folder, `${name}.json`);
     writeReport(path, text);
@@ -98,7 +98,7 @@ async function compare(name: string, text: string): Promise<Row> {
     const detail = words === '' ? `${now.size} parts decided as in docs/rulesets.md` : words;
     return { tool: name, outcome: words === '' ? 'same' : 'differs', detail };
   } finally {
-    rmSync(folder, { recursive: true });
+    removeLabFolder(folder);
   }
 }
 

@@ -10,11 +10,11 @@ import { readEnvironment } from '#properties/matrix/environment.ts';
 import type { CellRecord, Report } from '#properties/matrix/record.ts';
 import { exitCodes } from '../cli/exit-codes.ts';
 import { recordAttachment, unsupportedPrefix } from '../fixtures/husk-network.ts';
+import { choice, reportFolder as folder } from '../fixtures/lab-choice.ts';
 import { table } from './terminal.ts';
 import { writeReport } from './write-report.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const folder = 'reports/husk-network';
 const progressEvery = 50;
 
 export default class KernelReporter implements Reporter {
@@ -59,7 +59,7 @@ export default class KernelReporter implements Reporter {
     for (const [reason, count] of this.#skips) process.stdout.write(`${count} skipped: ${reason}\n`);
     const seconds = Math.round(duration / 1_000);
     process.stdout.write(
-      `${this.#passed} passed, ${this.#failed} failed, ${skipped} skipped in ${seconds} s; records and evidence in ${folder}\n`,
+      `${this.#passed} passed, ${this.#failed} failed, ${skipped} skipped on provider ${choice.provider} in ${seconds} s; records and evidence in ${folder}\n`,
     );
   }
 

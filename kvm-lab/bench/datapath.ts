@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { markedEnvironment } from '#kvm-lab/leftovers/owner.ts';
 import type { Benchmark, BenchmarkMeasurement } from './benchmark.ts';
 
 const deadlineMs = 600_000;
@@ -16,6 +17,7 @@ function part(name: string): { measurements: BenchmarkMeasurement[]; notes: stri
     encoding: 'utf8',
     timeout: deadlineMs,
     maxBuffer: 64 << 20,
+    env: markedEnvironment(),
   });
   if (status !== 0) {
     const why = `${signal ?? `exit ${status}`}: ${stderr.trim().slice(-2_000)}`;

@@ -5,7 +5,11 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
-import { netnsUnsupported } from '#kvm-lab/providers/netns/netns.ts';
+import { engineUnsupported, engineVersion } from '#kvm-lab/providers/container/docker-engine.ts';
+import { containerUnsupported } from '#kvm-lab/providers/container/readiness.ts';
+import { netnsUnsupported, tapsUnsupported } from '#kvm-lab/providers/netns/netns.ts';
+import { rootlessHasTaps, rootlessUnsupported } from '#kvm-lab/providers/netns/rootless.ts';
+import type { Unsupported } from '#kvm-lab/providers/unsupported.ts';
 import type { Tier } from '#properties/claims/claim.ts';
 
 export interface Finding {
@@ -15,6 +19,8 @@ export interface Finding {
   readonly detail: string;
   /** What to type; empty when nothing is missing. */
   readonly remedy: string;
+  /** The tier is ready without it. */
+  readonly optional?: true;
 }
 
 export interface TierReadiness {
@@ -32,7 +38,11 @@ export function examine(): TierReadiness[] {
       'kernel',
       [
         netnsRight(),
-        networkLab(),
+        ...namespaceLabs(),
+        {
+          ...provider('lab container', containerUnsupported(), 'a container with a tap and a table'),
+          optional: true,
+        },
         binary('nft', 'nftables'),
         binary('ip', 'iproute2'),
         binary('conntrack', 'conntrack'),
@@ -48,8 +58,7 @@ export function examine(): TierReadiness[] {
   return tiers.map(([tier, findings]) => ({
     tier,
     findings,
-    // KVM makes the VM tier fast; without it QEMU's TCG runs the same guests.
-    ready: findings.every(({ there, what }) => there || what === 'KVM'),
+    ready: findings.every(({ there, optional }) => there || optional === true),
   }));
 }
 
@@ -115,15 +124,32 @@ function netnsRight(): Finding {
   }
 }
 
-/** What the provider itself says: a namespace with a tap and a table in it. */
-function networkLab(): Finding {
-  const what = 'lab netns';
-  const missing = netnsUnsupported();
-  if (missing === null)
-    return { what, there: true, detail: 'a namespace with a tap and a table', remedy: '' };
+/** What the provider itself says. */
+function provider(what: string, missing: Unsupported | null, detail: string): Finding {
+  if (missing === null) return { what, there: true, detail, remedy: '' };
   return { what, there: false, detail: missing.reason, remedy: missing.remedy };
 }
 
+/** One of the two is this user's: root's own, or the one in a user namespace. */
+function namespaceLabs(): Finding[] {
+  const isRoot = process.getuid?.() === 0;
+  const asRoot = provider('lab netns', netnsUnsupported(), netnsDetail());
+  const rootless = provider('lab netns, rootless', rootlessUnsupported(), rootlessDetail());
+  return isRoot ? [asRoot, { ...rootless, optional: true }] : [{ ...asRoot, optional: true }, rootless];
+}
+
+function netnsDetail(): string {
+  const missing = tapsUnsupported();
+  if (missing === null) return 'a namespace with a tap and a table';
+  return `a namespace with a table, a veth for the tap: ${missing.reason}; ${missing.remedy}`;
+}
+
+function rootlessDetail(): string {
+  if (rootlessHasTaps()) return 'the same in a user namespace';
+  return 'in a user namespace, a veth and a packet socket for the tap: /dev/net/tun is not for everybody';
+}
+
+/** Makes the VM tier fast; without it QEMU's TCG runs the same guests. */
 function kvmDevice(): Finding {
   const what = 'KVM';
   try {
@@ -135,29 +161,17 @@ function kvmDevice(): Finding {
       there: false,
       detail: `/dev/kvm: ${code}; TCG serves, slower`,
       remedy: 'use a host with KVM',
+      optional: true,
     };
   }
   const detail =
     '/dev/kvm opens, which proves nothing: a probe boot decides before a VM suite runs; else TCG';
-  return { what, there: true, detail, remedy: '' };
+  return { what, there: true, detail, remedy: '', optional: true };
 }
 
 function dockerEngine(): Finding {
-  const what = 'Docker engine';
-  const remedy = 'apt-get install -y docker.io, then start dockerd';
-  if (onPath('docker') === null) return { what, there: false, detail: 'no docker client on PATH', remedy };
-  try {
-    const words = ['version', '--format', '{{.Server.Version}}'];
-    const version = execFileSync('docker', words, {
-      timeout: probeTimeoutMs,
-      stdio: 'pipe',
-      encoding: 'utf8',
-    });
-    return { what, there: true, detail: `server ${version.trim()}`, remedy: '' };
-  } catch (error) {
-    const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
-    return { what, there: false, detail: text.trim().split('\n')[0] ?? '', remedy };
-  }
+  const missing = engineUnsupported();
+  return provider('Docker engine', missing, missing === null ? `server ${engineVersion()}` : '');
 }
 
 /** The machine in a line: kernel, cores, memory. */

@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { markedEnvironment } from '#kvm-lab/leftovers/owner.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const deadlineMs = 600_000;
@@ -71,7 +72,7 @@ function runOne(file: string, { title, enter }: Ground): 'passed' | 'failed' | '
     stdio: 'inherit',
     timeout: deadlineMs,
     // Mounts of a test are seen by nobody else.
-    env: { ...process.env, OWN_MOUNTS: '1' },
+    env: { ...markedEnvironment(), OWN_MOUNTS: '1' },
   });
   console.log(`${status === 0 ? 'passed ' : 'FAILED '}  ${file} (${title})`);
   return status === 0 ? 'passed' : 'failed';

@@ -3,6 +3,7 @@
  * uplink. Everything that happens is kept with its time, so that a denial can be "never during the window".
  */
 import type { PinOrder, PolicyOrder, SandboxPlace } from '#properties/subjects/datapath-protocol.ts';
+import type { Unsupported } from './unsupported.ts';
 
 export interface SeenFrame {
   /** performance.now() when it was read. */
@@ -123,14 +124,24 @@ export interface HuskPod {
   setUplinkMtu(octets: number): void;
   /** The unsafe sysctl that a guest with IPv6 needs. */
   forwardIpv6(): void;
+  /** Where the namespaces of pod and world are held, for who looks that nothing is left of them. */
+  readonly namespacePaths: readonly string[];
+  /** What runs in the pod. */
+  readonly processes: readonly number[];
   /** Takes what the kernel has ready, now. */
   drain(): void;
   close(): Promise<void>;
 }
 
+/** What an attack may need and not every lab has. */
+export type LabNeed = 'frames beyond the MTU';
+
 export interface NetworkLab {
   readonly name: string;
+  /** Why it cannot be had in this lab; null when it can. */
+  lacks(need: LabNeed): Unsupported | null;
   /** A pod whose sandbox is not yet opened; its datapath waits for orders. */
   freshPod(): Promise<HuskPod>;
-  close(): void;
+  /** Done when nothing of it is left. */
+  close(): Promise<void>;
 }

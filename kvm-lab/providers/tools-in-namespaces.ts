@@ -5,6 +5,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { accessSync, constants, readlinkSync } from 'node:fs';
 import { delimiter } from 'node:path';
+import { markedEnvironment } from '../leftovers/owner.ts';
 
 export interface Lack {
   readonly reason: string;
@@ -77,6 +78,7 @@ export function runInNamespaces(
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
+    env: markedEnvironment(),
   });
   return new Promise((resolve, reject) => {
     let text = '';

@@ -50,7 +50,14 @@ export interface PinOrder {
 }
 
 export type DatapathOrder =
-  | { readonly do: 'enter'; readonly netns: string; readonly pod: PodPlace }
+  | {
+      readonly do: 'enter';
+      /** null: the process was started in the pod's network namespace. */
+      readonly netns: string | null;
+      /** Where taps cannot be had: the namespace in which the other end of a veth stands for a tap's descriptor. */
+      readonly guestSide: string | null;
+      readonly pod: PodPlace;
+    }
   | { readonly do: 'open'; readonly network: SandboxPlace; readonly policy: PolicyOrder }
   | { readonly do: 'change'; readonly tap: string; readonly policy: PolicyOrder }
   | { readonly do: 'pin'; readonly pins: readonly PinOrder[] }
@@ -133,7 +140,9 @@ function nextLine(): string | null {
 const say = (line: DatapathAnswer | DatapathStep) => writeSync(1, `${JSON.stringify(line)}\n`);
 
 /** Serves until stdin ends. `make` is called in the pod's namespace. */
-export function serveDatapath(make: (pod: PodPlace, step: Step) => DrivenDatapath): void {
+export function serveDatapath(
+  make: (pod: PodPlace, step: Step, guestSide: string | null) => DrivenDatapath,
+): void {
   dieWithParent();
   const home = `/proc/${process.pid}/ns/net`;
   const homeFd = open(home, O_RDONLY_CLOEXEC);
@@ -148,8 +157,8 @@ export function serveDatapath(make: (pod: PodPlace, step: Step) => DrivenDatapat
     if (order.do === 'step') stepping = order.on;
     else if (order.do === 'handed') close(order.fd);
     else if (order.do === 'enter') {
-      enter(order.netns);
-      standing = make(order.pod, step);
+      if (order.netns !== null) enter(order.netns);
+      standing = make(order.pod, step, order.guestSide);
     } else if (order.do === 'leave') {
       try {
         standing?.shutDown();

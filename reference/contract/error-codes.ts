@@ -78,6 +78,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'another process filters what leaves a network namespace',
     remedy: 'end it first; see ss -xap for who holds @mitos/dns',
   },
+  'image-not-built': {
+    means: 'the image of a husk’s container could not be built; nothing half-built was left',
+    remedy: 'install mmdebstrap; see what it said',
+  },
   'ipv6-unsupported': {
     means: 'IPv6 is asked for in a pod that forwards none: net.ipv6.conf.all.forwarding is 0',
     remedy: 'allow this unsafe sysctl and set it to 1 in the pod’s securityContext, or leave IPv6 off',
@@ -192,6 +196,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     remedy: 'see pnpm test:mutation --help, or name none for all',
   },
   'unknown-proof': { means: 'there is no such proof', remedy: 'choose one of docs/proofs.md' },
+  'unknown-provider': {
+    means: 'there is no such provider of a network lab',
+    remedy: 'see pnpm e2e:husk-network --help',
+  },
   'unknown-subject': {
     means: 'there is no such subject',
     remedy: 'vulnerable, published, reference, mutants or mutant:<id>',

@@ -14,7 +14,7 @@ import { changePolicy, closePod, openPod, openSandbox } from '../decisions/rules
 import { familiesOf } from '../decisions/ruleset/sandbox-words.ts';
 import { addAddress, bindNeighbor, forwardsIpv6, meaningOf } from './address.ts';
 import { replaceFlows } from './flow-change.ts';
-import { bringUp, createTap, deleteLink, forwardFrom, linkNamed, prepareTap } from './link.ts';
+import { bringUp, deleteLink, forwardFrom, type GuestLink, linkNamed, prepareTap, tapLink } from './link.ts';
 import { ephemeralPorts, listeningPorts } from './local-ports.ts';
 import { lockNamespace } from './namespace-lock.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSession } from './netlink.ts';
@@ -39,6 +39,7 @@ function refuse(field: string, what: string): CodedError {
 
 export class Datapath implements DatapathPort {
   readonly #pod: PodNetwork;
+  readonly #guestLink: GuestLink;
   readonly #lock: number;
   readonly #route: NetlinkSession;
   readonly #netfilter: NetlinkSession;
@@ -52,10 +53,11 @@ export class Datapath implements DatapathPort {
    * deleted first, then its tables, in the transaction that makes ours.
    * @throws CodedError `datapath-taken`, `bad-network`, `no-interface`, `ruleset-refused`
    */
-  constructor(pod: PodNetwork) {
+  constructor(pod: PodNetwork, guestLink: GuestLink = tapLink) {
     checkPod(pod);
     checkMasqueradePorts(pod);
     this.#pod = pod;
+    this.#guestLink = guestLink;
     this.#lock = lockNamespace();
     this.#route = new NetlinkSession(NETLINK_ROUTE);
     this.#netfilter = new NetlinkSession(NETLINK_NETFILTER);
@@ -64,7 +66,7 @@ export class Datapath implements DatapathPort {
     this.#reaper = new Reaper(pod, this.#route, this.#netfilter, this.#nft);
     try {
       const { index } = linkNamed(this.#route, pod.uplink);
-      clearLeftovers(this.#route, this.#netfilter, this.#nft, pod);
+      clearLeftovers(this.#route, this.#netfilter, this.#nft, pod, guestLink.kind);
       this.#nft.run(openPod(pod));
       forwardFrom(this.#route, index);
     } catch (error) {
@@ -75,7 +77,7 @@ export class Datapath implements DatapathPort {
 
   open(network: SandboxNetwork, policy: SandboxPolicy): OpenedTap {
     this.#checkPlace(network, policy);
-    const fd = createTap(network.tap);
+    const fd = this.#guestLink.create(network.tap);
     let index = -1;
     let isRuled = false;
     try {

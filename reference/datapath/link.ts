@@ -94,6 +94,13 @@ export function linkNamed(route: NetlinkSession, name: string): Link {
   return found;
 }
 
+/** What a guest is behind: made down, of a kind by which it is known again. */
+export interface GuestLink {
+  readonly kind: string;
+  /** The VMM's end. */
+  create(name: string): number;
+}
+
 const TUNSETIFF = 0x400454ca;
 const IFF_TAP_NO_PI = 0x1002;
 const IFF_TUN_EXCL = 0x8000;
@@ -126,6 +133,8 @@ export function createTap(name: string): number {
     throw cause;
   }
 }
+
+export const tapLink: GuestLink = { kind: 'tun', create: createTap };
 
 /** MAC, per-interface sysctls, no IPv6 address of its own making: all before the tap is up. */
 export function prepareTap(route: NetlinkSession, index: number, mac: string): void {

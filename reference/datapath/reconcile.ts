@@ -16,12 +16,13 @@ export function clearLeftovers(
   netfilter: NetlinkSession,
   nft: NftSession,
   { uplink }: PodNetwork,
+  kind: string,
 ): void {
   const chains = [...nft.chains('netdev', netdevTable), ...nft.chains('inet', inetTable)];
   const taps = new Set(chains.flatMap((name) => /^([^/]+)\/(?:ingress|policy)$/.exec(name)?.[1] ?? []));
   for (const tap of taps) {
     const link = findLink(route, tap);
-    if (link !== null && link.kind === 'tun' && link.name !== uplink) deleteLink(route, link.index);
+    if (link !== null && link.kind === kind && link.name !== uplink) deleteLink(route, link.index);
   }
   const guests = new Set(
     families.flatMap((family) =>

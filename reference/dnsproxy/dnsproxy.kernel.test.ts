@@ -15,7 +15,7 @@ import { close } from '#reference/base/syscalls.ts';
 import { Datapath } from '../datapath/datapath.ts';
 import { layGround } from '../datapath/kernel-ground.ts';
 import { KernelPins } from '../datapath/kernel-pins.ts';
-import { contractPod, sampleNetwork } from '../decisions/ruleset/samples.ts';
+import { contractPod, sampleNetwork } from '../decisions/ruleset/ruleset-samples.ts';
 import type { ControlLine } from './control-lines.ts';
 import { policy } from './core-stage.ts';
 import { loopbackPeer } from './loopback-peer.ts';

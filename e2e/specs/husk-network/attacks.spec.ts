@@ -1,11 +1,17 @@
 /** Every attack on every subject, each in a fresh pod: a cell that differs from its declaration, either way, fails. */
 import { allAttacks } from '../../attacks/catalogue.ts';
-import { builtInSubjects, test } from '../../fixtures/husk-network.ts';
+import { builtInSubjects, test, unsupportedPrefix } from '../../fixtures/husk-network.ts';
 import { runAttack } from '../../fixtures/run-attack.ts';
 
 for (const attack of allAttacks) {
   for (const subject of builtInSubjects.filter((name) => attack.expected[name] !== 'no-input')) {
-    test(`${attack.id} ${attack.claim} ${attack.statement} · ${subject}`, async ({ lab, seed, settle }) => {
+    test(`${attack.id} ${attack.claim} ${attack.statement} · ${subject}`, async ({
+      lab,
+      seed,
+      settle,
+    }, info) => {
+      const missing = attack.needs === undefined ? null : lab(subject).lacks(attack.needs);
+      info.skip(missing !== null, `${unsupportedPrefix}${missing?.reason}; ${missing?.remedy}`);
       await settle(await runAttack(attack.id, subject, { lab: lab(subject), seed }));
     });
   }

@@ -3,8 +3,10 @@
  * declaration, either way, fails.
  */
 import { allDnsAttacks } from '../../attacks/dns-catalogue.ts';
-import { builtInSubjects, test } from '../../fixtures/husk-network.ts';
+import { builtInSubjects, dnsUnsupported, test } from '../../fixtures/husk-network.ts';
 import { type DnsSubjectName, runDnsAttack } from '../../fixtures/run-dns-attack.ts';
+
+test.skip(dnsUnsupported !== null, dnsUnsupported ?? '');
 
 for (const attack of allDnsAttacks) {
   const subjects: DnsSubjectName[] = [

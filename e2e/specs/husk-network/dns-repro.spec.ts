@@ -1,6 +1,8 @@
 /** `repro F1` at this tier: question, forged answer, pins and connection of three subjects on the same input. */
-import { expect, test } from '../../fixtures/husk-network.ts';
+import { dnsUnsupported, expect, test } from '../../fixtures/husk-network.ts';
 import { dnsReproductionBlock, reproduceDns } from '../../repro/dns-reproduction.ts';
+
+test.skip(dnsUnsupported !== null, dnsUnsupported ?? '');
 
 test('a reproduction of F1 always shows question, answer, pin and connection for each subject', async ({
   seed,

@@ -1,11 +1,11 @@
 /** The lab itself: a killed run leaves nothing, the host is never touched. */
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { guest, uplink } from '#kvm-lab/providers/topology.ts';
+import { inetTable } from '#reference/contract/datapath.ts';
 import { expect, test } from '../../fixtures/husk-network.ts';
+import { kill, removeLeft, startHolder } from '../../fixtures/pod-holder.ts';
 
-const holder = fileURLToPath(new URL('../../fixtures/hold-pod.ts', import.meta.url));
 const goneMs = 5_000;
 
 /** Of the host, as it sees itself. */
@@ -24,7 +24,15 @@ function holdersOf(namespaces: readonly string[]): number[] {
       throw error;
     }
   };
-  const list = (path: string) => (existsSync(path) ? readdirSync(path).map((name) => `${path}/${name}`) : []);
+  // Processes of other users cannot be looked into, nor can they hold what is ours.
+  const list = (path: string) => {
+    try {
+      return readdirSync(path).map((name) => `${path}/${name}`);
+    } catch (error) {
+      if (['ENOENT', 'EACCES', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+      throw error;
+    }
+  };
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) =>
@@ -35,16 +43,53 @@ function holdersOf(namespaces: readonly string[]): number[] {
 
 test('the host is never touched, and after kill -9 nothing of a pod is left', async ({ seed: _ }) => {
   const before = hostState();
-  const child = spawn(process.execPath, [holder], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  const { datapath, held } = JSON.parse(line.toString()) as { datapath: number; held: string[] };
-  expect(existsSync(`/proc/${datapath}`)).toBe(true);
-  // Nobody but the two has the namespaces, so they go with the two. Their numbers are given out again at once,
+  const holder = await startHolder();
+  const { child, processes, held } = holder;
+  for (const pid of processes) expect(existsSync(`/proc/${pid}`)).toBe(true);
+  // Nobody but these has the namespaces, so they go with these. Their numbers are given out again at once,
   // to other workers: it is of no use to look for the numbers later.
-  expect(holdersOf(held).sort()).toEqual([child.pid ?? 0, datapath].sort());
+  expect(holdersOf(held).sort()).toEqual([child.pid ?? 0, ...processes].sort());
   expect(hostState()).toBe(before);
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-  await expect.poll(() => existsSync(`/proc/${datapath}`), { timeout: goneMs }).toBe(false);
+  await kill(holder);
+  for (const pid of processes)
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: goneMs }).toBe(false);
   expect(hostState()).toBe(before);
+  await removeLeft(holder);
+});
+
+/** A host with the lab's own names and addresses, and a table such as a killed datapath leaves. */
+const crowded = [
+  `ip link add ${uplink.name} type veth peer name ${guest.tap}`,
+  `ip addr add ${uplink.ipv4}/24 dev ${uplink.name}`,
+  `ip addr add ${guest.ipv4.gateway}/30 dev ${guest.tap}`,
+  `ip link set ${uplink.name} up`,
+  `ip link set ${guest.tap} up`,
+  `nft add table inet ${inetTable}`,
+  'exec "$@"',
+].join(' && ');
+
+const linksOf = (text: string) =>
+  (JSON.parse(text) as { ifname: string }[]).map(({ ifname }) => ifname).sort();
+
+test('a host that has the lab’s own names, addresses and tables is no obstacle, and never touched', async ({
+  seed: _,
+}) => {
+  const holder = await startHolder(['unshare', '-n', 'sh', '-c', crowded, '-']);
+  const { child, processes } = holder;
+  try {
+    expect(processes.length).toBeGreaterThan(0);
+    const inside = (command: string) =>
+      spawnSync('nsenter', [`--net=/proc/${child.pid}/ns/net`, 'sh', '-c', command], { encoding: 'utf8' })
+        .stdout;
+    const bare = spawnSync('unshare', ['-n', 'ip', '-j', 'link'], { encoding: 'utf8' }).stdout;
+    expect(linksOf(inside('ip -j link'))).toEqual([...linksOf(bare), uplink.name, guest.tap].sort());
+    const addresses = inside('ip -4 -br addr');
+    expect(addresses).toContain(`${uplink.ipv4}/24`);
+    expect(addresses).toContain(`${guest.ipv4.gateway}/30`);
+    // Empty, as it was made: no datapath took it for what an earlier one left.
+    expect(inside('nft list ruleset').replaceAll(/\s/g, '')).toBe(`tableinet${inetTable}{}`);
+  } finally {
+    await kill(holder);
+    await removeLeft(holder);
+  }
 });

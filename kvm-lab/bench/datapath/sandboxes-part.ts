@@ -1,7 +1,6 @@
 /** Set-up beyond a bare tap, from the first sandbox to the 500th; cut-off; the end of all; one nft process each. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { close } from '#reference/base/syscalls.ts';
 import { Datapath } from '#reference/datapath/datapath.ts';
@@ -11,6 +10,7 @@ import { NETLINK_NETFILTER, NetlinkSession } from '#reference/datapath/netlink.t
 import { NftSession } from '#reference/datapath/nf-tables/nft-session.ts';
 import { openPod, openSandbox } from '#reference/decisions/ruleset/ruleset.ts';
 import { contractPod, mixedPolicy, sampleNetwork } from '#reference/decisions/ruleset/ruleset-samples.ts';
+import { makeLabFolder, removeLabFolder } from '../../leftovers/lab-folder.ts';
 import { median, ms, type Part, quantile, rate, timed } from './figures.ts';
 
 const sandboxes = 500;
@@ -111,13 +111,15 @@ function againstProcesses(): { ours: number[]; theirs: number[] } {
   nft.run(openPod(contractPod));
   const ours = transactions.map((transaction) => timed(() => nft.run(transaction)).took);
   nft.run(openPod(contractPod));
-  const path = join(tmpdir(), `bench-${process.pid}.json`);
+  const folder = makeLabFolder('bench');
+  const path = join(folder, 'transaction.json');
   const theirs = transactions.map((transaction) => {
     writeFileSync(path, JSON.stringify(transaction));
     const { took, result } = timed(() => spawnSync('nft', ['-j', '-f', path]));
     if (result.status !== 0) throw new Error(`nft: ${result.stderr.toString()}`);
     return took;
   });
+  removeLabFolder(folder);
   netfilter.close();
   for (const fd of taps) close(fd);
   run('nft', 'flush', 'ruleset');

@@ -2,6 +2,7 @@
  * Every frame that crosses an interface of a namespace, both ways, with its time (packet(7)).
  * Invariant: it watches from the moment it is made; what it could not keep is counted.
  */
+import { libc } from '#properties/oracles/netlink/libc.ts';
 import type { SeenFrame } from '../network-lab.ts';
 import { bindSocket, CallError, closeAside, newSocket, receive, sendTo, setOption } from './kernel-calls.ts';
 import type { Namespace } from './namespace.ts';
@@ -14,6 +15,8 @@ const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const SO_RCVBUFFORCE = 33;
 const PACKET_OUTGOING = 4;
+const SOL_PACKET = 263;
+const PACKET_IGNORE_OUTGOING = 23;
 const receiveBufferOctets = 16 << 20;
 const maxFrames = 40_000;
 
@@ -82,6 +85,19 @@ export class Capture {
     this.#reactor.forget(this.#fd);
     closeAside(this.#fd);
   }
+}
+
+/**
+ * The wire behind an interface of the calling thread's namespace, as a descriptor that reads and writes frames like
+ * a tap's: what leaves by it is not read again.
+ */
+export function openWire(name: string): number {
+  const index = libc().if_nametoindex(name);
+  if (index === 0) throw new Error(`there is no interface ${name} on the guests’ side`);
+  const fd = newSocket(AF_PACKET, SOCK_RAW, 0);
+  setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+  bindSocket(fd, linkAddress(index, ETH_P_ALL_BE));
+  return fd;
 }
 
 /** Frames of any content out of one interface. */

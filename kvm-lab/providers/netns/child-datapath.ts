@@ -1,32 +1,38 @@
-/** The datapath of one pod: a subject's process that was brought into the pod's namespace, and the taps it made. */
+/** The datapath of one pod: a subject's process in the pod's namespace, and the taps it made. */
 import type { PinOrder, PolicyOrder, SandboxPlace } from '#properties/subjects/datapath-protocol.ts';
 import type { DatapathControl, OnStep } from '../network-lab.ts';
 import { pod } from '../topology.ts';
+import { openWire } from './capture.ts';
 import type { DatapathChild } from './datapath-child.ts';
 import { TapEnd } from './guest-end.ts';
 import { closeFd, copyDescriptor, openTap, tapNameOf } from './kernel-calls.ts';
 import type { Namespace } from './namespace.ts';
 import type { Reactor } from './reactor.ts';
 
+/** Where the processes of a pod's datapath come from. */
+export interface DatapathSource {
+  /** One that has not served this pod: at first, and after each that was killed. */
+  next(): DatapathChild;
+  /** Done with this pod, and in order. */
+  done(child: DatapathChild): void;
+  /** Where the process finds the pod's namespace; null: it is born in it. */
+  readonly netns: string | null;
+  /** Where veths stand for taps: the namespace of their other ends. */
+  readonly guestSide: Namespace | null;
+}
+
 export class ChildDatapath implements DatapathControl {
   readonly #reactor: Reactor;
   readonly #namespace: Namespace;
-  readonly #spare: () => DatapathChild;
-  readonly #done: (child: DatapathChild) => void;
+  readonly #source: DatapathSource;
   readonly #ends = new Map<string, TapEnd>();
   #child: DatapathChild;
 
-  constructor(
-    reactor: Reactor,
-    namespace: Namespace,
-    spare: () => DatapathChild,
-    done: (child: DatapathChild) => void,
-  ) {
+  constructor(reactor: Reactor, namespace: Namespace, source: DatapathSource) {
     this.#reactor = reactor;
     this.#namespace = namespace;
-    this.#spare = spare;
-    this.#done = done;
-    this.#child = spare();
+    this.#source = source;
+    this.#child = source.next();
   }
 
   get pid(): number {
@@ -35,7 +41,12 @@ export class ChildDatapath implements DatapathControl {
 
   /** To be called once before anything else. */
   async enter(): Promise<void> {
-    await this.#child.order({ do: 'enter', netns: this.#namespace.path, pod });
+    await this.#child.order({
+      do: 'enter',
+      netns: this.#source.netns,
+      guestSide: this.#source.guestSide?.path ?? null,
+      pod,
+    });
   }
 
   async open(network: SandboxPlace, policy: PolicyOrder, onStep?: OnStep): Promise<TapEnd> {
@@ -52,12 +63,16 @@ export class ChildDatapath implements DatapathControl {
   }
 
   #hold(network: SandboxPlace, fd: number): TapEnd {
-    const end = new TapEnd(this.#reactor, fd, network);
+    const { guestSide } = this.#source;
+    const goes = () => void guestSide?.try('ip', ['link', 'del', 'dev', network.tap]);
+    const end = new TapEnd(this.#reactor, fd, network, goes);
     this.#ends.set(network.tap, end);
     return end;
   }
 
   #byName(tap: string): number {
+    const { guestSide } = this.#source;
+    if (guestSide !== null) return guestSide.within(() => openWire(tap));
     return this.#namespace.within(() => openTap(tap));
   }
 
@@ -98,12 +113,14 @@ export class ChildDatapath implements DatapathControl {
   async restart(): Promise<void> {
     await this.#child.kill();
     this.#closeEnds('now');
-    this.#child = this.#spare();
+    this.#child = this.#source.next();
     await this.enter();
   }
 
   async removeTap(tap: string): Promise<void> {
-    this.#namespace.run('ip', ['link', 'del', 'dev', tap]);
+    // A veth went with the VMM's end already.
+    if (this.#source.guestSide === null) this.#namespace.run('ip', ['link', 'del', 'dev', tap]);
+    else this.#namespace.try('ip', ['link', 'del', 'dev', tap]);
   }
 
   #closeEnds(when: 'now' | 'aside'): void {
@@ -118,7 +135,7 @@ export class ChildDatapath implements DatapathControl {
     if (!child.alive) return;
     try {
       await child.order({ do: 'leave' });
-      this.#done(child);
+      this.#source.done(child);
     } catch (error) {
       process.stderr.write(
         `a datapath could not leave its pod: ${error instanceof Error ? error.message : error}\n`,

@@ -1,16 +1,12 @@
 /**
- * A subject's datapath in a process of its own, driven by JSON lines.
- * Invariant: it dies with this process; an order has a deadline; a process that is gone answers every order with why.
+ * A subject's datapath in a process of its own, driven by JSON lines, wherever that process runs.
+ * Invariant: an order has a deadline; a process that is gone answers every order with why.
  */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
-import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import type { DatapathAnswer, DatapathOrder, DatapathStep } from '#properties/subjects/datapath-protocol.ts';
-import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 import type { OnStep } from '../network-lab.ts';
+import type { DatapathProcess } from './datapath-process.ts';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
 const orderDeadlineMs = 20_000;
 const maxSaidOctets = 4_000;
 
@@ -21,33 +17,26 @@ interface Waiting {
 }
 
 export class DatapathChild {
-  readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #process: DatapathProcess;
   readonly #waiting = new Map<number, Waiting>();
   #next = 1;
   #said = '';
   #rest = '';
   #gone: Error | null = null;
-  readonly #ended: Promise<void>;
 
-  constructor(subject: BuiltInSubject) {
-    const main = `${root}properties/subjects/${subject}/datapath-main.ts`;
-    this.#process = spawn(process.execPath, [main], { stdio: ['pipe', 'pipe', 'pipe'], cwd: root });
-    this.#process.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
-    this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
+  constructor(process: DatapathProcess) {
+    this.#process = process;
+    process.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
+    process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#said = `${this.#said}${text}`.slice(-maxSaidOctets);
     });
-    this.#process.stdin.on('error', (error) => this.#lost(error.message));
-    this.#process.on('error', (error) => this.#lost(error.message));
-    this.#ended = new Promise((resolve) => {
-      this.#process.on('exit', (code, signal) => {
-        this.#lost(`exit ${code ?? signal}: ${this.#said.trim()}`);
-        resolve();
-      });
-    });
+    process.stdin.on('error', (error) => this.#lost(error.message));
+    void process.ended.then((how) => this.#lost(`${how}: ${this.#said.trim()}`));
   }
 
+  /** As this process sees it. */
   get pid(): number {
-    return this.#process.pid ?? -1;
+    return this.#process.pid;
   }
 
   get alive(): boolean {
@@ -86,8 +75,8 @@ export class DatapathChild {
 
   /** By `kill -9`; done when the kernel has taken everything from it. */
   async kill(): Promise<void> {
-    this.#process.kill('SIGKILL');
-    await this.#ended;
+    this.#process.kill();
+    await this.#process.ended;
   }
 
   #read(text: string): void {

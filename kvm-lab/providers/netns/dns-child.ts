@@ -8,6 +8,7 @@ import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { DnsProxyAnswer, DnsProxyOrder } from '#properties/subjects/dnsproxy-protocol.ts';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
+import { markedEnvironment } from '../../leftovers/owner.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const orderDeadlineMs = 20_000;
@@ -33,7 +34,7 @@ export class DnsChild {
     this.#process = spawn(process.execPath, [...planted, main], {
       stdio: ['pipe', 'pipe', 'pipe'],
       cwd: root,
-      env: { ...process.env, ...(mutant === null ? {} : { HUSKPROOF_MUTANT: mutant }) },
+      env: { ...markedEnvironment(), ...(mutant === null ? {} : { HUSKPROOF_MUTANT: mutant }) },
     });
     this.#process.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -15,9 +15,12 @@ export class TapEnd implements GuestEnd {
   onFrame: ((frame: Buffer) => void) | null = null;
   readonly #reactor: Reactor;
   readonly #fd: number;
+  readonly #goes: () => void;
   #closed = false;
 
-  constructor(reactor: Reactor, fd: number, place: SandboxPlace) {
+  /** `goes`: what else must end with it, for a wire that no descriptor holds. */
+  constructor(reactor: Reactor, fd: number, place: SandboxPlace, goes: () => void = () => undefined) {
+    this.#goes = goes;
     this.place = place;
     this.#reactor = reactor;
     this.#fd = fd;
@@ -64,6 +67,7 @@ export class TapEnd implements GuestEnd {
     if (this.#closed) return;
     this.#closed = true;
     this.#reactor.forget(this.#fd);
+    this.#goes();
     if (when === 'now') closeFd(this.#fd);
     else closeAside(this.#fd);
   }

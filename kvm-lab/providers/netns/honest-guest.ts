@@ -1,8 +1,9 @@
 /**
- * A kernel of its own behind the tap: a namespace whose interface is wired to the guest's end, frame by frame,
- * so that a hostile guest can send on the same tap while an honest one works.
+ * A kernel of its own behind the tap, in a namespace, so that a hostile guest can send on the same tap while an honest
+ * one works.
  */
 import { isIPv4 } from 'node:net';
+import type { SandboxPlace } from '#properties/subjects/datapath-protocol.ts';
 import type { HonestGuest, Place } from '../network-lab.ts';
 import type { TapEnd } from './guest-end.ts';
 import { CallError, closeAside, openTap, readFd, writeFd } from './kernel-calls.ts';
@@ -12,43 +13,63 @@ import { DatagramSocket, dialTcp } from './sockets.ts';
 
 const chunk = Buffer.alloc(1 << 17);
 
-export class NamespaceGuest implements HonestGuest {
-  readonly #namespace = Namespace.create();
-  readonly #reactor: Reactor;
-  readonly #end: TapEnd;
-  readonly #fd: number;
+/** Where the honest kernel is, and its interface there. */
+export interface GuestWire {
+  readonly namespace: Namespace;
+  readonly device: string;
+  close(): void;
+}
 
-  constructor(reactor: Reactor, end: TapEnd) {
-    this.#reactor = reactor;
-    this.#end = end;
-    this.#fd = this.#namespace.within(() => openTap('eth0'));
-    const { guestMac, ipv4 } = end.place;
-    const lines = [
-      `link set dev eth0 address ${guestMac}`,
-      'link set dev lo up',
-      `addr add ${ipv4.guest}/30 dev eth0`,
-      'link set dev eth0 up',
-      `route add default via ${ipv4.gateway}`,
-    ];
-    this.#namespace.run('ip', ['-batch', '-'], `${lines.join('\n')}\n`);
-    end.onFrame = (frame) => {
-      this.#give(frame);
-    };
-    reactor.read(this.#fd, () => this.#pump());
-  }
-
-  #give(frame: Buffer): void {
+/** A namespace of its own, wired to the tap's end frame by frame. */
+export function tapWire(reactor: Reactor, end: TapEnd): GuestWire {
+  const namespace = Namespace.create();
+  const device = 'eth0';
+  const fd = namespace.within(() => openTap(device));
+  end.onFrame = (frame) => {
     try {
-      writeFd(this.#fd, frame);
+      writeFd(fd, frame);
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
     }
-  }
-
-  #pump(): void {
-    for (let octets = readFd(this.#fd, chunk); octets !== null; octets = readFd(this.#fd, chunk)) {
-      this.#end.send(chunk.subarray(0, octets));
+  };
+  reactor.read(fd, () => {
+    for (let octets = readFd(fd, chunk); octets !== null; octets = readFd(fd, chunk)) {
+      end.send(chunk.subarray(0, octets));
     }
+  });
+  const close = () => {
+    end.onFrame = null;
+    reactor.forget(fd);
+    closeAside(fd);
+    namespace.close();
+  };
+  return { namespace, device, close };
+}
+
+/** The other end of a veth that stands for the tap: its kernel becomes the guest's. */
+export const vethWire = (device: string, namespace: Namespace): GuestWire => ({
+  namespace,
+  device,
+  close: () => void namespace.try('ip', ['addr', 'flush', 'dev', device]),
+});
+
+export class NamespaceGuest implements HonestGuest {
+  readonly #namespace: Namespace;
+  readonly #reactor: Reactor;
+  readonly #wire: GuestWire;
+
+  constructor(reactor: Reactor, { guestMac, ipv4 }: SandboxPlace, wire: GuestWire) {
+    this.#reactor = reactor;
+    this.#wire = wire;
+    this.#namespace = wire.namespace;
+    const lines = [
+      `link set dev ${wire.device} address ${guestMac}`,
+      'link set dev lo up',
+      `addr add ${ipv4.guest}/30 dev ${wire.device}`,
+      `link set dev ${wire.device} up`,
+      `route add default via ${ipv4.gateway}`,
+    ];
+    this.#namespace.run('ip', ['-batch', '-'], `${lines.join('\n')}\n`);
   }
 
   ip(words: string): string {
@@ -106,9 +127,6 @@ export class NamespaceGuest implements HonestGuest {
   }
 
   close(): void {
-    this.#end.onFrame = null;
-    this.#reactor.forget(this.#fd);
-    closeAside(this.#fd);
-    this.#namespace.close();
+    this.#wire.close();
   }
 }

@@ -1,14 +1,16 @@
-/** A fresh pod and the world behind its uplink, in two namespaces that this process alone holds. */
+/**
+ * A fresh pod and the world behind its uplink. The world's namespace is this process's own; the pod's is given,
+ * with what runs the datapath in it.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { DnsPod } from '../dns-lab.ts';
 import type { GuestEnd, HonestGuest, Place, Probe, Reached, SeenFrame, Tables } from '../network-lab.ts';
 import { hosts, hosts6, listenerPorts, router, uplink } from '../topology.ts';
 import { Capture, FrameSender } from './capture.ts';
-import { ChildDatapath } from './child-datapath.ts';
-import type { DatapathChild } from './datapath-child.ts';
+import { ChildDatapath, type DatapathSource } from './child-datapath.ts';
 import { type DnsSubject, NamespaceDns } from './dns-control.ts';
 import { TapEnd } from './guest-end.ts';
-import { NamespaceGuest } from './honest-guest.ts';
+import { NamespaceGuest, tapWire, vethWire } from './honest-guest.ts';
 import { Namespace } from './namespace.ts';
 import { Planted, plantPod, plantWorld } from './planted.ts';
 import type { Reactor } from './reactor.ts';
@@ -73,7 +75,8 @@ export class NamespacePod implements DnsPod {
   readonly upstream: Place;
   readonly probed: Place[] = [];
   readonly #reactor: Reactor;
-  readonly #pod = Namespace.create();
+  readonly #pod: Namespace;
+  readonly #source: DatapathSource;
   readonly #world = Namespace.create();
   readonly #podCapture: Capture;
   readonly #worldCapture: Capture;
@@ -82,16 +85,14 @@ export class NamespacePod implements DnsPod {
   readonly #plantedWorld: Planted;
   readonly #upstream: DatagramSocket;
   readonly #honest: HonestGuest[] = [];
-  readonly #dnsSubject: DnsSubject;
+  /** null: of this pod no DNS proxy is driven. */
+  readonly #dnsSubject: DnsSubject | null;
   #dns: NamespaceDns | null = null;
 
-  constructor(
-    reactor: Reactor,
-    spare: () => DatapathChild,
-    done: (child: DatapathChild) => void,
-    dnsSubject: DnsSubject,
-  ) {
+  constructor(reactor: Reactor, pod: Namespace, source: DatapathSource, dnsSubject: DnsSubject | null) {
     this.#reactor = reactor;
+    this.#pod = pod;
+    this.#source = source;
     this.#dnsSubject = dnsSubject;
     buildWorld(this.#world, this.#pod);
     this.#podCapture = new Capture(reactor, this.#pod);
@@ -102,16 +103,20 @@ export class NamespacePod implements DnsPod {
     this.#upstream = plantPod(this.#planted);
     this.upstream = this.#upstream.local;
     plantWorld(this.#plantedWorld);
-    this.datapath = new ChildDatapath(reactor, this.#pod, spare, done);
+    this.datapath = new ChildDatapath(reactor, this.#pod, source);
   }
 
-  /** Where the pod's and the world's namespaces are held. */
   get namespacePaths(): readonly string[] {
     return [this.#pod.path, this.#world.path];
   }
 
+  get processes(): readonly number[] {
+    return [this.datapath.pid];
+  }
+
   /** From the first time on the lab's own resolver makes room for the subject's. */
   get dns(): NamespaceDns {
+    if (this.#dnsSubject === null) throw new TypeError('this provider drives no DNS proxy');
     this.#dns ??= new NamespaceDns(
       {
         reactor: this.#reactor,
@@ -230,7 +235,9 @@ export class NamespacePod implements DnsPod {
 
   honestGuest(end: GuestEnd): HonestGuest {
     if (!(end instanceof TapEnd)) throw new TypeError('an end of this provider');
-    const made = new NamespaceGuest(this.#reactor, end);
+    const { guestSide } = this.#source;
+    const wire = guestSide === null ? tapWire(this.#reactor, end) : vethWire(end.place.tap, guestSide);
+    const made = new NamespaceGuest(this.#reactor, end.place, wire);
     this.#honest.push(made);
     return made;
   }
@@ -268,6 +275,7 @@ export class NamespacePod implements DnsPod {
     this.#sender.close();
     this.#pod.close();
     this.#world.close();
+    this.#source.guestSide?.close();
   }
 }
 

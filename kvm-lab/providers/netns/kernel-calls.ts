@@ -33,6 +33,7 @@ const calls = {
   prctl: libc.func(
     'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
   ),
+  mkfifo: libc.func('int mkfifo(const char *path, unsigned int mode)'),
   pidfd_open: libc.func('syscall', 'long', ['long', 'int', 'unsigned int']),
   pidfd_getfd: libc.func('syscall', 'long', ['long', 'int', 'int', 'unsigned int']),
 };
@@ -88,6 +89,8 @@ export function closeAside(fd: number): void {
   });
 }
 
+/** A named pipe that this user alone opens. */
+export const makeFifo = (path: string) => void done('mkfifo', path, 0o600);
 export const openRead = (path: string) => done('open', path, O_RDONLY_CLOEXEC);
 export const ioctl = (fd: number, request: number, argument: Buffer) => done('ioctl', fd, request, argument);
 /** The calling thread's network namespace from now on. */
@@ -117,9 +120,11 @@ const TUNSETIFF = 0x400454ca;
 const TUNGETIFF = 0x800454d2;
 const IFF_TAP_NO_PI = 0x1002;
 
+export const openDevice = () => done('open', '/dev/net/tun', O_RDWR_CLOEXEC_NONBLOCK);
+
 /** A VMM's end of the tap of that name, in the calling thread's namespace; made if it is not there. */
 export function openTap(name: string): number {
-  const fd = done('open', '/dev/net/tun', O_RDWR_CLOEXEC_NONBLOCK);
+  const fd = openDevice();
   const request = Buffer.alloc(40);
   request.write(name, 0, 15, 'latin1');
   request.writeUInt16LE(IFF_TAP_NO_PI, 16);

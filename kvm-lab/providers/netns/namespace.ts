@@ -38,6 +38,11 @@ export class Namespace {
     }
   }
 
+  /** One that somebody else made, held from now on too: the path of a process's, or of another holder's. */
+  static at(path: string): Namespace {
+    return new Namespace(openRead(path));
+  }
+
   /** Where another process finds it, while this one lives. */
   get path(): string {
     return `/proc/${process.pid}/fd/${this.fd}`;

@@ -1,20 +1,26 @@
 /**
  * The lab in network namespaces: pod and world held by this process, a subject's datapath in a child.
+ * Without root it is the same in a user namespace, with veths for taps where /dev/net/tun is not for everybody.
  * Invariant: nothing has a name, so nothing of the host is touched and nothing is left, `kill -9` included.
  */
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 import type { DnsLab } from '../dns-lab.ts';
+import type { LabNeed } from '../network-lab.ts';
 import { pinSetNames } from '../pin-set-names.ts';
+import type { Unsupported } from '../unsupported.ts';
 import { DatapathChild } from './datapath-child.ts';
+import { startChild } from './datapath-process.ts';
 import { DnsChild } from './dns-child.ts';
 import { NamespacePod } from './husk-pod.ts';
-import { CallError, closeFd, openTap } from './kernel-calls.ts';
+import { CallError, closeFd, openDevice, openTap } from './kernel-calls.ts';
 import { CommandError, Namespace } from './namespace.ts';
 import { Reactor } from './reactor.ts';
+import { rootlessUnsupported } from './rootless.ts';
 
 /** Why the lab cannot be had here, and what to do; null when it can. Tried, not guessed. */
-export function netnsUnsupported(): { readonly reason: string; readonly remedy: string } | null {
+export function netnsUnsupported(): Unsupported | null {
   for (const [program, debianPackage] of [
     ['ip', 'iproute2'],
     ['nft', 'nftables'],
@@ -28,26 +34,54 @@ export function netnsUnsupported(): { readonly reason: string; readonly remedy: 
     if (error !== undefined)
       return { reason: `${program} is not there`, remedy: `apt-get install -y ${debianPackage}` };
   }
+  // In a user namespace one is root.
+  if (process.getuid?.() !== 0) {
+    const remedy = 'run as root; pnpm e2e:husk-network enters a user namespace by itself';
+    return rootlessUnsupported() ?? { reason: 'neither root nor in a user namespace', remedy };
+  }
   return tryNamespace();
 }
 
-function tryNamespace(): { reason: string; remedy: string } | null {
+function tryNamespace(): Unsupported | null {
   let namespace: Namespace | null = null;
   try {
     namespace = Namespace.create();
-    namespace.within(() => closeFd(openTap('probe')));
+    if (tapsUnsupported() === null) namespace.within(() => closeFd(openTap('probe')));
+    else namespace.run('ip', ['link', 'add', 'probe', 'type', 'veth', 'peer', 'name', 'other']);
     namespace.run('nft', ['add table inet probe']);
     return null;
   } catch (error) {
     if (error instanceof CallError) {
-      const remedy = 'run as root, or let this user open /dev/net/tun and make user namespaces';
-      return { reason: `no namespace with a tap: ${error.message}`, remedy };
+      const remedy = 'run as root, or let this user make user namespaces';
+      return { reason: `no network namespace: ${error.message}`, remedy };
     }
     if (!(error instanceof CommandError)) throw error;
-    return { reason: error.message, remedy: 'load the module nf_tables' };
+    return { reason: error.message, remedy: 'load the modules nf_tables and veth' };
   } finally {
     namespace?.close();
   }
+}
+
+/** Why taps cannot be had; a user namespace gives no right to a device that its user may not open. */
+export function tapsUnsupported(): Unsupported | null {
+  try {
+    closeFd(openDevice());
+    return null;
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    const isThere = error.code === 'EACCES' || error.code === 'EPERM';
+    const remedy = isThere
+      ? 'chmod 0666 /dev/net/tun (a tap still needs NET_ADMIN), or run as root'
+      : 'load the module tun: modprobe tun';
+    return { reason: `/dev/net/tun: ${error.message}`, remedy };
+  }
+}
+
+/** Whose kernel says nothing of its own accord: what a guest sends is the harness's choice. */
+function silentNamespace(): Namespace {
+  const made = Namespace.create();
+  made.within(() => writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1'));
+  return made;
 }
 
 export class NetnsLab implements DnsLab {
@@ -63,17 +97,26 @@ export class NetnsLab implements DnsLab {
     this.#subject = subject;
   }
 
+  lacks(need: LabNeed): Unsupported | null {
+    const missing = tapsUnsupported();
+    if (missing === null) return null;
+    const reason = `${need}: a veth stands for the tap, and takes no frame beyond its MTU; ${missing.reason}`;
+    return { reason, remedy: missing.remedy };
+  }
+
   async freshPod(): Promise<NamespacePod> {
-    const made = new NamespacePod(
-      this.#reactor,
-      () => this.#spare(),
-      (child) => this.#idle.push(child),
-      {
-        spare: () => this.#spareDns(),
-        done: (child) => this.#idleDns.push(child),
-        setsOf: (tap) => pinSetNames(this.#subject, tap),
-      },
-    );
+    const namespace = Namespace.create();
+    const source = {
+      next: () => this.#spare(),
+      done: (child: DatapathChild) => this.#idle.push(child),
+      netns: namespace.path,
+      guestSide: tapsUnsupported() === null ? null : silentNamespace(),
+    };
+    const made = new NamespacePod(this.#reactor, namespace, source, {
+      spare: () => this.#spareDns(),
+      done: (child) => this.#idleDns.push(child),
+      setsOf: (tap) => pinSetNames(this.#subject, tap),
+    });
     await made.datapath.enter();
     await made.settled();
     return made;
@@ -83,7 +126,7 @@ export class NetnsLab implements DnsLab {
   #spare(): DatapathChild {
     const waiting = this.#idle.pop();
     if (waiting?.alive) return waiting;
-    return new DatapathChild(this.#subject);
+    return new DatapathChild(startChild(this.#subject));
   }
 
   #spareDns(): DnsChild {
@@ -92,8 +135,8 @@ export class NetnsLab implements DnsLab {
     return new DnsChild(this.#subject, this.dnsMutant);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#reactor.stop();
-    for (const child of [...this.#idle, ...this.#idleDns]) void child.kill();
+    await Promise.all([...this.#idle, ...this.#idleDns].map((child) => child.kill()));
   }
 }

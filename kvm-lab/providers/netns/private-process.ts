@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
+import { markedEnvironment } from '#kvm-lab/leftovers/owner.ts';
 
 const probeTimeoutMs = 10_000;
 
@@ -51,5 +52,8 @@ function runs(program: string, words: readonly string[]): boolean {
 export function startPrivate(script: string, words: readonly string[], processor: number): ChildProcess {
   const own = readlinkSync('/proc/self/ns/net');
   const command = ['taskset', '-c', String(processor), process.execPath, script, own, ...words];
-  return spawn('unshare', [...unshareWords(), ...command], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn('unshare', [...unshareWords(), ...command], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: markedEnvironment(),
+  });
 }

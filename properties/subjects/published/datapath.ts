@@ -11,6 +11,7 @@ import type {
   SandboxPlace,
   Step,
 } from '../datapath-protocol.ts';
+import { vethCommands } from '../guest-veth.ts';
 
 const commandTimeoutMs = 10_000;
 const table = 'inet mitos';
@@ -18,6 +19,8 @@ const table = 'inet mitos';
 interface Options {
   /** "Published: an input-hook chain per tap". "Vulnerable: filtering on the forward hook only". */
   readonly inputChain: boolean;
+  /** See datapath-protocol.ts. */
+  readonly guestSide: string | null;
 }
 
 export class CommandDatapath implements DrivenDatapath {
@@ -35,7 +38,7 @@ export class CommandDatapath implements DrivenDatapath {
   /** "rules are installed in several steps after the tap is up". */
   open(network: SandboxPlace, policy: PolicyOrder): { fd: null } {
     const { tap, tapMac, ipv4 } = network;
-    this.#ip(`tuntap add dev ${tap} mode tap`);
+    this.#make(tap);
     this.#ip(`link set dev ${tap} address ${tapMac}`);
     this.#ip(`addr add ${ipv4.gateway}/30 dev ${tap}`);
     if (ipv4.resolver !== ipv4.gateway) this.#ip(`addr add ${ipv4.resolver}/32 dev ${tap}`);
@@ -43,6 +46,12 @@ export class CommandDatapath implements DrivenDatapath {
     this.#standing.set(tap, network);
     this.#apply(network, policy);
     return { fd: null };
+  }
+
+  #make(tap: string): void {
+    const { guestSide } = this.#options;
+    if (guestSide === null) this.#ip(`tuntap add dev ${tap} mode tap`);
+    else for (const [program, words] of vethCommands(tap, guestSide)) this.#run(program, words);
   }
 
   /** "re-applying a narrower policy leaves the wider accepts in front": what stands stays, the new comes after. */

@@ -2,4 +2,4 @@
 import { serveDatapath } from '../datapath-protocol.ts';
 import { CommandDatapath } from '../published/datapath.ts';
 
-serveDatapath((pod, step) => new CommandDatapath(pod, step, { inputChain: false }));
+serveDatapath((pod, step, guestSide) => new CommandDatapath(pod, step, { guestSide, inputChain: false }));

@@ -1,0 +1,36 @@
+/**
+ * Temporary folders of the lab, named after the process that made them.
+ * Invariant: only folders of that name that belong to this user are ever found; a link is none.
+ */
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type OwnerState, ownerMark, ownerState } from './owner.ts';
+
+const pattern = /^huskproof-[a-z]+-([0-9a-f.]+)-[A-Za-z0-9]{6}$/;
+
+/** Mode 0700. Whoever makes one removes it. */
+export function makeLabFolder(what: string): string {
+  return mkdtempSync(join(tmpdir(), `huskproof-${what}-${ownerMark()}-`));
+}
+
+export function labFolders(): { readonly path: string; readonly owner: OwnerState }[] {
+  return readdirSync(tmpdir()).flatMap((name) => {
+    const [, mark] = pattern.exec(name) ?? [];
+    const path = join(tmpdir(), name);
+    return mark !== undefined && isOwnFolder(path) ? [{ path, owner: ownerState(mark) }] : [];
+  });
+}
+
+function isOwnFolder(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isDirectory() === true && found.uid === process.getuid?.();
+}
+
+/** Throws when something is mounted in it: what is there may be another's. */
+export function removeLabFolder(path: string): void {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  const inside = mounts.map((line) => line.split(' ')[4] ?? '').find((at) => `${at}/`.startsWith(`${path}/`));
+  if (inside !== undefined) throw new Error(`${inside} is mounted in it: umount it first`);
+  rmSync(path, { recursive: true, force: true });
+}

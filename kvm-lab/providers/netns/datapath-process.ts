@@ -1,0 +1,43 @@
+/**
+ * Where a subject's datapath runs: here a child of this process, which dies with it. The pod's namespace is
+ * entered by an order, so that one process serves one pod after the other.
+ */
+import { spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { BuiltInSubject } from '#properties/subjects/subject.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+export interface DatapathProcess {
+  /** In the process numbers of whoever asks; -1 when it did not start. */
+  readonly pid: number;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** How it ended, when the kernel has taken everything from it. */
+  readonly ended: Promise<string>;
+  /** By SIGKILL. */
+  kill(): void;
+}
+
+/** Words of Node, from the repository's root: the program that is the subject's datapath. */
+export function commandOf(subject: BuiltInSubject): string[] {
+  return [`properties/subjects/${subject}/datapath-main.ts`];
+}
+
+export function startChild(subject: BuiltInSubject): DatapathProcess {
+  const child = spawn(process.execPath, commandOf(subject), { stdio: ['pipe', 'pipe', 'pipe'], cwd: root });
+  const ended = new Promise<string>((resolve) => {
+    child.on('error', (error) => resolve(error.message));
+    child.on('exit', (code, signal) => resolve(`exit ${code ?? signal}`));
+  });
+  return {
+    pid: child.pid ?? -1,
+    stdin: child.stdin,
+    stdout: child.stdout,
+    stderr: child.stderr,
+    ended,
+    kill: () => void child.kill('SIGKILL'),
+  };
+}

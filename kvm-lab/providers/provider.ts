@@ -1,0 +1,41 @@
+/** The providers of a network lab, by name. */
+import type { BuiltInSubject } from '#properties/subjects/subject.ts';
+import { CodedError } from '#reference/base/coded-error.ts';
+import { containerUnsupported } from './container/readiness.ts';
+import { NetnsLab, netnsUnsupported } from './netns/netns.ts';
+import type { NetworkLab } from './network-lab.ts';
+import type { Unsupported } from './unsupported.ts';
+
+export const providerNames = ['netns', 'container'] as const;
+export type ProviderName = (typeof providerNames)[number];
+
+export interface LabProvider {
+  readonly name: ProviderName;
+  /** Why it cannot be had here; null when it can. */
+  unsupported(): Unsupported | null;
+  lab(subject: BuiltInSubject): NetworkLab;
+}
+
+/** Throws CodedError `unknown-provider`. */
+export function providerNamed(name: string): ProviderName {
+  const found = providerNames.find((one) => one === name);
+  if (found !== undefined) return found;
+  throw new CodedError(
+    'unknown-provider',
+    `there is no provider ${name}`,
+    `valid: ${providerNames.join(', ')}`,
+  );
+}
+
+export async function loadProvider(name: ProviderName, image?: string): Promise<LabProvider> {
+  if (name === 'netns') {
+    return { name, unsupported: netnsUnsupported, lab: (subject) => new NetnsLab(subject) };
+  }
+  // testcontainers is large, and only this provider needs it.
+  const { ContainerLab } = await import('./container/container.ts');
+  return {
+    name,
+    unsupported: () => containerUnsupported(image),
+    lab: (subject) => new ContainerLab(subject, image),
+  };
+}
