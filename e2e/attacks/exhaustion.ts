@@ -1,5 +1,5 @@
 /** Many of everything: neighbours, flows, questions, frames (F4.state, F4.load). */
-import { ipv6, protocols } from '#kvm-lab/frames/internet.ts';
+import { ipv4, ipv6, protocols } from '#kvm-lab/frames/internet.ts';
 import { arp, broadcastMac, ethernet, etherTypes } from '#kvm-lab/frames/link.ts';
 import { address, mac, u32 } from '#kvm-lab/frames/octets.ts';
 import { readFrame } from '#kvm-lab/frames/read-frame.ts';
@@ -13,6 +13,10 @@ const flows = 2_000;
 const load = 6_000;
 /** More than the pod's range of masquerade ports. */
 const datagrams = 4_600;
+/** Every port that a translation may give out when nobody bounds it. */
+const firstPort = 1_024;
+const everyPort = 65_536 - firstPort;
+const noise = 3_000;
 const siblingPort = 15_555;
 /** Between two probes, so that the loop sees everything. */
 const burst = 500;
@@ -64,6 +68,24 @@ async function unserved(
       return [];
   }
   return [`a sibling’s datagrams to ${to}:${toPort} are not answered any more`];
+}
+
+/** What a driver gone mad would send: any ether type, any sender, any protocol. */
+function randomFrame({ random }: Stage): Buffer {
+  const any = () => `${1 + random(223)}.${random(256)}.${random(256)}.${1 + random(254)}`;
+  const junk = Buffer.from(times(4, () => u32(random(2 ** 31))).flatMap((part) => [...part]));
+  const kinds = [
+    () => ethernet(tapLink, 0x0600 + random(0xf000), junk),
+    () =>
+      ethernet(
+        tapLink,
+        etherTypes.arp,
+        arp({ operation: 1, senderMac: tapLink.from, senderAddress: any(), targetAddress: gateway }),
+      ),
+    () => on4(ipv4({ from: any(), to: random(2) === 0 ? gateway : any() }, random(256), junk)),
+    () => on6(ipv6({ from: `fe80::${(1 + random(65_535)).toString(16)}`, to: 'ff02::1' }, random(256), junk)),
+  ] as const;
+  return (kinds[random(kinds.length)] ?? kinds[0])();
 }
 
 const toResolver = (stage: Stage, index: number) =>
@@ -139,6 +161,7 @@ export const attacks: readonly Attack[] = [
     also: (stage) => unserved(stage, sibling.ipv4.resolver, 53),
     shows: 'a probe fails, or a sibling’s question has no answer',
     expected: cells.closed,
+    falsifiedBy: ['flows-bounded-together'],
   },
   {
     id: 'exhaustion.connections',
@@ -158,6 +181,7 @@ export const attacks: readonly Attack[] = [
     also: (stage) => unserved(stage, sibling.ipv4.resolver, 53),
     shows: 'a probe fails, or a sibling’s question has no answer',
     expected: cells.closed,
+    falsifiedBy: ['flows-bounded-together'],
   },
   {
     id: 'exhaustion.translated-ports',
@@ -177,24 +201,38 @@ export const attacks: readonly Attack[] = [
     // It has used up its own share.
     closesControl: true,
     shows: 'a sibling is not answered any more',
-    // Without a range of ports of its own the published masquerade has sixteen times as many: this flood is too small.
+    // The published masquerade has sixteen times as many ports: exhaustion.every-port.
     expected: cells.closed,
+    falsifiedBy: ['flows-unbounded'],
   },
   {
-    id: 'exhaustion.noise',
+    id: 'exhaustion.every-port',
     claim: 'F4.load',
-    statement: `${load} frames of noise leave probes working and change nothing`,
-    source: 'claims.md, F4.load',
-    control: 'arp',
+    sibling: true,
+    statement: `datagrams from all ${everyPort} ports leave a sibling’s way to the same host open`,
+    source: 'claims.md, F4.load; RFC 5508 section 2: translated ports are few, and shared',
+    control: 'resolver',
+    prepare: introduceSibling,
     act: (stage) =>
-      flood(stage, load, () =>
-        ethernet(
-          tapLink,
-          0x0600 + stage.random(0x0200),
-          Buffer.from(times(16, () => u32(stage.random(2 ** 31))).flatMap((part) => [...part])),
-        ),
+      flood(stage, everyPort, (index) =>
+        datagram({ from: own, to: hosts.allowed, fromPort: firstPort + index, toPort: 443 }),
       ),
-    shows: 'a probe fails, or anything changes',
-    expected: cells.closed,
+    explains: ({ from, to }) => from === hosts.allowed || to === hosts.allowed,
+    explainsFlow: (line) => line.includes(`dst=${hosts.allowed} `),
+    also: (stage) => unserved(stage, hosts.allowed, 443),
+    // It has used up its own share.
+    closesControl: true,
+    shows: 'a sibling is not answered any more',
+    expected: cells.residual,
+  },
+  {
+    id: 'exhaustion.random-frames',
+    claim: 'F4.source',
+    statement: `${noise} frames with anything in them change nothing and reach nobody`,
+    source: 'findings.md F4, invariant 1',
+    control: 'arp',
+    act: (stage) => flood(stage, noise, () => randomFrame(stage)),
+    shows: 'anything at all: an answer, a neighbour, a frame on the uplink',
+    expected: cells.residual,
   },
 ];

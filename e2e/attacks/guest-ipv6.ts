@@ -227,18 +227,7 @@ export const attacks: readonly Attack[] = [
   fromSelf(
     'solicitation-of-others',
     'F4.state',
-    'a solicitation of another pair is never answered and makes no neighbour',
-    () => [
-      on6(solicitation6(other6, gateway6, tapLink.from)),
-      on6(solicitation6(own6, gateway6, otherMac)),
-      on6(solicitation6(guestLocal, gateway6, tapLink.from)),
-      on6(solicitation6(own6, uplink.ipv6, tapLink.from)),
-    ],
-  ),
-  fromSelf(
-    'advertisement',
-    'F4.state',
-    'an advertisement never moves the guest’s address to another MAC',
+    'a solicitation or advertisement of another pair is never answered and makes no neighbour',
     () => [
       message(
         own6,
@@ -246,18 +235,28 @@ export const attacks: readonly Attack[] = [
         136,
         Buffer.concat([u32(0x60000000), address(own6), linkOption(2, mac(otherMac))]),
       ),
+      on6(solicitation6(other6, gateway6, tapLink.from)),
+      on6(solicitation6(own6, gateway6, otherMac)),
+      on6(solicitation6(guestLocal, gateway6, tapLink.from)),
+      on6(solicitation6(own6, uplink.ipv6, tapLink.from)),
     ],
   ),
-  fromSelf('router-advertisement', 'F4.state', 'a router advertisement never gives the pod a route', () => {
-    const offer = Buffer.concat([
-      Buffer.from([64, 0]),
-      u16(1_800),
-      u32(0),
-      u32(0),
-      prefixOption('2001:db8:bad::', 64),
-    ]);
-    return [message(guestLocal, 'ff02::1', 134, offer), message(own6, 'ff02::1', 134, offer)];
-  }),
+  fromSelf(
+    'router-advertisement',
+    'F4.state',
+    'a router advertisement never gives the pod a route or a neighbour',
+    () => {
+      const offer = Buffer.concat([
+        Buffer.from([64, 0]),
+        u16(1_800),
+        u32(0),
+        u32(0),
+        prefixOption('2001:db8:bad::', 64),
+        linkOption(1, mac(otherMac)),
+      ]);
+      return [message(guestLocal, 'ff02::1', 134, offer), message(own6, 'ff02::1', 134, offer)];
+    },
+  ),
   fromSelf(
     'packet-too-big',
     'F4.state',

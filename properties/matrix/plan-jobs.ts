@@ -53,7 +53,7 @@ export function planCells(
       options.runs ?? Math.ceil((defaultReferenceCases / options.totalWeight) * (claim.weight ?? 1));
     for (const subject of builtIn) cells.push(planBuiltIn(claim, subject, runs, options));
     for (const mutant of mutants) {
-      if (mutant.killedBy !== claim.id) continue;
+      if (mutant.killedBy !== claim.id || mutant.tier !== undefined) continue;
       const subject = `mutant:${mutant.id}`;
       const job = { ...baseJob(claim.id, subject, options), runs, mutant };
       cells.push({ claim: claim.id, subject, expected: 'falsified', jobs: [job] });

@@ -6,7 +6,7 @@ import { runAttack } from '../../fixtures/run-attack.ts';
 for (const attack of allAttacks) {
   for (const subject of builtInSubjects.filter((name) => attack.expected[name] !== 'no-input')) {
     test(`${attack.id} ${attack.claim} ${attack.statement} · ${subject}`, async ({ lab, seed, settle }) => {
-      await settle(await runAttack(attack.id, subject, { lab: lab(subject), seed }));
+      await settle(await runAttack(attack.id, subject, { lab: lab(subject, attack.engine), seed }));
     });
   }
 }

@@ -7,7 +7,7 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { DatapathAnswer, DatapathOrder, DatapathStep } from '#properties/subjects/datapath-protocol.ts';
-import type { BuiltInSubject } from '#properties/subjects/subject.ts';
+import type { DatapathSubject, Engine } from '#properties/subjects/subject.ts';
 import type { OnStep } from '../network-lab.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -29,9 +29,11 @@ export class DatapathChild {
   #gone: Error | null = null;
   readonly #ended: Promise<void>;
 
-  constructor(subject: BuiltInSubject) {
-    const main = `${root}properties/subjects/${subject}/datapath-main.ts`;
-    this.#process = spawn(process.execPath, [main], { stdio: ['pipe', 'pipe', 'pipe'], cwd: root });
+  constructor(subject: DatapathSubject, engine: Engine) {
+    this.#process = spawn(process.execPath, commandOf(subject, engine), {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      cwd: root,
+    });
     this.#process.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#said = `${this.#said}${text}`.slice(-maxSaidOctets);
@@ -114,6 +116,16 @@ export class DatapathChild {
     this.#gone ??= new Error(`the datapath's process is gone: ${why}`);
     for (const { reject } of this.#waiting.values()) reject(this.#gone);
   }
+}
+
+/** The program that is the subject's datapath, and its words. */
+function commandOf(subject: DatapathSubject, engine: Engine): string[] {
+  const subjects = `${root}properties/subjects`;
+  if (subject.startsWith('mutant:'))
+    return [`${subjects}/mutant/datapath-main.ts`, subject.slice('mutant:'.length)];
+  // The vulnerable one has no other wiring, and the reference's is the same in every engine.
+  const main = engine === 'raw-forkd' && subject === 'published' ? 'raw-forkd-main' : 'datapath-main';
+  return [`${subjects}/${subject}/${main}.ts`];
 }
 
 /** Where a link leads; nowhere when the descriptor was closed meanwhile. */

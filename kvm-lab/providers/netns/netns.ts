@@ -3,7 +3,7 @@
  * Invariant: nothing has a name, so nothing of the host is touched and nothing is left, `kill -9` included.
  */
 import { spawnSync } from 'node:child_process';
-import type { BuiltInSubject } from '#properties/subjects/subject.ts';
+import type { DatapathSubject, Engine } from '#properties/subjects/subject.ts';
 import type { NetworkLab } from '../network-lab.ts';
 import { DatapathChild } from './datapath-child.ts';
 import { NamespacePod } from './husk-pod.ts';
@@ -50,12 +50,14 @@ function tryNamespace(): { reason: string; remedy: string } | null {
 
 export class NetnsLab implements NetworkLab {
   readonly name = 'netns';
-  readonly #subject: BuiltInSubject;
+  readonly #subject: DatapathSubject;
+  readonly #engine: Engine;
   readonly #reactor = new Reactor();
   readonly #idle: DatapathChild[] = [];
 
-  constructor(subject: BuiltInSubject) {
+  constructor(subject: DatapathSubject, engine: Engine = 'husk') {
     this.#subject = subject;
+    this.#engine = engine;
   }
 
   async freshPod(): Promise<NamespacePod> {
@@ -73,7 +75,7 @@ export class NetnsLab implements NetworkLab {
   #spare(): DatapathChild {
     const waiting = this.#idle.pop();
     if (waiting?.alive) return waiting;
-    return new DatapathChild(this.#subject);
+    return new DatapathChild(this.#subject, this.#engine);
   }
 
   close(): void {
