@@ -35,7 +35,7 @@ function onNode(
 
 const published =
   'findings.md F4, published: "husk path only (in the raw-forkd engine a guest still reaches the node’s own listeners)"';
-const residual = 'findings.md F4, residual: any IPv4 source other than the guest address misses every rule';
+const residual = 'findings.md F4, residual: “any IPv4 source other than the guest address misses every rule”';
 
 export const attacks: readonly Attack[] = [
   onNode(

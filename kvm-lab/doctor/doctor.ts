@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
-import { netnsUnsupported } from '#kvm-lab/providers/netns/netns.ts';
+import { labMissing } from '#kvm-lab/providers/netns/readiness.ts';
 import type { Tier } from '#properties/claims/claim.ts';
 
 export interface Finding {
@@ -118,7 +118,7 @@ function netnsRight(): Finding {
 /** What the provider itself says: a namespace with a tap and a table in it. */
 function networkLab(): Finding {
   const what = 'lab netns';
-  const missing = netnsUnsupported();
+  const missing = labMissing();
   if (missing === null)
     return { what, there: true, detail: 'a namespace with a tap and a table', remedy: '' };
   return { what, there: false, detail: missing.reason, remedy: missing.remedy };

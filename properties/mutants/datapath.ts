@@ -23,15 +23,6 @@ export const mutants: readonly Mutant[] = [
     tier: 'kernel',
   },
   {
-    id: 'chains-accept-by-default',
-    mistake: 'the policy of a chain is compiled to accept, whatever it is',
-    file: commands,
-    find: "writer.uint32(5, policy === 'accept' ? 1 : 0).text(7, String(type));",
-    replace: 'writer.uint32(5, 1).text(7, String(type));',
-    killedBy: 'F4.source',
-    tier: 'kernel',
-  },
-  {
     id: 'drops-compiled-to-accept',
     mistake: 'the verdict drop is compiled to accept',
     file: expressions,

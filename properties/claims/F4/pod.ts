@@ -51,7 +51,7 @@ export const claim = attackClaim({
   source: 'findings.md F4, reference, invariant 6',
   blindSpot:
     'ports of the pod that a policy opens are the guest’s; loopback beyond the output hook is tier kernel',
-  // At tier kernel a guest that sends from UDP 9443 takes what is meant for the pod's listener: translation keeps its port.
+  // A kernel keeps the port of what it translates: a guest that sends from UDP 9443 takes the listener's packets.
   expected: {
     decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
     kernel: residualCells,

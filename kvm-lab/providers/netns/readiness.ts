@@ -1,0 +1,38 @@
+/**
+ * Who starts the lab and whether it can be had: root as he is, anybody else in a user namespace of his own.
+ * Invariant: what is told was tried in the very process that would run the lab.
+ */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export interface Missing {
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+const probe = fileURLToPath(new URL('./readiness-main.ts', import.meta.url));
+const probeTimeoutMs = 20_000;
+
+/** A Node program where it may make namespaces; where nobody lets it, as it is: then the lab says what is missing. */
+export function labCommand(script: string, words: readonly string[] = []): [string, string[]] {
+  const node = [script, ...words];
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot || spawnSync('unshare', ['-Urn', 'true'], { timeout: probeTimeoutMs }).status !== 0)
+    return [process.execPath, node];
+  return ['unshare', ['-Urn', process.execPath, ...node]];
+}
+
+/** null: the lab is ready. */
+export function labMissing(): Missing | null {
+  const [program, words] = labCommand(probe);
+  const { stdout, stderr, status, error } = spawnSync(program, words, {
+    encoding: 'utf8',
+    timeout: probeTimeoutMs,
+  });
+  if (status === 0) return JSON.parse(stdout) as Missing | null;
+  const said = error?.message ?? stderr.trim().split('\n').at(-1) ?? '';
+  return {
+    reason: `the lab cannot be tried: ${said}`,
+    remedy: 'run node kvm-lab/providers/netns/readiness-main.ts',
+  };
+}
