@@ -71,7 +71,8 @@ export class PacketTrace {
         if (event.type !== 'rule') continue;
         const verdicts: TracedVerdict[] = [];
         current.set(event.packet, verdicts);
-        const headers = Buffer.concat([event.link ?? Buffer.alloc(0), event.network ?? Buffer.alloc(0)]);
+        const { link, network, transport } = event;
+        const headers = Buffer.concat([link, network, transport].flatMap((part) => part ?? []));
         packets.push({ headers, verdicts });
       } else current.get(event.packet)?.push(this.#verdict(event));
     }
