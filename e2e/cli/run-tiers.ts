@@ -14,7 +14,6 @@ import { type MatrixOptions, runMatrix } from '#properties/matrix/matrix.ts';
 import type { CellRecord, Report, TierRun } from '#properties/matrix/record.ts';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 import { type KernelRun, runKernelTier } from '../kernel-tier/kernel-tier.ts';
-import { planAttacks } from '../kernel-tier/plan-attacks.ts';
 import type { TextProgress } from './matrix-progress.ts';
 
 /** `ready`: the decision tier whole, and one attack per claim of the tiers that this machine has. */
@@ -64,12 +63,15 @@ function runKernel(
   begun: number,
 ): Promise<KernelRun> {
   const whole = choice === 'all';
-  if (!whole) progress.attacks(planAttacks(kernel, subjects, seed).length);
   const leftMs = (limit: number) => Math.max(1, limit * 1_000 - (performance.now() - begun));
   const timeLimit = timeLimitSeconds === undefined ? [] : [AbortSignal.timeout(leftMs(timeLimitSeconds))];
   const until = AbortSignal.any([signal, ...timeLimit]);
-  return runKernelTier({ claims: kernel, subjects, seed, signal: until, whole }, (record) =>
-    progress.attacked(record),
+  return runKernelTier(
+    { claims: kernel, subjects, seed, signal: until, whole },
+    {
+      onPlan: (attacks) => progress.attacks(attacks),
+      onRecord: (record) => progress.attacked(record),
+    },
   );
 }
 

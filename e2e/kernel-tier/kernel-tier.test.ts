@@ -34,7 +34,10 @@ describe('a machine without the lab', () => {
   const run = () =>
     runKernelTier(
       { claims, subjects: builtInSubjects, seed: 7, signal, whole: false },
-      () => expect.unreachable('nothing was run'),
+      {
+        onPlan: () => expect.unreachable('nothing can be run'),
+        onRecord: () => expect.unreachable('nothing was run'),
+      },
       () => missing,
     );
 

@@ -26,9 +26,15 @@ export interface KernelRun extends TierRun {
   readonly failure?: string;
 }
 
+/** Told while it runs; a whole suite prints its own. */
+export interface KernelProgress {
+  onPlan(attacks: number): void;
+  onRecord(record: CellRecord): void;
+}
+
 export async function runKernelTier(
   options: KernelOptions,
-  onRecord: (record: CellRecord) => void,
+  { onPlan, onRecord }: KernelProgress,
   missingHere: () => Missing | null = () => labMissing() ?? evidenceMissing(),
 ): Promise<KernelRun> {
   const begun = performance.now();
@@ -49,6 +55,7 @@ export async function runKernelTier(
       ...missing,
     };
   }
+  if (!whole) onPlan(jobs.length);
   if (!whole) return tier(await runAttacks(jobs, signal, onRecord), true);
   const ids = claims.filter(({ expected }) => expected.kernel !== undefined).map(({ id }) => id);
   const report = await runSuite({ claims: ids, subjects, seed, signal });

@@ -113,9 +113,12 @@ function cellText(
 /** Last lines: what it amounts to, and what to do when it is not what was declared. */
 export function summaryText(report: Report, paint: Paint): string {
   const { summary } = report;
-  const verdict = summary.passed ? paint('green', 'As declared') : paint('red', 'NOT as declared');
+  const judged = summary.cells - summary.skipped;
+  const verdict = summary.passed
+    ? paint('green', 'As declared')
+    : paint('red', judged === 0 ? 'Nothing was judged' : 'NOT as declared');
   const lines = [
-    `${verdict}: ${summary.asExpected} of ${summary.cells - summary.skipped} cells, ${counted(summary.claims, 'claim')}, ` +
+    `${verdict}: ${summary.asExpected} of ${judged} cells, ${counted(summary.claims, 'claim')}, ` +
       `${groupDigits(summary.judgedCases)} cases judged on the reference ` +
       `(${groupDigits(summary.judgedCasesAll)} in all), ` +
       `${summary.mutants === 0 ? '' : `${summary.mutantsKilled}/${summary.mutants} mutants killed, `}` +

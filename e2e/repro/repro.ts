@@ -9,6 +9,7 @@ import { runMatrix } from '#properties/matrix/matrix.ts';
 import { type Observation, observeCase } from '#properties/matrix/observe-case.ts';
 import type { CellRecord } from '#properties/matrix/record.ts';
 import type { Mutant } from '#properties/mutants/mutant.ts';
+import { CodedError } from '#reference/base/coded-error.ts';
 import { type KernelReproduction, kernelReproducers } from './kernel-reproduction.ts';
 
 export interface DecisionReproduction {
@@ -40,11 +41,22 @@ export interface ReproOptions {
   readonly tier: 'decision' | 'kernel' | null;
 }
 
-/** Reproduces claim after claim, each at the highest tier that has it ready; what was not ready is told first. */
+/**
+ * Reproduces claim after claim, each at the highest tier that has it ready; what was not ready is told first.
+ * @throws CodedError `unknown-claim`, `nothing-selected`
+ */
 export async function* reproduce(options: ReproOptions): AsyncGenerator<Reproduction> {
   const { seed, signal, tier } = options;
   const mutants = await loadMutants();
-  for (const claim of await loadStatements(await selectClaims([options.target]))) {
+  const claims = await loadStatements(await selectClaims([options.target]));
+  if (!claims.some(({ expected }) => tier === null || tier in expected)) {
+    throw new CodedError(
+      'nothing-selected',
+      `no claim of ${options.target} has attacks at tier ${tier}`,
+      'leave --tier out, or name a claim that has (docs/claims.md)',
+    );
+  }
+  for (const claim of claims) {
     if (signal.aborted) return;
     const reproducer = kernelReproducers[claim.id.split('.')[0] as Finding];
     const hasKernel = tier !== 'decision' && reproducer?.claims.includes(claim.id) === true;

@@ -31,15 +31,17 @@ export function netnsUnsupported(): { readonly reason: string; readonly remedy: 
 
 function tryNamespace(): { reason: string; remedy: string } | null {
   let namespace: Namespace | null = null;
+  let wanted = 'a network namespace';
   try {
     namespace = Namespace.create();
+    wanted = '/dev/net/tun';
     namespace.within(() => closeFd(openTap('probe')));
     namespace.run('nft', ['add table inet probe']);
     return null;
   } catch (error) {
     if (error instanceof CallError) {
       const remedy = 'run as root, or let this user open /dev/net/tun and make user namespaces';
-      return { reason: `no namespace with a tap: ${error.message}`, remedy };
+      return { reason: `${wanted} cannot be had: ${error.message}`, remedy };
     }
     if (!(error instanceof CommandError)) throw error;
     return { reason: error.message, remedy: 'load the module nf_tables' };
