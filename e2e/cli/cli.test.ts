@@ -156,6 +156,20 @@ describe('verify', () => {
     expect(code).toBe(exitCodes.incomplete);
   });
 
+  test('of the kernel never passes an attack that the time limit cut off', async () => {
+    const { code, stdout } = await runCli([
+      'verify',
+      '--tier',
+      'kernel',
+      '--claim',
+      'F4',
+      '--time-limit',
+      '1',
+    ]);
+    expect(stdout).toMatch(/Not complete: \d+ cells|Did not run: kernel/);
+    expect(code).toBe(exitCodes.incomplete);
+  });
+
   test('ends quietly when its reader goes away', async () => {
     const { code, stderr } = await runCli(small, { closeStdoutAfter: 10 });
     expect(code).toBe(exitCodes.closedPipe);

@@ -63,7 +63,7 @@ function runKernel(
   begun: number,
 ): Promise<KernelRun> {
   const whole = choice === 'all';
-  const leftMs = (limit: number) => Math.max(1, limit * 1_000 - (performance.now() - begun));
+  const leftMs = (limit: number) => Math.max(1, Math.ceil(limit * 1_000 - (performance.now() - begun)));
   const timeLimit = timeLimitSeconds === undefined ? [] : [AbortSignal.timeout(leftMs(timeLimitSeconds))];
   const until = AbortSignal.any([signal, ...timeLimit]);
   return runKernelTier(

@@ -57,7 +57,9 @@ class AttackProcess {
       });
       if (line?.startsWith('{')) return { record: JSON.parse(line) as CellRecord, alive: true };
       await this.kill();
-      if (line === 'stopped') return { record: withoutVerdict(job, 'not-run', 'stopped'), alive: false };
+      // Ctrl-C goes to the whole group: then the process is gone as well.
+      if (line === 'stopped' || signal.aborted)
+        return { record: withoutVerdict(job, 'not-run', 'stopped'), alive: false };
       const record =
         line === 'late'
           ? withoutVerdict(job, 'hung', `no end within ${attackDeadlineMs} ms`)

@@ -89,9 +89,11 @@ export function kernelTable(all: readonly CellRecord[], paint: Paint): string {
   return table([['at tier kernel', ...subjects, 'attack'], ...rows], coloured(paint));
 }
 
+const skips: readonly CellRecord['outcome'][] = ['unsupported', 'not-run'];
+
 function kernelCell(records: readonly CellRecord[], subject: string): string {
   const mine = records.filter((record) => record.subject === subject);
-  const wrong = mine.some((record) => !record.asExpected && record.outcome !== 'unsupported') ? ' !' : '';
+  const wrong = mine.some((record) => !record.asExpected && !skips.includes(record.outcome)) ? ' !' : '';
   if (mine.length === 1) return `${mine[0]?.outcome}${wrong}`;
   const count = mine.filter(({ outcome }) => outcome === 'falsified').length;
   if (mine.length === 0) return '–';
@@ -114,9 +116,7 @@ function cellText(
 export function summaryText(report: Report, paint: Paint): string {
   const { summary } = report;
   const judged = summary.cells - summary.skipped;
-  const verdict = summary.passed
-    ? paint('green', 'As declared')
-    : paint('red', judged === 0 ? 'Nothing was judged' : 'NOT as declared');
+  const verdict = verdictOf(report, judged, paint);
   const lines = [
     `${verdict}: ${summary.asExpected} of ${judged} cells, ${counted(summary.claims, 'claim')}, ` +
       `${groupDigits(summary.judgedCases)} cases judged on the reference ` +
@@ -132,6 +132,13 @@ export function summaryText(report: Report, paint: Paint): string {
     lines.push(paint('red', `Vacuous: nothing falsifies ${claim}. Add a subject or a mutant that it kills.`));
   }
   return lines.join('\n');
+}
+
+function verdictOf({ summary }: Report, judged: number, paint: Paint): string {
+  if (summary.passed) return paint('green', 'As declared');
+  if (judged === 0) return paint('red', 'Nothing was judged');
+  const differs = summary.unexpected + summary.vacuous.length + summary.failures.length > 0;
+  return differs ? paint('red', 'NOT as declared') : paint('yellow', 'As declared so far');
 }
 
 /** Which tiers ran, and which did not: why, and what to type. */

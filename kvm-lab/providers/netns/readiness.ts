@@ -22,8 +22,15 @@ export function labCommand(script: string, words: readonly string[] = []): [stri
   return ['unshare', ['-Urn', process.execPath, ...node]];
 }
 
-/** null: the lab is ready. */
+let known: { readonly missing: Missing | null } | undefined;
+
+/** null: the lab is ready. Tried once; a machine does not change under a run. */
 export function labMissing(): Missing | null {
+  known ??= { missing: tryLab() };
+  return known.missing;
+}
+
+function tryLab(): Missing | null {
   const [program, words] = labCommand(probe);
   const { stdout, stderr, status, error } = spawnSync(program, words, {
     encoding: 'utf8',
