@@ -123,10 +123,12 @@ function reportOf(records: readonly CellRecord[], { skipped, seconds, status, re
 
 /** Claims by subject: how many attacks succeeded of how many. */
 function tableOf(records: readonly CellRecord[]): string {
-  const subjects = [...new Set(records.map(({ subject }) => subject))].sort();
+  const nameOf = ({ subject }: CellRecord) => (subject.startsWith('mutant:') ? 'mutants' : subject);
+  const subjects = [...new Set(records.map(nameOf))].sort();
   const claims = [...new Set(records.map(({ claim }) => claim))].sort();
   const cell = (claim: string, subject: string) => {
-    const own = records.filter((record) => record.claim === claim && record.subject === subject);
+    const own = records.filter((record) => record.claim === claim && nameOf(record) === subject);
+    if (own.length === 0) return '';
     const worked = own.filter(({ outcome }) => outcome === 'falsified').length;
     const broken = own.filter(({ outcome }) => outcome !== 'falsified' && outcome !== 'holds').length;
     return `${worked} of ${own.length}${broken === 0 ? '' : `, ${broken} not judged`}`;
