@@ -5,7 +5,7 @@
 import type { Reading } from '#kvm-lab/frames/read-frame.ts';
 import type { GuestEnd, HuskPod, LabNeed, Reached } from '#kvm-lab/providers/network-lab.ts';
 import type { PolicyOrder } from '#properties/subjects/datapath-protocol.ts';
-import type { BuiltInSubject } from '#properties/subjects/subject.ts';
+import type { BuiltInSubject, Engine } from '#properties/subjects/subject.ts';
 
 /** Where the attack takes place. */
 export interface Stage {
@@ -63,6 +63,10 @@ export interface Attack {
   /** The policy is not the usual one afterwards: the control cannot pass again. */
   readonly closesControl?: true;
   readonly expected: Readonly<Record<BuiltInSubject, Cell>>;
+  /** Mutants of the reference (properties/mutants) that it falsifies: needed where it falsifies no built-in subject. */
+  readonly falsifiedBy?: readonly string[];
+  /** Who started the guest, if not a husk pod. */
+  readonly engine?: Engine;
 }
 
 /** The usual cells: the published input chain stops what comes from the guest's own IPv4 address, and no more. */

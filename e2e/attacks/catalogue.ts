@@ -2,6 +2,7 @@
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { Attack } from './attack.ts';
 import { attacks as conntrack } from './conntrack.ts';
+import { attacks as engines } from './engines.ts';
 import { attacks as exhaustion } from './exhaustion.ts';
 import { attacks as fragments } from './fragments.ts';
 import { attacks as guestIpv6 } from './guest-ipv6.ts';
@@ -31,6 +32,7 @@ export const families: Readonly<Record<string, readonly Attack[]>> = {
   exhaustion,
   policy,
   'wide-policy': widePolicy,
+  engines,
 };
 
 export const allAttacks: readonly Attack[] = Object.values(families).flat();

@@ -1,5 +1,5 @@
 /** Many of everything: neighbours, flows, questions, frames (F4.state, F4.load). */
-import { ipv6, protocols } from '#kvm-lab/frames/internet.ts';
+import { ipv4, ipv6, protocols } from '#kvm-lab/frames/internet.ts';
 import { arp, broadcastMac, ethernet, etherTypes } from '#kvm-lab/frames/link.ts';
 import { address, mac, u32 } from '#kvm-lab/frames/octets.ts';
 import { readFrame } from '#kvm-lab/frames/read-frame.ts';
@@ -13,6 +13,9 @@ const flows = 2_000;
 const load = 6_000;
 /** More than the pod's range of masquerade ports. */
 const datagrams = 4_600;
+const lowPorts = 511;
+const ntpPort = 123;
+const noise = 3_000;
 const siblingPort = 15_555;
 /** Between two probes, so that the loop sees everything. */
 const burst = 500;
@@ -42,28 +45,51 @@ async function introduceSibling({ sibling: other }: Stage): Promise<void> {
   other.send(ethernet({ from: senderMac, to: broadcastMac }, etherTypes.arp, arp(who)));
 }
 
-const tries = 5;
-const answerMs = 60;
+/** The world's own host answers the flood first, one by one: that takes its time on a busy machine. */
+const answerDeadlineMs = 4_000;
+const againMs = 400;
+const pollMs = 20;
 
-/** What a sibling does not get any more: answers to datagrams, tried a few times. */
+/** What a sibling does not get any more: answers to datagrams, tried until the deadline. */
 async function unserved(
   { pod, sibling: other, pause }: Stage,
   to: string,
   toPort: number,
+  fromPort = siblingPort,
 ): Promise<string[]> {
   if (other === null) return ['there is no sibling'];
   const { ipv4: place, guestMac, tapMac } = other.place;
-  const ends = { from: place.guest, to, fromPort: siblingPort, toPort };
-  for (let tried = 0; tried < tries; tried++) {
-    other.send(
-      on4(datagramPacket(ends, dnsMessage(5, 'host.example', null)), { from: guestMac, to: tapMac }),
-    );
-    await pause(answerMs);
+  const ends = { from: place.guest, to, fromPort, toPort };
+  const question = datagramPacket(ends, dnsMessage(5, 'host.example', null));
+  const begun = performance.now();
+  for (let sent = 0; performance.now() - begun < answerDeadlineMs; await pause(pollMs)) {
+    if (performance.now() - begun >= sent * againMs) {
+      other.send(on4(question, { from: guestMac, to: tapMac }));
+      sent += 1;
+    }
     pod.drain();
-    if (other.frames.some(({ outgoing, frame }) => !outgoing && readFrame(frame).toPort === siblingPort))
+    if (other.frames.some(({ outgoing, frame }) => !outgoing && readFrame(frame).toPort === fromPort))
       return [];
   }
   return [`a sibling’s datagrams to ${to}:${toPort} are not answered any more`];
+}
+
+/** What a driver gone mad would send: every ether type, sender and protocol. */
+function randomFrame({ random }: Stage): Buffer {
+  const anywhere = () => `${1 + random(223)}.${random(256)}.${random(256)}.${1 + random(254)}`;
+  const junk = Buffer.from(times(4, () => u32(random(2 ** 31))).flatMap((part) => [...part]));
+  const kinds = [
+    () => ethernet(tapLink, 0x0600 + random(0xf000), junk),
+    () =>
+      ethernet(
+        tapLink,
+        etherTypes.arp,
+        arp({ operation: 1, senderMac: tapLink.from, senderAddress: anywhere(), targetAddress: gateway }),
+      ),
+    () => on4(ipv4({ from: anywhere(), to: random(2) === 0 ? gateway : anywhere() }, random(256), junk)),
+    () => on6(ipv6({ from: `fe80::${(1 + random(65_535)).toString(16)}`, to: 'ff02::1' }, random(256), junk)),
+  ] as const;
+  return (kinds[random(kinds.length)] ?? kinds[0])();
 }
 
 const toResolver = (stage: Stage, index: number) =>
@@ -139,6 +165,7 @@ export const attacks: readonly Attack[] = [
     also: (stage) => unserved(stage, sibling.ipv4.resolver, 53),
     shows: 'a probe fails, or a sibling’s question has no answer',
     expected: cells.closed,
+    falsifiedBy: ['flows-bounded-together'],
   },
   {
     id: 'exhaustion.connections',
@@ -158,6 +185,7 @@ export const attacks: readonly Attack[] = [
     also: (stage) => unserved(stage, sibling.ipv4.resolver, 53),
     shows: 'a probe fails, or a sibling’s question has no answer',
     expected: cells.closed,
+    falsifiedBy: ['flows-bounded-together'],
   },
   {
     id: 'exhaustion.translated-ports',
@@ -177,24 +205,37 @@ export const attacks: readonly Attack[] = [
     // It has used up its own share.
     closesControl: true,
     shows: 'a sibling is not answered any more',
-    // Without a range of ports of its own the published masquerade has sixteen times as many: this flood is too small.
+    // The published masquerade has sixteen times as many ports, but not below 512: exhaustion.low-ports.
     expected: cells.closed,
+    falsifiedBy: ['flows-unbounded'],
   },
   {
-    id: 'exhaustion.noise',
+    id: 'exhaustion.low-ports',
     claim: 'F4.load',
-    statement: `${load} frames of noise leave probes working and change nothing`,
-    source: 'claims.md, F4.load',
-    control: 'arp',
+    sibling: true,
+    statement: `datagrams from all ${lowPorts} ports below 512 leave open a sibling’s way from port ${ntpPort}, where NTP sends from`,
+    source:
+      'claims.md, F4.load; nf_nat_l4proto_unique_tuple: without a range, a port below 512 is translated to another of them',
+    control: 'resolver',
+    prepare: introduceSibling,
     act: (stage) =>
-      flood(stage, load, () =>
-        ethernet(
-          tapLink,
-          0x0600 + stage.random(0x0200),
-          Buffer.from(times(16, () => u32(stage.random(2 ** 31))).flatMap((part) => [...part])),
-        ),
+      flood(stage, lowPorts, (index) =>
+        datagram({ from: own, to: hosts.allowed, fromPort: 1 + index, toPort: 443 }),
       ),
-    shows: 'a probe fails, or anything changes',
-    expected: cells.closed,
+    explains: ({ from, to }) => from === hosts.allowed || to === hosts.allowed,
+    explainsFlow: (line) => line.includes(`dst=${hosts.allowed} `),
+    also: (stage) => unserved(stage, hosts.allowed, 443, ntpPort),
+    shows: 'a sibling is not answered any more',
+    expected: cells.residual,
+  },
+  {
+    id: 'exhaustion.random-frames',
+    claim: 'F4.source',
+    statement: `${noise} frames with anything in them change nothing and reach nobody`,
+    source: 'findings.md F4, invariant 1',
+    control: 'arp',
+    act: (stage) => flood(stage, noise, () => randomFrame(stage)),
+    shows: 'anything at all: an answer, a neighbour, a frame on the uplink',
+    expected: cells.residual,
   },
 ];

@@ -23,6 +23,8 @@ const wide = { ...policy6, egress: 'allow' } as const;
 
 interface Way {
   readonly name: string;
+  /** Of the reference, which this attack falsifies. */
+  readonly mutant: string;
   readonly claim: Attack['claim'];
   readonly from: string;
   readonly to: string;
@@ -35,6 +37,7 @@ const { control, api } = listenerPorts;
 const ways: readonly Way[] = [
   {
     name: 'control-at-uplink',
+    mutant: 'drops-compiled-to-accept',
     claim: 'F4.input',
     from: own6,
     to: uplink.ipv6,
@@ -43,6 +46,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'api-at-gateway',
+    mutant: 'any-port-of-the-resolver',
     claim: 'F4.input',
     from: own6,
     to: gateway6,
@@ -51,6 +55,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'control-at-gateway',
+    mutant: 'any-port-of-the-resolver',
     claim: 'F4.input',
     from: own6,
     to: gateway6,
@@ -59,6 +64,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'wide-listener',
+    mutant: 'drops-compiled-to-accept',
     claim: 'F4.input',
     from: own6,
     to: uplink.ipv6,
@@ -68,6 +74,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'other-source',
+    mutant: 'tables-dormant',
     claim: 'F4.source',
     from: other6,
     to: uplink.ipv6,
@@ -76,6 +83,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'link-local-source',
+    mutant: 'tables-dormant',
     claim: 'F4.source',
     from: guestLocal,
     to: gateway6,
@@ -84,6 +92,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'gateway-source',
+    mutant: 'tables-dormant',
     claim: 'F4.source',
     from: gateway6,
     to: uplink.ipv6,
@@ -92,6 +101,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'forbidden',
+    mutant: 'default-is-allow',
     claim: 'F4.leave',
     from: own6,
     to: hosts6.forbidden,
@@ -100,6 +110,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'other-to-forbidden',
+    mutant: 'tables-dormant',
     claim: 'F4.leave',
     from: other6,
     to: hosts6.forbidden,
@@ -108,6 +119,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'other-to-allowed',
+    mutant: 'tables-dormant',
     claim: 'F4.leave',
     from: other6,
     to: hosts6.allowed,
@@ -116,6 +128,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'wrong-port',
+    mutant: 'default-is-allow',
     claim: 'F4.leave',
     from: own6,
     to: hosts6.allowed,
@@ -124,6 +137,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'metadata',
+    mutant: 'drops-compiled-to-accept',
     claim: 'F4.leave',
     from: own6,
     to: hosts6.metadata,
@@ -133,6 +147,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'metadata-in-nat64',
+    mutant: 'drops-compiled-to-accept',
     claim: 'F4.leave',
     from: own6,
     to: '64:ff9b::169.254.169.254',
@@ -142,6 +157,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'metadata-in-6to4',
+    mutant: 'embeddings-not-inside',
     claim: 'F4.leave',
     from: own6,
     to: '2002:a9fe:a9fe::1',
@@ -151,6 +167,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'metadata-in-isatap',
+    mutant: 'isatap-forgotten',
     claim: 'F4.leave',
     from: own6,
     to: '2606:4700::5efe:169.254.169.254',
@@ -160,6 +177,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'router',
+    mutant: 'private-forgotten',
     claim: 'F4.leave',
     from: own6,
     to: router.ipv6,
@@ -184,12 +202,14 @@ const padded = (type: number): Extension => ({ type, body: padOptions });
 
 function fromSelf(
   name: string,
+  mutant: string,
   claim: Attack['claim'],
   statement: string,
   frames: NonNullable<Attack['frames']>,
 ): Attack {
   return {
     ...base,
+    falsifiedBy: [mutant],
     id: `guest-ipv6.${name}`,
     claim,
     statement,
@@ -200,8 +220,9 @@ function fromSelf(
 
 export const attacks: readonly Attack[] = [
   ...ways.map(
-    ({ name, claim, from, to, port, what, policy }): Attack => ({
+    ({ name, mutant, claim, from, to, port, what, policy }): Attack => ({
       ...base,
+      falsifiedBy: [mutant],
       id: `guest-ipv6.${name}`,
       claim,
       ...(policy === undefined ? {} : { policy }),
@@ -213,32 +234,25 @@ export const attacks: readonly Attack[] = [
       shows: 'a listener notes it, an answer, or a packet on the uplink',
     }),
   ),
-  fromSelf('echo', 'F4.input', 'an echo request to the pod is never answered', () => [
-    echoRequest(own6, gateway6),
-    echoRequest(own6, uplink.ipv6),
-    echoRequest(own6, 'ff02::1'),
-  ]),
+  fromSelf(
+    'echo',
+    'drops-compiled-to-accept',
+    'F4.input',
+    'an echo request to the pod is never answered',
+    () => [echoRequest(own6, gateway6), echoRequest(own6, uplink.ipv6), echoRequest(own6, 'ff02::1')],
+  ),
   fromSelf(
     'hop-limit',
+    'drops-compiled-to-accept',
     'F4.source',
     'a packet to a forbidden host that runs out of hops is never answered',
     () => [echoRequest(own6, hosts6.forbidden, 1)],
   ),
   fromSelf(
     'solicitation-of-others',
+    'solicitation-any-mac',
     'F4.state',
-    'a solicitation of another pair is never answered and makes no neighbour',
-    () => [
-      on6(solicitation6(other6, gateway6, tapLink.from)),
-      on6(solicitation6(own6, gateway6, otherMac)),
-      on6(solicitation6(guestLocal, gateway6, tapLink.from)),
-      on6(solicitation6(own6, uplink.ipv6, tapLink.from)),
-    ],
-  ),
-  fromSelf(
-    'advertisement',
-    'F4.state',
-    'an advertisement never moves the guest’s address to another MAC',
+    'a solicitation or advertisement of another pair is never answered and makes no neighbour',
     () => [
       message(
         own6,
@@ -246,20 +260,32 @@ export const attacks: readonly Attack[] = [
         136,
         Buffer.concat([u32(0x60000000), address(own6), linkOption(2, mac(otherMac))]),
       ),
+      on6(solicitation6(other6, gateway6, tapLink.from)),
+      on6(solicitation6(own6, gateway6, otherMac)),
+      on6(solicitation6(guestLocal, gateway6, tapLink.from)),
+      on6(solicitation6(own6, uplink.ipv6, tapLink.from)),
     ],
   ),
-  fromSelf('router-advertisement', 'F4.state', 'a router advertisement never gives the pod a route', () => {
-    const offer = Buffer.concat([
-      Buffer.from([64, 0]),
-      u16(1_800),
-      u32(0),
-      u32(0),
-      prefixOption('2001:db8:bad::', 64),
-    ]);
-    return [message(guestLocal, 'ff02::1', 134, offer), message(own6, 'ff02::1', 134, offer)];
-  }),
+  fromSelf(
+    'router-advertisement',
+    'tables-dormant',
+    'F4.state',
+    'a router advertisement never gives the pod a route or a neighbour',
+    () => {
+      const offer = Buffer.concat([
+        Buffer.from([64, 0]),
+        u16(1_800),
+        u32(0),
+        u32(0),
+        prefixOption('2001:db8:bad::', 64),
+        linkOption(1, mac(otherMac)),
+      ]);
+      return [message(guestLocal, 'ff02::1', 134, offer), message(own6, 'ff02::1', 134, offer)];
+    },
+  ),
   fromSelf(
     'packet-too-big',
+    'drops-compiled-to-accept',
     'F4.state',
     'a forged “packet too big” never changes a path MTU of the pod',
     () => {
@@ -270,6 +296,7 @@ export const attacks: readonly Attack[] = [
   ),
   fromSelf(
     'extension-headers',
+    'hop-by-hop-passes',
     'F4.source',
     'extension headers carry a SYN neither to a listener nor out',
     (stage) =>
@@ -280,6 +307,7 @@ export const attacks: readonly Attack[] = [
   ),
   fromSelf(
     'fragments',
+    'any-port-of-the-resolver',
     'F4.leave',
     'fragments never carry a SYN to a listener or to a forbidden host',
     (stage) =>
@@ -295,6 +323,7 @@ export const attacks: readonly Attack[] = [
   ),
   {
     ...base,
+    falsifiedBy: ['arrive-ends-with-accept'],
     id: 'guest-ipv6.neighbor-inward',
     claim: 'F4.inbound',
     statement: 'a neighbour on the uplink never reaches the guest’s IPv6 address',

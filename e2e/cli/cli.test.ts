@@ -46,6 +46,11 @@ describe('bad input', () => {
     [['verify', '--seed', 'seven'], /integer from/, 'bad-value'],
     [['verify', '--runs', '0'], /integer from 1/, 'bad-value'],
     [['verify', '--shard', '3/2'], /1 ≤ i ≤ n/, 'bad-shard'],
+    [['verify', '--tier', 'vm'], /decision, kernel or all/, 'bad-value'],
+    [['verify', '--tier', 'decision', '--claim', 'F4.load'], /name a claim/, 'nothing-selected'],
+    [['repro', 'F4', '--tier', 'vm'], /decision or kernel/, 'bad-value'],
+    [['repro', 'F1', '--tier', 'kernel'], /leave --tier out/, 'nothing-selected'],
+    [['repro', 'F4.load', '--tier', 'decision'], /leave --tier out/, 'nothing-selected'],
     [['verify', '--path', '1:2'], /whole replay line/, 'bad-path'],
     [['verify', '--path', '; rm'], /copy it whole/, 'bad-path'],
     [['verify', '--time-limit', '-1'], /integer from 1/, 'bad-value'],
@@ -158,6 +163,20 @@ describe('verify', () => {
     expect(code).toBe(exitCodes.incomplete);
   });
 
+  test('of the kernel never passes an attack that the time limit cut off', async () => {
+    const { code, stdout } = await runCli([
+      'verify',
+      '--tier',
+      'kernel',
+      '--claim',
+      'F4',
+      '--time-limit',
+      '1',
+    ]);
+    expect(stdout).toMatch(/Not complete: \d+ cells|Did not run: kernel/);
+    expect(code).toBe(exitCodes.incomplete);
+  });
+
   test('ends quietly when its reader goes away', async () => {
     const { code, stderr } = await runCli(small, { closeStdoutAfter: 10 });
     expect(code).toBe(exitCodes.closedPipe);
@@ -171,6 +190,13 @@ describe('repro', () => {
     expect(stdout).toMatch(/vulnerable\s+falsified/);
     expect(stdout).toMatch(/published\s+holds/);
     expect(stdout).toMatch(/reference\s+holds/);
+    expect(code).toBe(exitCodes.asDeclared);
+  });
+
+  test('of the decision tier never needs a kernel, and always says at which tier it was', async () => {
+    const { code, stdout } = await runCli(['repro', 'F4.input', '--tier', 'decision', '--seed', '7']);
+    expect(stdout).toMatch(/published\s+holds/);
+    expect(stdout).toContain('1 claim at tier decision');
     expect(code).toBe(exitCodes.asDeclared);
   });
 });

@@ -1,6 +1,6 @@
 /** `pnpm lab doctor`: which tiers are ready here, and what to type for the others. */
 import { examine, machine, type TierReadiness } from '#kvm-lab/doctor/doctor.ts';
-import { listClaimIds, loadClaims } from '#properties/matrix/catalogue.ts';
+import { listClaimIds, loadStatements } from '#properties/matrix/catalogue.ts';
 import { painter, table } from '../report/terminal.ts';
 import { exitCodes } from './exit-codes.ts';
 
@@ -12,7 +12,7 @@ export async function doctorCommand(flags: { json?: true }): Promise<number> {
     return exitCodes.asDeclared;
   }
   const paint = painter(process.stdout);
-  const claims = await loadClaims(await listClaimIds());
+  const claims = await loadStatements(await listClaimIds());
   const rows = tiers.flatMap((tier) =>
     tierRows(tier, claims.filter(({ expected }) => tier.tier in expected).length),
   );

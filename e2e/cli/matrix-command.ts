@@ -2,20 +2,21 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import type { Claim } from '#properties/claims/claim.ts';
-import { type MatrixProgress, runMatrix } from '#properties/matrix/matrix.ts';
-import type { CellRecord, Report } from '#properties/matrix/record.ts';
+import type { Report } from '#properties/matrix/record.ts';
 import { builtInSubjects } from '#properties/subjects/subject.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
-import { cellBlock, matrixTable, summaryText } from '../report/matrix-text.ts';
-import { counted, groupDigits, painter } from '../report/terminal.ts';
+import { kernelTable, matrixTable, summaryText } from '../report/matrix-text.ts';
+import { painter } from '../report/terminal.ts';
 import { writeReport } from '../report/write-report.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
-import { collect, parseInteger, parsePath, parseSeed, parseShard } from './parse-values.ts';
+import { matrixProgress } from './matrix-progress.ts';
+import { collect, parseInteger, parsePath, parseSeed, parseShard, parseTier } from './parse-values.ts';
+import { runTiers, selectTiers } from './run-tiers.ts';
 
 export interface MatrixFlags {
   readonly claim: string[];
   readonly subject: string[];
+  readonly tier?: string;
   readonly runs?: string;
   readonly seed?: string;
   readonly path?: string;
@@ -27,6 +28,12 @@ export interface MatrixFlags {
 }
 
 export function addMatrixOptions(command: Command, verb: string): Command {
+  if (verb === 'verify') {
+    command.option(
+      '--tier <name>',
+      'decision, kernel, or all: every attack (default: decision, and one attack per claim where a tier is ready)',
+    );
+  }
   return command
     .option('--claim <id>', 'a claim or a finding: F1.embedded, F1; repeatable', collect, [])
     .option(
@@ -53,7 +60,7 @@ Examples:
   pnpm ${verb} --claim F1 --subject published
   pnpm ${verb} --claim F1.embedded --runs 1000000 --seed 7
   pnpm ${verb} --shard 1/4 --json reports/shard-1.json
-${exitCodesHelp}`,
+${verb === 'verify' ? '  pnpm verify --tier kernel --claim F4\n' : ''}${exitCodesHelp}`,
     );
 }
 
@@ -92,12 +99,16 @@ export async function matrixCommand(verb: string, flags: MatrixFlags): Promise<n
       'copy the whole replay line: --claim, --subject, --seed and --path',
     );
   }
+  const tier = verb === 'verify' ? parseTier(flags.tier) : 'decision';
+  const wanted = await selectTiers(tier, options);
   say(paint('dim', `Seed ${options.seed}.`));
   const progress = matrixProgress(out, say, paint);
-  const report = await runMatrix(options, progress);
+  const report = await runTiers(wanted, options, progress);
   progress.finish();
   process.removeListener('SIGINT', onSignal).removeListener('SIGTERM', onSignal);
-  say(`\n${matrixTable(progress.claims(), report.records, paint)}\n\n${summaryText(report, paint)}`);
+  const tables = [matrixTable(progress.claims(), report.records, paint), kernelTable(report.records, paint)];
+  for (const text of tables.filter((one) => one !== '')) say(`\n${text}`);
+  say(`\n${summaryText(report, paint)}`);
   const json = `${JSON.stringify(report, null, 2)}\n`;
   if (toStdout) process.stdout.write(json);
   if (typeof flags.json === 'string') {
@@ -110,8 +121,9 @@ export async function matrixCommand(verb: string, flags: MatrixFlags): Promise<n
 function exitCode(report: Report, interrupted: AbortSignal): number {
   if (interrupted.aborted) return exitCodes.interrupted;
   if (report.summary.passed) return exitCodes.asDeclared;
-  const { unexpected, vacuous, complete } = report.summary;
-  return !complete && unexpected === 0 && vacuous.length === 0 ? exitCodes.incomplete : exitCodes.differs;
+  const { unexpected, vacuous, failures } = report.summary;
+  const differs = unexpected > 0 || vacuous.length > 0 || failures.length > 0;
+  return differs ? exitCodes.differs : exitCodes.incomplete;
 }
 
 /** Found out before a minute of work, not after it. */
@@ -129,51 +141,4 @@ function refuseUnwritable(path: string): void {
     `--json ${path}: no file can be made there`,
     `make the folder ${folder} first`,
   );
-}
-
-interface TextProgress extends MatrixProgress {
-  claims(): readonly Claim[];
-  finish(): void;
-}
-
-const plainProgressIntervalMs = 10_000;
-
-/** Counterexamples as they are found; a moving line on a terminal, a line every ten seconds elsewhere. */
-function matrixProgress(
-  out: NodeJS.WriteStream,
-  say: (text: string) => void,
-  paint: ReturnType<typeof painter>,
-): TextProgress {
-  let claims: readonly Claim[] = [];
-  let jobs = 0;
-  let lastLineMs = performance.now();
-  const clear = () => {
-    if (out.isTTY === true) out.write('\r\u001b[K');
-  };
-  return {
-    claims: () => claims,
-    finish: clear,
-    planned(chosen, cells, jobCount) {
-      claims = chosen;
-      jobs = jobCount;
-      say(
-        `${counted(claims.length, 'claim')}, ${counted(cells, 'cell')} in ${counted(jobCount, 'job')}; tier: decision.\n`,
-      );
-    },
-    advanced(done, judged) {
-      const line = `${done}/${jobs} jobs, ${groupDigits(judged)} cases judged on the reference`;
-      if (out.isTTY === true) out.write(`\r\u001b[K${paint('dim', line)}`);
-      else if (performance.now() - lastLineMs > plainProgressIntervalMs) {
-        lastLineMs = performance.now();
-        say(`… ${line}`);
-      }
-    },
-    record(record: CellRecord) {
-      const wanted =
-        !record.asExpected || (record.outcome === 'falsified' && !record.subject.startsWith('mutant:'));
-      if (!wanted) return;
-      clear();
-      say(`${cellBlock(record, paint)}\n`);
-    },
-  };
 }

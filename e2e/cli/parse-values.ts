@@ -58,3 +58,17 @@ export function parsePath(text: string): string {
 export function collect(value: string, previous: readonly string[]): string[] {
   return [...previous, ...value.split(',').filter((part) => part !== '')];
 }
+
+/**
+ * `decision`, `kernel` or `all`; without one, what is ready.
+ * @throws CodedError `bad-value`
+ */
+export function parseTier(text: string | undefined): 'ready' | 'decision' | 'kernel' | 'all' {
+  if (text === undefined) return 'ready';
+  if (text === 'decision' || text === 'kernel' || text === 'all') return text;
+  throw new CodedError(
+    'bad-value',
+    `--tier ${text} is none that verify runs`,
+    'give decision, kernel or all; pnpm lab doctor says which tiers are ready',
+  );
+}

@@ -52,7 +52,8 @@ export default class KernelReporter implements Reporter {
 
   onEnd({ duration, status }: FullResult): void {
     const skipped = [...this.#skips.values()].reduce((sum, count) => sum + count, 0);
-    const report = reportOf(this.#records, skipped, duration / 1_000, status);
+    const reasons = [...this.#skips.keys()];
+    const report = reportOf(this.#records, { skipped, seconds: duration / 1_000, status, reasons });
     mkdirSync(`${root}${folder}`, { recursive: true });
     writeReport(`${root}${folder}/report.json`, `${JSON.stringify(report, null, 2)}\n`);
     process.stdout.write(`\n${tableOf(this.#records)}\n\n`);
@@ -71,7 +72,15 @@ export default class KernelReporter implements Reporter {
   }
 }
 
-function reportOf(records: readonly CellRecord[], skipped: number, seconds: number, status: string): Report {
+interface Run {
+  readonly skipped: number;
+  readonly seconds: number;
+  readonly status: string;
+  /** Why tests were skipped. */
+  readonly reasons: readonly string[];
+}
+
+function reportOf(records: readonly CellRecord[], { skipped, seconds, status, reasons }: Run): Report {
   const claims = new Set(records.map(({ claim }) => claim));
   const falsified = new Set(
     records.filter(({ outcome }) => outcome === 'falsified').map(({ claim }) => claim),
@@ -83,6 +92,15 @@ function reportOf(records: readonly CellRecord[], skipped: number, seconds: numb
     v: 1,
     environment: readEnvironment(),
     seed: records[0]?.seed ?? 0,
+    tiers: [
+      {
+        tier: 'kernel',
+        ran: records.length > 0,
+        cells: records.length,
+        seconds: Math.round(seconds * 10) / 10,
+        ...(records.length > 0 ? {} : { reason: reasons.join('; ') }),
+      },
+    ],
     summary: {
       passed: status === 'passed' && skipped === 0,
       judgedCases: judged(records.filter(({ subject }) => subject === 'reference')),
@@ -94,6 +112,7 @@ function reportOf(records: readonly CellRecord[], skipped: number, seconds: numb
       skipped,
       mutants: 0,
       mutantsKilled: 0,
+      failures: status === 'passed' || status === 'failed' ? [] : [`the run ended as ${status}`],
       vacuous: [...claims].filter((claim) => !falsified.has(claim)),
       complete: status === 'passed' || status === 'failed',
       seconds: Math.round(seconds * 10) / 10,

@@ -3,12 +3,17 @@
  * the three subjects on the same input.
  * Invariant: every line was seen on the wire or in the kernel's sets during the attack's window; the control passed.
  */
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { ClaimStatement } from '#properties/claims/claim.ts';
 import type { CellRecord } from '#properties/matrix/record.ts';
 import { builtInSubjects } from '#properties/subjects/subject.ts';
 import type { DnsAttack } from '../attacks/dns-attack.ts';
 import { dnsShowpieces } from '../attacks/dns-catalogue.ts';
 import { storyLines, type Told } from '../fixtures/dns-story.ts';
-import { runDnsAttack } from '../fixtures/run-dns-attack.ts';
+import { dnsStoryFile } from '../fixtures/run-dns-attack.ts';
+import { planAttacks } from '../kernel-tier/plan-attacks.ts';
+import { runAttacks } from '../kernel-tier/run-attacks.ts';
 import type { Style } from '../report/terminal.ts';
 
 export interface DnsTelling {
@@ -19,7 +24,8 @@ export interface DnsTelling {
 }
 
 export interface DnsReproduction {
-  readonly claim: `F1.${string}`;
+  readonly kind: 'dns';
+  readonly claim: ClaimStatement;
   readonly attack: Pick<DnsAttack, 'id' | 'statement' | 'source' | 'shows'>;
   readonly control: string;
   /** One for each subject that has such an input. */
@@ -27,24 +33,26 @@ export interface DnsReproduction {
   readonly seed: number;
 }
 
-/** null: no attack over the wire stands for the claim. `signal`: between two subjects. */
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+function tellingOf(record: CellRecord): DnsTelling {
+  const file = `${root}${record.evidence?.folder}/${dnsStoryFile}`;
+  if (record.evidence === undefined || !existsSync(file)) return { record, story: null, effects: [] };
+  return { record, ...(JSON.parse(readFileSync(file, 'utf8')) as Omit<DnsTelling, 'record'>) };
+}
+
+/** @throws Error when no attack over the wire stands for the claim */
 export async function reproduceDns(
-  claim: string,
+  claim: ClaimStatement,
   seed: number,
   signal: AbortSignal,
-): Promise<DnsReproduction | null> {
-  const attack = dnsShowpieces.get(claim);
-  if (attack === undefined) return null;
-  const tellings: DnsTelling[] = [];
-  // Ports are drawn from the seed: it is never negative.
-  const own = seed & 0x7fffffff;
-  for (const subject of builtInSubjects) {
-    if (attack.expected[subject] === 'no-input' || signal.aborted) continue;
-    const { record, window } = await runDnsAttack(attack.id, subject, { seed: own });
-    tellings.push({ record, story: window?.story ?? null, effects: window?.effects ?? [] });
-  }
+): Promise<DnsReproduction> {
+  const attack = dnsShowpieces.get(claim.id);
+  if (attack === undefined) throw new Error(`${claim.id} has no attack at tier kernel`);
+  const records = await runAttacks(planAttacks([claim], builtInSubjects, seed), signal, () => undefined);
   const { id, statement, source, shows, control = 'pinned A' } = attack;
-  return { claim: attack.claim, attack: { id, statement, source, shows }, control, tellings, seed: own };
+  const told = { tellings: records.map(tellingOf), seed };
+  return { kind: 'dns', claim, attack: { id, statement, source, shows }, control, ...told };
 }
 
 const styles: Readonly<Record<string, Style>> = { holds: 'green', falsified: 'yellow' };
@@ -52,7 +60,7 @@ const maxLines = 24;
 const indent = ' '.repeat(14);
 
 export function dnsReproductionBlock(
-  { claim, attack, control, tellings }: DnsReproduction,
+  { claim, attack, control, tellings, seed }: DnsReproduction,
   paint: (style: Style, text: string) => string,
 ): string {
   const line = (name: string, text: string) => `  ${name.padEnd(12)}${text}`;
@@ -75,11 +83,16 @@ export function dnsReproductionBlock(
   const passed =
     'a question was answered, its pin stood and a connection by it was accepted, before and after';
   return [
-    paint('bold', `${claim}  ${attack.statement}`),
-    line('attack', attack.id),
+    paint('bold', `${claim.id}  ${claim.statement}`),
+    line(
+      'tier',
+      'kernel: a proxy, a hostile upstream and a guest in network namespaces; this machine’s kernel',
+    ),
+    line('attack', `${attack.id}: ${attack.statement}`),
     line('source', attack.source),
     line('shows', attack.shows),
     ...told,
     line('control', `${control}: ${passed}`),
+    line('replay', paint('cyan', `pnpm repro ${claim.id} --seed ${seed}`)),
   ].join('\n');
 }

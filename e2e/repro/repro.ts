@@ -1,14 +1,19 @@
 /**
- * `pnpm repro <finding|claim>`: the attack on `vulnerable`, `published` and `reference`, on the same input,
- * with the evidence and the command that replays it.
+ * `pnpm repro <finding|claim>`: the attack on `vulnerable`, `published` and `reference`, on the same input, at the highest
+ * tier that this machine has ready, with the evidence and the command that replays it.
  */
-import type { Claim } from '#properties/claims/claim.ts';
-import { loadClaim, loadMutants, selectClaims } from '#properties/matrix/catalogue.ts';
+import type { Unsupported } from '#kvm-lab/providers/unsupported.ts';
+import type { Claim, ClaimStatement, Finding } from '#properties/claims/claim.ts';
+import { isDecisionClaim, loadMutants, loadStatements, selectClaims } from '#properties/matrix/catalogue.ts';
 import { runMatrix } from '#properties/matrix/matrix.ts';
 import { type Observation, observeCase } from '#properties/matrix/observe-case.ts';
 import type { CellRecord } from '#properties/matrix/record.ts';
+import type { Mutant } from '#properties/mutants/mutant.ts';
+import { CodedError } from '#reference/base/coded-error.ts';
+import { type KernelReproduction, kernelReproducers } from './kernel-reproduction.ts';
 
-export interface Reproduction {
+export interface DecisionReproduction {
+  readonly tier: 'decision';
   readonly claim: Claim;
   /** The cell whose counterexample is shown; null when nothing falsified the claim within the runs. */
   readonly found: CellRecord | null;
@@ -16,36 +21,78 @@ export interface Reproduction {
   readonly seed: number;
 }
 
+/** A tier above that has an attack for the claim, and could not run it. */
+export interface NotReproduced extends Unsupported {
+  readonly tier: 'not run';
+  readonly claim: ClaimStatement;
+}
+
+export type Reproduction =
+  | DecisionReproduction
+  | (KernelReproduction & { readonly tier: 'kernel' })
+  | NotReproduced;
+
 export interface ReproOptions {
   readonly target: string;
   readonly seed: number;
   readonly runs: number;
   readonly signal: AbortSignal;
+  /** null: the highest that is ready. */
+  readonly tier: 'decision' | 'kernel' | null;
 }
 
-/** Reproduces claim after claim; the most instructive subject that falsifies each one gives the input. */
+/**
+ * Reproduces claim after claim, each at the highest tier that has it ready; what was not ready is told first.
+ * @throws CodedError `unknown-claim`, `nothing-selected`
+ */
 export async function* reproduce(options: ReproOptions): AsyncGenerator<Reproduction> {
+  const { seed, signal, tier } = options;
   const mutants = await loadMutants();
-  for (const id of await selectClaims([options.target])) {
-    if (options.signal.aborted) return;
-    const claim = await loadClaim(id);
-    const { vulnerable, published } = claim.expected.decision;
-    // The residual of the published fix says most; then the original hole; a mutant shows what else the
-    // claim sees.
-    const mutant = mutants.find(({ killedBy }) => killedBy === id);
-    const subject =
-      published === 'falsified'
-        ? 'published'
-        : vulnerable === 'falsified'
-          ? 'vulnerable'
-          : mutant === undefined
-            ? 'reference'
-            : `mutant:${mutant.id}`;
-    const report = await runMatrix({ ...options, claims: [id], subjects: [subject], command: 'pnpm verify' });
-    const found = report.records.find(({ outcome }) => outcome === 'falsified') ?? null;
-    const path = found?.replay.match(/ --path (\S+)/)?.[1];
-    const observations =
-      found === null || path === undefined ? [] : await observeCase(claim, found.seed, path);
-    yield { claim, found, observations, seed: options.seed };
+  const claims = await loadStatements(await selectClaims([options.target]));
+  if (!claims.some(({ expected }) => tier === null || tier in expected)) {
+    throw new CodedError(
+      'nothing-selected',
+      `no claim of ${options.target} has attacks at tier ${tier}`,
+      'leave --tier out, or name a claim that has (docs/claims.md)',
+    );
   }
+  for (const claim of claims) {
+    if (signal.aborted) return;
+    const reproducer = kernelReproducers[claim.id.split('.')[0] as Finding];
+    const hasKernel = tier !== 'decision' && reproducer?.claims.includes(claim.id) === true;
+    const missing = hasKernel ? reproducer.missing() : null;
+    if (hasKernel && missing === null)
+      yield { tier: 'kernel', ...(await reproducer.reproduce(claim, seed, signal)) };
+    else {
+      if (missing !== null) yield { tier: 'not run', claim, ...missing };
+      if (tier !== 'kernel' && isDecisionClaim(claim)) yield await atDecision(claim, mutants, options);
+    }
+  }
+}
+
+/** The most instructive subject that falsifies the claim gives the input. */
+async function atDecision(
+  claim: Claim,
+  mutants: readonly Mutant[],
+  options: ReproOptions,
+): Promise<DecisionReproduction> {
+  const { vulnerable, published } = claim.expected.decision;
+  // The residual of the published fix says most; then the original hole; a mutant shows what else the
+  // claim sees.
+  const mutant = mutants.find(({ killedBy, tier }) => killedBy === claim.id && tier === undefined);
+  const subject =
+    published === 'falsified'
+      ? 'published'
+      : vulnerable === 'falsified'
+        ? 'vulnerable'
+        : mutant === undefined
+          ? 'reference'
+          : `mutant:${mutant.id}`;
+  const { seed, runs, signal } = options;
+  const chosen = { claims: [claim.id], subjects: [subject], command: 'pnpm verify' };
+  const report = await runMatrix({ seed, runs, signal, ...chosen });
+  const found = report.records.find(({ outcome }) => outcome === 'falsified') ?? null;
+  const path = found?.replay.match(/ --path (\S+)/)?.[1];
+  const observations = found === null || path === undefined ? [] : await observeCase(claim, found.seed, path);
+  return { tier: 'decision', claim, found, observations, seed };
 }

@@ -15,6 +15,21 @@ export interface SeenFrame {
   readonly frame: Buffer;
 }
 
+/** A rule or a policy and what it said of a packet; `rule` null: the chain's policy. */
+export interface TracedVerdict {
+  readonly chain: string;
+  /** As nft(8) lists it. */
+  readonly rule: string | null;
+  readonly verdict: string;
+}
+
+export interface TracedPacket {
+  /** The beginning of the frame. */
+  readonly headers: Buffer;
+  /** In order; empty: no rule looks at it. */
+  readonly verdicts: readonly TracedVerdict[];
+}
+
 export interface Place {
   readonly address: string;
   readonly port: number;
@@ -106,8 +121,11 @@ export interface HuskPod {
   interfaceNames(): ReadonlyMap<number, string>;
   tables(): Tables;
   ruleset(): string;
+  /** From now on, what the kernel's own trace says of what comes in by tap and uplink. */
+  trace(): { take(): TracedPacket[]; close(): void };
   /** A frame from a neighbour on the uplink. */
   sendFromUplink(frame: Uint8Array): void;
+  readonly sentFromUplink: readonly Buffer[];
   /** From the pod itself, to what a tenant named or a neighbour claims. */
   sendFromPod(data: Uint8Array, to: Place): boolean;
   /** A dial from one of the world's addresses, with the local port that it asks for. */

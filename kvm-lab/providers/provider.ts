@@ -1,5 +1,5 @@
 /** The providers of a network lab, by name. */
-import type { BuiltInSubject } from '#properties/subjects/subject.ts';
+import type { DatapathSubject, Engine } from '#properties/subjects/subject.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { containerUnsupported } from './container/readiness.ts';
 import { NetnsLab, netnsUnsupported } from './netns/netns.ts';
@@ -13,7 +13,7 @@ export interface LabProvider {
   readonly name: ProviderName;
   /** Why it cannot be had here; null when it can. */
   unsupported(): Unsupported | null;
-  lab(subject: BuiltInSubject): NetworkLab;
+  lab(subject: DatapathSubject, engine: Engine): NetworkLab;
 }
 
 /** Throws CodedError `unknown-provider`. */
@@ -29,13 +29,13 @@ export function providerNamed(name: string): ProviderName {
 
 export async function loadProvider(name: ProviderName, image?: string): Promise<LabProvider> {
   if (name === 'netns') {
-    return { name, unsupported: netnsUnsupported, lab: (subject) => new NetnsLab(subject) };
+    return { name, unsupported: netnsUnsupported, lab: (subject, engine) => new NetnsLab(subject, engine) };
   }
   // testcontainers is large, and only this provider needs it.
   const { ContainerLab } = await import('./container/container.ts');
   return {
     name,
     unsupported: () => containerUnsupported(image),
-    lab: (subject) => new ContainerLab(subject, image),
+    lab: (subject, engine) => new ContainerLab(subject, engine, image),
   };
 }

@@ -22,7 +22,10 @@ export interface ArbitraryOptions {
 
 export type ClaimId = `${Finding}.${string}`;
 
-export interface Claim<Case = unknown> {
+export type Cells = Readonly<Record<BuiltInSubject, ExpectedCell>>;
+
+/** What every claim says, at whatever tier it is judged. */
+export interface ClaimStatement {
   /** Public, never reused: `F1.embedded` lives in `claims/F1/embedded.ts`. */
   readonly id: ClaimId;
   /** The sentence, as in docs/claims.md. */
@@ -31,6 +34,12 @@ export interface Claim<Case = unknown> {
   readonly source: string;
   /** What this claim does not see; printed in docs/claims.md. */
   readonly blindSpot?: string;
+  /** Expected cells, per tier; the reference holds every one. */
+  readonly expected: Partial<Record<Tier, Cells>>;
+}
+
+/** A claim that tier decision judges; attacks of other tiers declare theirs where they are. */
+export interface Claim<Case = unknown> extends ClaimStatement {
   /** Decisions that a subject must implement to be judged. */
   readonly decisions: readonly DecisionName[];
   /** Generator of attacks, biased to boundaries; shrinks to what a reviewer can read. */
@@ -46,13 +55,24 @@ export interface Claim<Case = unknown> {
   notation(input: Case): string;
   /** What the subject does with the case, with its rule: for `repro`, also where the claim holds. */
   observe(subject: Subject, input: Case): string | Promise<string>;
-  /** Expected cells, per tier; the reference holds every one. */
-  readonly expected: {
-    readonly decision: Readonly<Record<BuiltInSubject, ExpectedCell>>;
-  } & Partial<Record<Tier, Readonly<Record<BuiltInSubject, ExpectedCell>>>>;
+  readonly expected: ClaimStatement['expected'] & { readonly decision: Cells };
   /** Share of the default number of runs, 1 unless a case is a whole trace that costs far more. */
   readonly weight?: number;
 }
+
+/** Falsified by `vulnerable` and by `published`. */
+export const residualCells = {
+  vulnerable: 'falsified',
+  published: 'falsified',
+  reference: 'holds',
+} as const satisfies Cells;
+
+/** Falsified by `vulnerable` alone. */
+export const fixedCells = {
+  vulnerable: 'falsified',
+  published: 'holds',
+  reference: 'holds',
+} as const satisfies Cells;
 
 /** Keeps the Case type while the registry stores claims of any case. */
 export function defineClaim<Case>(claim: Claim<Case>): Claim<Case> {

@@ -1,18 +1,18 @@
 /** docs/claims.md: the catalogue of claims, from the claims themselves. */
-import { type Claim, findings, tiers } from '../claims/claim.ts';
-import { claimFile } from '../matrix/catalogue.ts';
+import { type ClaimStatement, findings, tiers } from '../claims/claim.ts';
+import { claimFile, isDecisionClaim } from '../matrix/catalogue.ts';
 import type { Mutant } from '../mutants/mutant.ts';
 import { generatedNotice, markdownTable } from './markdown.ts';
 
 const cellText = { holds: 'holds', falsified: 'falsified', 'no-input': '–' } as const;
 
-export function claimsPage(claims: readonly Claim[], mutants: readonly Mutant[]): string {
+export function claimsPage(claims: readonly ClaimStatement[], mutants: readonly Mutant[]): string {
   const parts = [
     '# Claims',
     generatedNotice,
     'Each claim is a file: `F1.embedded` is `properties/claims/F1/embedded.ts`. The reference holds every one; the cells say ' +
       'what `vulnerable` and `published` do, and the last column how many mutants of the reference the claim kills. ' +
-      '`–` means that the subject has no such input. Run one with `pnpm verify --claim F1.embedded`, see it with ' +
+      '`–` means that the subject has no such input, an empty cell that the claim is not judged at that tier. Run one with `pnpm verify --claim F1.embedded`, see it with ' +
       '`pnpm repro F1.embedded`.',
   ];
   for (const finding of findings) {
@@ -23,26 +23,37 @@ export function claimsPage(claims: readonly Claim[], mutants: readonly Mutant[])
   return `${parts.join('\n\n')}\n`;
 }
 
-function summaryTable(claims: readonly Claim[], mutants: readonly Mutant[]): string {
+function summaryTable(claims: readonly ClaimStatement[], mutants: readonly Mutant[]): string {
+  const present = tiers.filter((tier) => claims.some(({ expected }) => expected[tier] !== undefined));
   const rows = claims.map((claim) => [
     `[${claim.id}](../${claimFile(claim.id)})`,
     claim.statement,
-    cellText[claim.expected.decision.vulnerable],
-    cellText[claim.expected.decision.published],
+    ...present.flatMap((tier) => {
+      const cells = claim.expected[tier];
+      return cells === undefined ? ['', ''] : [cellText[cells.vulnerable], cellText[cells.published]];
+    }),
     String(mutants.filter(({ killedBy }) => killedBy === claim.id).length),
   ]);
-  return markdownTable(['claim', 'statement', 'vulnerable', 'published', 'mutants'], rows);
+  const heads = present.flatMap((tier) =>
+    tier === 'decision' ? ['vulnerable', 'published'] : [`vulnerable, ${tier}`, `published, ${tier}`],
+  );
+  return markdownTable(['claim', 'statement', ...heads, 'mutants'], rows);
 }
 
-function section(claim: Claim, mutants: readonly Mutant[]): string {
+function section(claim: ClaimStatement, mutants: readonly Mutant[]): string {
   const killed = mutants.filter(({ killedBy }) => killedBy === claim.id);
   const declared = tiers.filter((tier) => claim.expected[tier] !== undefined);
   return [
     `### ${claim.id}`,
-    `Source: ${claim.source}. Decisions: ${claim.decisions.map((name) => `\`${name}\``).join(', ')}. Tiers: ${declared.join(', ')}.`,
+    `Source: ${claim.source}. ${decisionsOf(claim)}Tiers: ${declared.join(', ')}.`,
     ...(claim.blindSpot === undefined ? [] : [`Blind spot: ${claim.blindSpot}`]),
     ...(killed.length === 0
       ? []
       : [killed.map(({ id, mistake }) => `- \`mutant:${id}\`: ${mistake}`).join('\n')]),
   ].join('\n\n');
+}
+
+function decisionsOf(claim: ClaimStatement): string {
+  if (!isDecisionClaim(claim)) return '';
+  return `Decisions: ${claim.decisions.map((name) => `\`${name}\``).join(', ')}. `;
 }

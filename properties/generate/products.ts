@@ -3,7 +3,7 @@
  * writes it; a test fails when a file differs.
  */
 import { readdir } from 'node:fs/promises';
-import { listClaimIds, loadClaims, loadMutants } from '../matrix/catalogue.ts';
+import { listClaimIds, loadMutants, loadStatements } from '../matrix/catalogue.ts';
 import { loadProofs } from '../proofs/run/proof-catalogue.ts';
 import { claimsPage } from './claims-page.ts';
 import { decisionsPage } from './decisions-page.ts';
@@ -19,7 +19,7 @@ import { schemaFiles } from './schemas.ts';
 const corpusFolder = new URL('../vectors/generate/', import.meta.url);
 
 export async function products(): Promise<Product[]> {
-  const claims = await loadClaims(await listClaimIds());
+  const claims = await loadStatements(await listClaimIds());
   return [
     { path: 'docs/claims.md', text: claimsPage(claims, await loadMutants()) },
     { path: 'docs/decisions.md', text: await decisionsPage() },

@@ -4,7 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { CodedError } from '#reference/base/coded-error.ts';
-import { type Claim, type ClaimId, type Finding, findings } from '../claims/claim.ts';
+import { type Claim, type ClaimId, type ClaimStatement, type Finding, findings } from '../claims/claim.ts';
 import type { Mutant } from '../mutants/mutant.ts';
 import { type BuiltInSubject, builtInSubjects } from '../subjects/subject.ts';
 
@@ -44,17 +44,34 @@ async function moduleNames(folder: URL): Promise<string[]> {
     .sort();
 }
 
-export async function loadClaim(id: ClaimId): Promise<Claim> {
+async function loadStatement(id: ClaimId): Promise<ClaimStatement> {
   const [finding, name] = id.split('.');
-  const module = (await import(new URL(`${finding}/${name}.ts`, claimsFolder).href)) as { claim: Claim };
+  const module = (await import(new URL(`${finding}/${name}.ts`, claimsFolder).href)) as {
+    claim: ClaimStatement;
+  };
   if (module.claim?.id !== id) {
     throw new Error(`${claimFile(id)} exports the claim ${module.claim?.id}: name them alike`);
   }
   return module.claim;
 }
 
+/** What the claims say, at whatever tier they are judged. */
+export async function loadStatements(ids: readonly ClaimId[]): Promise<ClaimStatement[]> {
+  return Promise.all(ids.map(loadStatement));
+}
+
+export const isDecisionClaim = (claim: ClaimStatement): claim is Claim => 'decision' in claim.expected;
+
+/** One that tier decision judges. */
+export async function loadClaim(id: ClaimId): Promise<Claim> {
+  const claim = await loadStatement(id);
+  if (isDecisionClaim(claim)) return claim;
+  throw new Error(`${id} is not judged at tier decision`);
+}
+
+/** Those among them that tier decision judges. */
 export async function loadClaims(ids: readonly ClaimId[]): Promise<Claim[]> {
-  return Promise.all(ids.map(loadClaim));
+  return (await loadStatements(ids)).filter(isDecisionClaim);
 }
 
 /** All mutants, in file order. */
@@ -68,6 +85,21 @@ export async function loadMutants(): Promise<Mutant[]> {
     mutants.push(...module.mutants);
   }
   return mutants;
+}
+
+/**
+ * A mutant by its id.
+ * @throws CodedError `unknown-subject` with the valid names
+ */
+export async function mutantNamed(id: string): Promise<Mutant> {
+  const mutants = await loadMutants();
+  const found = mutants.find((mutant) => mutant.id === id);
+  if (found !== undefined) return found;
+  throw unknownName(
+    'subject',
+    `mutant:${id}`,
+    mutants.map((mutant) => `mutant:${mutant.id}`),
+  );
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Where a run took place, as far as a reader needs it to repeat the run. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, release } from 'node:os';
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Environment } from './record.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const gitTimeoutMs = 5_000;
+const programTimeoutMs = 5_000;
 
 export function readEnvironment(): Environment {
   return {
@@ -15,12 +15,30 @@ export function readEnvironment(): Environment {
     kernel: release(),
     node: process.version,
     cores: availableParallelism(),
+    ...nftVersion(),
   };
+}
+
+/** Only where it is: tier decision needs none. */
+function nftVersion(): { nft?: string } {
+  const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
+  const { stdout, status } = spawnSync('nft', ['--version'], {
+    encoding: 'utf8',
+    timeout: programTimeoutMs,
+    env,
+  });
+  const version = /v(\S+)/.exec(stdout ?? '')?.[1];
+  return status === 0 && version !== undefined ? { nft: version } : {};
 }
 
 function readCommit(): string {
   const git = (...words: string[]) =>
-    execFileSync('git', words, { cwd: root, encoding: 'utf8', timeout: gitTimeoutMs, stdio: 'pipe' }).trim();
+    execFileSync('git', words, {
+      cwd: root,
+      encoding: 'utf8',
+      timeout: programTimeoutMs,
+      stdio: 'pipe',
+    }).trim();
   try {
     const commit = git('rev-parse', 'HEAD');
     return git('status', '--porcelain').length > 0 ? `${commit}+changes` : commit;

@@ -75,11 +75,13 @@ export async function runMatrix(options: MatrixOptions, progress: MatrixProgress
   const order = new Map(cells.map((cell, index) => [`${cell.claim} ${cell.subject}`, index]));
   const place = ({ claim, subject }: CellRecord) => order.get(`${claim} ${subject}`) ?? 0;
   records.sort((a, b) => place(a) - place(b));
+  const summary = summarise(records, claims, options, signal, (performance.now() - started) / 1_000);
   return {
     v: 1,
     environment: readEnvironment(),
     seed: options.seed,
-    summary: summarise(records, claims, options, signal, (performance.now() - started) / 1_000),
+    tiers: [{ tier: 'decision', ran: true, cells: records.length, seconds: summary.seconds }],
+    summary,
     records,
   };
 }
@@ -183,6 +185,7 @@ function summarise(
     mutants: mutants.length,
     mutantsKilled: mutants.filter(({ outcome }) => outcome === 'falsified').length,
     vacuous,
+    failures: [],
     complete: !signal.aborted,
     seconds: Math.round(seconds * 10) / 10,
   };

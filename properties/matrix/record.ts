@@ -21,6 +21,14 @@ export const outcomeSchema = Type.Union(
 );
 export type Outcome = Static<typeof outcomeSchema>;
 
+export const tierSchema = Type.Union([
+  Type.Literal('decision'),
+  Type.Literal('kernel'),
+  Type.Literal('vm'),
+  Type.Literal('apiserver'),
+  Type.Literal('cluster'),
+]);
+
 export const environmentSchema = Type.Object({
   commit: Type.String({
     description: 'git commit, with `+changes` when the tree differs; `unknown` outside git',
@@ -28,6 +36,7 @@ export const environmentSchema = Type.Object({
   kernel: Type.String(),
   node: Type.String(),
   cores: Type.Integer(),
+  nft: Type.Optional(Type.String({ description: 'version of nft, where it is there' })),
 });
 export type Environment = Static<typeof environmentSchema>;
 
@@ -49,13 +58,10 @@ export const recordSchema = Type.Object(
   {
     claim: Type.String(),
     subject: Type.String(),
-    tier: Type.Union([
-      Type.Literal('decision'),
-      Type.Literal('kernel'),
-      Type.Literal('vm'),
-      Type.Literal('apiserver'),
-      Type.Literal('cluster'),
-    ]),
+    tier: tierSchema,
+    attack: Type.Optional(
+      Type.String({ description: 'above tier decision: which attack, where the claim has several' }),
+    ),
     outcome: outcomeSchema,
     expected: Type.Union([Type.Literal('holds'), Type.Literal('falsified'), Type.Literal('no-input')]),
     asExpected: Type.Boolean(),
@@ -77,8 +83,19 @@ export const reportSchema = Type.Object(
     v: Type.Literal(1),
     environment: environmentSchema,
     seed: Type.Integer(),
+    tiers: Type.Array(
+      Type.Object({
+        tier: tierSchema,
+        ran: Type.Boolean(),
+        cells: Type.Integer({ description: 'that ran, or would have' }),
+        seconds: Type.Number(),
+        reason: Type.Optional(Type.String({ description: 'why it did not run' })),
+        remedy: Type.Optional(Type.String({ description: 'what to type so that it does' })),
+      }),
+      { description: 'which tiers ran; one that did not is never counted as passed' },
+    ),
     summary: Type.Object({
-      passed: Type.Boolean(),
+      passed: Type.Boolean({ description: 'everything that was asked for ran, and is as declared' }),
       judgedCases: Type.Integer({ description: 'cases judged on the reference' }),
       judgedCasesAll: Type.Integer({ description: 'cases judged on all subjects and mutants' }),
       claims: Type.Integer(),
@@ -89,6 +106,7 @@ export const reportSchema = Type.Object(
       mutants: Type.Integer(),
       mutantsKilled: Type.Integer(),
       vacuous: Type.Array(Type.String(), { description: 'claims that no subject or mutant falsified' }),
+      failures: Type.Array(Type.String(), { description: 'what failed beside the cells' }),
       complete: Type.Boolean({ description: 'false: interrupted, or the time limit came first' }),
       seconds: Type.Number(),
     }),
@@ -97,3 +115,4 @@ export const reportSchema = Type.Object(
   { $id: 'huskproof/report/v1' },
 );
 export type Report = Static<typeof reportSchema>;
+export type TierRun = Report['tiers'][number];

@@ -16,3 +16,7 @@ export interface Subject {
 /** The subjects that stand for the history of a finding; every claim declares a cell for each. */
 export const builtInSubjects = ['vulnerable', 'published', 'reference'] as const;
 export type BuiltInSubject = (typeof builtInSubjects)[number];
+/** What stands at tier kernel: a mutant is the reference's process with one line changed. */
+export type DatapathSubject = BuiltInSubject | `mutant:${string}`;
+/** Who starts the guest: a husk pod, or forkd itself on the node. */
+export type Engine = 'husk' | 'raw-forkd';

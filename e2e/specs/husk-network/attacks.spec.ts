@@ -10,9 +10,10 @@ for (const attack of allAttacks) {
       seed,
       settle,
     }, info) => {
-      const missing = attack.needs === undefined ? null : lab(subject).lacks(attack.needs);
+      const own = lab(subject, attack.engine);
+      const missing = attack.needs === undefined ? null : own.lacks(attack.needs);
       info.skip(missing !== null, `${unsupportedPrefix}${missing?.reason}; ${missing?.remedy}`);
-      await settle(await runAttack(attack.id, subject, { lab: lab(subject), seed }));
+      await settle(await runAttack(attack.id, subject, { lab: own, seed }));
     });
   }
 }

@@ -3,10 +3,8 @@
  * declaration, either way, fails.
  */
 import { allDnsAttacks } from '../../attacks/dns-catalogue.ts';
-import { builtInSubjects, dnsUnsupported, test } from '../../fixtures/husk-network.ts';
+import { builtInSubjects, test } from '../../fixtures/husk-network.ts';
 import { type DnsSubjectName, runDnsAttack } from '../../fixtures/run-dns-attack.ts';
-
-test.skip(dnsUnsupported !== null, dnsUnsupported ?? '');
 
 for (const attack of allDnsAttacks) {
   const subjects: DnsSubjectName[] = [
@@ -16,7 +14,7 @@ for (const attack of allDnsAttacks) {
   for (const subject of subjects) {
     test(`${attack.id} ${attack.claim} ${attack.statement} · ${subject}`, async ({
       dnsLab,
-      seed,
+      dnsSeed: seed,
       settle,
     }) => {
       await settle((await runDnsAttack(attack.id, subject, { lab: dnsLab(subject), seed })).record);

@@ -3,7 +3,7 @@
  * stays outside as root: it makes the uplink, is the world, and holds the guests' ends of the taps.
  * Invariant: a container serves one pod, and no other after it.
  */
-import type { BuiltInSubject } from '#properties/subjects/subject.ts';
+import type { DatapathSubject, Engine } from '#properties/subjects/subject.ts';
 import { DatapathChild } from '../netns/datapath-child.ts';
 import { NamespacePod } from '../netns/husk-pod.ts';
 import { Namespace } from '../netns/namespace.ts';
@@ -14,15 +14,17 @@ import { huskImage } from './husk-image.ts';
 
 export class ContainerLab implements NetworkLab {
   readonly name = 'container';
-  readonly #subject: BuiltInSubject;
+  readonly #subject: DatapathSubject;
+  readonly #engine: Engine;
   readonly #image: string;
   readonly #reactor = new Reactor();
   /** Started while a test still has its window: the next pod's. */
   #next: Promise<HuskContainer> | null = null;
   readonly #leaving = new Set<Promise<void>>();
 
-  constructor(subject: BuiltInSubject, image: string = huskImage()) {
+  constructor(subject: DatapathSubject, engine: Engine, image: string = huskImage()) {
     this.#subject = subject;
+    this.#engine = engine;
     this.#image = image;
   }
 
@@ -50,10 +52,10 @@ export class ContainerLab implements NetworkLab {
   }
 
   async #podIn(container: HuskContainer): Promise<ContainerPod> {
-    const first = container.startDatapath(this.#subject);
+    const first = container.startDatapath(this.#subject, this.#engine);
     let waiting: typeof first | null = first;
     const next = () => {
-      const process = waiting ?? container.startDatapath(this.#subject);
+      const process = waiting ?? container.startDatapath(this.#subject, this.#engine);
       waiting = null;
       return new DatapathChild(process);
     };

@@ -5,7 +5,7 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { GenericContainer, getContainerRuntimeClient } from 'testcontainers';
-import type { BuiltInSubject } from '#properties/subjects/subject.ts';
+import type { DatapathSubject, Engine } from '#properties/subjects/subject.ts';
 import { makeLabFolder, removeLabFolder } from '../../leftovers/lab-folder.ts';
 import { ownerMark } from '../../leftovers/owner.ts';
 import { commandOf } from '../netns/datapath-process.ts';
@@ -102,9 +102,9 @@ export class HuskContainer {
   }
 
   /** The next datapath; the one before has ended. */
-  startDatapath(subject: BuiltInSubject): FifoProcess {
+  startDatapath(subject: DatapathSubject, engine: Engine): FifoProcess {
     return new FifoProcess(this.#folder, this.pid, () => {
-      writeSync(this.#life, `${commandOf(subject).join(' ')}\n`);
+      writeSync(this.#life, `${commandOf(subject, engine).join(' ')}\n`);
     });
   }
 

@@ -105,6 +105,7 @@ export class DatapathChild {
   }
 }
 
+/** The program that is the subject's datapath, and its words. */
 /** Where a link leads; nowhere when the descriptor was closed meanwhile. */
 function targetOf(path: string): string | null {
   try {

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { BuiltInSubject } from '#properties/subjects/subject.ts';
+import type { DatapathSubject, Engine } from '#properties/subjects/subject.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -22,12 +22,20 @@ export interface DatapathProcess {
 }
 
 /** Words of Node, from the repository's root: the program that is the subject's datapath. */
-export function commandOf(subject: BuiltInSubject): string[] {
-  return [`properties/subjects/${subject}/datapath-main.ts`];
+export function commandOf(subject: DatapathSubject, engine: Engine): string[] {
+  const subjects = 'properties/subjects';
+  if (subject.startsWith('mutant:'))
+    return [`${subjects}/mutant/datapath-main.ts`, subject.slice('mutant:'.length)];
+  // The vulnerable one has no other wiring, and the reference's is the same in every engine.
+  const main = engine === 'raw-forkd' && subject === 'published' ? 'raw-forkd-main' : 'datapath-main';
+  return [`${subjects}/${subject}/${main}.ts`];
 }
 
-export function startChild(subject: BuiltInSubject): DatapathProcess {
-  const child = spawn(process.execPath, commandOf(subject), { stdio: ['pipe', 'pipe', 'pipe'], cwd: root });
+export function startChild(subject: DatapathSubject, engine: Engine): DatapathProcess {
+  const child = spawn(process.execPath, commandOf(subject, engine), {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    cwd: root,
+  });
   const ended = new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(error.message));
     child.on('exit', (code, signal) => resolve(`exit ${code ?? signal}`));

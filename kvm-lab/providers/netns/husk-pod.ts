@@ -5,13 +5,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { DnsPod } from '../dns-lab.ts';
 import type { GuestEnd, HonestGuest, Place, Probe, Reached, SeenFrame, Tables } from '../network-lab.ts';
-import { hosts, hosts6, listenerPorts, router, uplink } from '../topology.ts';
+import { guest, hosts, hosts6, listenerPorts, router, sibling, uplink } from '../topology.ts';
 import { Capture, FrameSender } from './capture.ts';
 import { ChildDatapath, type DatapathSource } from './child-datapath.ts';
 import { type DnsSubject, NamespaceDns } from './dns-control.ts';
 import { TapEnd } from './guest-end.ts';
 import { NamespaceGuest, tapWire, vethWire } from './honest-guest.ts';
 import { Namespace } from './namespace.ts';
+import { PacketTrace, withoutTrace } from './packet-trace.ts';
 import { Planted, plantPod, plantWorld } from './planted.ts';
 import type { Reactor } from './reactor.ts';
 import type { DatagramSocket } from './sockets.ts';
@@ -21,6 +22,7 @@ import { readTables } from './tables.ts';
 const probeDeadlineMs = 2_000;
 const settleDeadlineMs = 5_000;
 const worldEnd = 'world0';
+const maxSentKept = 1_000;
 
 /** Of one namespace: read and written where the thread is. */
 function sysctl(namespace: Namespace, settings: Readonly<Record<string, number>>): void {
@@ -74,6 +76,7 @@ export class NamespacePod implements DnsPod {
   readonly datapath: ChildDatapath;
   readonly upstream: Place;
   readonly probed: Place[] = [];
+  readonly sentFromUplink: Buffer[] = [];
   readonly #reactor: Reactor;
   readonly #pod: Namespace;
   readonly #source: DatapathSource;
@@ -178,10 +181,18 @@ export class NamespacePod implements DnsPod {
   }
 
   ruleset(): string {
-    return this.#pod.run('nft', ['list', 'ruleset']);
+    return withoutTrace(this.#pod.run('nft', ['list', 'ruleset']));
+  }
+
+  trace(): PacketTrace {
+    const taps = [guest.tap, sibling.tap].filter((name) =>
+      [...this.interfaceNames().values()].includes(name),
+    );
+    return new PacketTrace(this.#pod, [...taps, uplink.name]);
   }
 
   sendFromUplink(frame: Uint8Array): void {
+    if (this.sentFromUplink.length < maxSentKept) this.sentFromUplink.push(Buffer.from(frame));
     this.#sender.send(frame);
   }
 

@@ -5,7 +5,12 @@
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import type { BuiltInSubject } from '#properties/subjects/subject.ts';
+import {
+  type BuiltInSubject,
+  builtInSubjects,
+  type DatapathSubject,
+  type Engine,
+} from '#properties/subjects/subject.ts';
 import type { DnsLab } from '../dns-lab.ts';
 import type { LabNeed } from '../network-lab.ts';
 import { pinSetNames } from '../pin-set-names.ts';
@@ -44,16 +49,18 @@ export function netnsUnsupported(): Unsupported | null {
 
 function tryNamespace(): Unsupported | null {
   let namespace: Namespace | null = null;
+  let wanted = 'a network namespace';
   try {
     namespace = Namespace.create();
-    if (tapsUnsupported() === null) namespace.within(() => closeFd(openTap('probe')));
+    wanted = tapsUnsupported() === null ? '/dev/net/tun' : 'a veth';
+    if (wanted === '/dev/net/tun') namespace.within(() => closeFd(openTap('probe')));
     else namespace.run('ip', ['link', 'add', 'probe', 'type', 'veth', 'peer', 'name', 'other']);
     namespace.run('nft', ['add table inet probe']);
     return null;
   } catch (error) {
     if (error instanceof CallError) {
       const remedy = 'run as root, or let this user make user namespaces';
-      return { reason: `no network namespace: ${error.message}`, remedy };
+      return { reason: `${wanted} cannot be had: ${error.message}`, remedy };
     }
     if (!(error instanceof CommandError)) throw error;
     return { reason: error.message, remedy: 'load the modules nf_tables and veth' };
@@ -84,17 +91,23 @@ function silentNamespace(): Namespace {
   return made;
 }
 
+/** A mutant of the datapath has the reference's proxy beside it. */
+const dnsSubjectOf = (subject: DatapathSubject): BuiltInSubject =>
+  builtInSubjects.find((name) => name === subject) ?? 'reference';
+
 export class NetnsLab implements DnsLab {
   readonly name = 'netns';
-  readonly #subject: BuiltInSubject;
+  readonly #subject: DatapathSubject;
+  readonly #engine: Engine;
   readonly #reactor = new Reactor();
   readonly #idle: DatapathChild[] = [];
   readonly #idleDns: DnsChild[] = [];
   /** Of the DNS proxy: the reference with that line changed. Set before the first pod. */
   dnsMutant: string | null = null;
 
-  constructor(subject: BuiltInSubject) {
+  constructor(subject: DatapathSubject, engine: Engine = 'husk') {
     this.#subject = subject;
+    this.#engine = engine;
   }
 
   lacks(need: LabNeed): Unsupported | null {
@@ -115,7 +128,7 @@ export class NetnsLab implements DnsLab {
     const made = new NamespacePod(this.#reactor, namespace, source, {
       spare: () => this.#spareDns(),
       done: (child) => this.#idleDns.push(child),
-      setsOf: (tap) => pinSetNames(this.#subject, tap),
+      setsOf: (tap) => pinSetNames(dnsSubjectOf(this.#subject), tap),
     });
     await made.datapath.enter();
     await made.settled();
@@ -126,13 +139,13 @@ export class NetnsLab implements DnsLab {
   #spare(): DatapathChild {
     const waiting = this.#idle.pop();
     if (waiting?.alive) return waiting;
-    return new DatapathChild(startChild(this.#subject));
+    return new DatapathChild(startChild(this.#subject, this.#engine));
   }
 
   #spareDns(): DnsChild {
     const waiting = this.#idleDns.pop();
     if (waiting?.alive) return waiting;
-    return new DnsChild(this.#subject, this.dnsMutant);
+    return new DnsChild(dnsSubjectOf(this.#subject), this.dnsMutant);
   }
 
   async close(): Promise<void> {

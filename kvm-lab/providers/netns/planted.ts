@@ -8,6 +8,7 @@ import {
   listenerPorts,
   openPorts,
   resolverPort,
+  router,
   sibling,
   uplink,
 } from '../topology.ts';
@@ -132,4 +133,9 @@ export function plantWorld(planted: Planted): void {
     }
   }
   planted.udp('world', { address: hosts.dnsServer, port: resolverPort }, answerOf);
+  // The router is the node of a pod that is not the node itself.
+  for (const port of Object.values(listenerPorts)) {
+    planted.tcp('node', { address: router.ipv4, port });
+    planted.udp('node', { address: router.ipv4, port }, (data) => data);
+  }
 }

@@ -25,6 +25,7 @@ export interface TraceEvent {
   /** The beginning of the packet's headers, with a chain's first event. */
   readonly link: Buffer | null;
   readonly network: Buffer | null;
+  readonly transport: Buffer | null;
 }
 
 export class TraceListener {
@@ -70,6 +71,7 @@ function readEvent(body: Buffer): TraceEvent {
     output: number32(attributes, 12) ?? 0,
     link: attributes.get(7) ?? null,
     network: attributes.get(8) ?? null,
+    transport: attributes.get(9) ?? null,
   };
 }
 

@@ -7,7 +7,7 @@ import { type LifeEvent, textOfEvent } from '../../models/datapath-world.ts';
 import { contentOf } from '../../models/nft-listing.ts';
 import type { Violation } from '../../oracles/violation.ts';
 import type { Subject } from '../../subjects/subject.ts';
-import { defineClaim } from '../claim.ts';
+import { defineClaim, residualCells } from '../claim.ts';
 import { attackText, meet, metText, pathIsOpen, violationOf } from '../datapath-claim.ts';
 
 interface ConvergeCase {
@@ -83,7 +83,7 @@ export const claim = defineClaim<ConvergeCase>({
   source: 'findings.md F4, residual: "re-applying a narrower policy leaves the wider accepts in front"',
   blindSpot: 'entries that conntrack still holds pass nowhere; that they are deleted is tier kernel',
   decisions: ['ruleset'],
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: { decision: residualCells, kernel: residualCells },
   weight: 0.29,
   arbitrary: () =>
     sceneArbitrary.chain((scene) =>

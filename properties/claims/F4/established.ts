@@ -1,6 +1,7 @@
 /** F4.established: a flow is one whose first packet was let through. */
 import { later } from '../../arbitraries/datapath-attacks.ts';
 import { attackClaim, example } from '../attack-claim.ts';
+import { residualCells } from '../claim.ts';
 
 export const claim = attackClaim({
   id: 'F4.established',
@@ -8,7 +9,7 @@ export const claim = attackClaim({
   source:
     'findings.md F4, reference, invariant 4; residual: "forged DNS replies reach the resolver’s upstream socket"',
   blindSpot: 'conntrack’s own judgement of sequence numbers and timeouts is tier kernel',
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: { decision: residualCells, kernel: residualCells },
   attacks: (scene) => later(scene, [null, null, 'tap0', 'tap1', 'eth0']),
   examples: [
     example({

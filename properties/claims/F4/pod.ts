@@ -8,6 +8,7 @@ import { effectOf, sourceOf } from '../../oracles/datapath/invariants.ts';
 import type { Outcome } from '../../oracles/nft/evaluate/pipeline.ts';
 import type { Violation } from '../../oracles/violation.ts';
 import { attackClaim } from '../attack-claim.ts';
+import { residualCells } from '../claim.ts';
 import { type Met, send } from '../datapath-claim.ts';
 
 const bare: Moment = start;
@@ -50,7 +51,11 @@ export const claim = attackClaim({
   source: 'findings.md F4, reference, invariant 6',
   blindSpot:
     'ports of the pod that a policy opens are the guest’s; loopback beyond the output hook is tier kernel',
-  expected: { decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' } },
+  // A kernel keeps the port of what it translates: a guest that sends from UDP 9443 takes the listener's packets.
+  expected: {
+    decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
+    kernel: residualCells,
+  },
   attacks: (scene) =>
     fc.oneof(
       { weight: 4, arbitrary: podTraffic(scene) },

@@ -1,0 +1,36 @@
+/**
+ * Runs attacks that come as JSON lines on stdin, one at a time, and writes a record a line. A process of its own: it
+ * enters namespaces, and may be one of a user namespace. Invariant: it ends when whoever started it is gone.
+ */
+import { createInterface } from 'node:readline';
+import { NetnsLab } from '#kvm-lab/providers/netns/netns.ts';
+import type { CellRecord } from '#properties/matrix/record.ts';
+import { attackNamed } from '../attacks/catalogue.ts';
+import { runAttack } from '../fixtures/run-attack.ts';
+import { runDnsAttack } from '../fixtures/run-dns-attack.ts';
+import { type AttackJob, isDnsAttack } from './plan-attacks.ts';
+
+const labs = new Map<string, NetnsLab>();
+
+/** Its datapath's process waits for the next attack on the same subject. */
+function labOf({ subject, attack }: AttackJob): NetnsLab {
+  const { engine = 'husk' } = isDnsAttack(attack) ? {} : attackNamed(attack);
+  const key = `${subject} ${engine}`;
+  const lab = labs.get(key) ?? new NetnsLab(subject, engine);
+  labs.set(key, lab);
+  return lab;
+}
+
+async function recordOf(job: AttackJob): Promise<CellRecord> {
+  const options = { seed: job.seed, lab: labOf(job) };
+  if (isDnsAttack(job.attack)) return (await runDnsAttack(job.attack, job.subject, options)).record;
+  return runAttack(job.attack, job.subject, { ...options, trace: job.trace === true });
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const job = JSON.parse(line) as AttackJob;
+  const record = await recordOf(job);
+  process.stdout.write(`${JSON.stringify(record)}\n`);
+}
+for (const lab of labs.values()) lab.close();
+process.exit(0);
