@@ -155,10 +155,13 @@ export class NamespacePod implements DnsPod {
     return found?.[0] ?? 0;
   }
 
-  /** The kernel gives the uplink its link-local address when it has seen the carrier: a little later. */
+  /**
+   * The kernel gives the uplink its link-local address when it has seen the carrier, a little later, and the route to
+   * it later still.
+   */
   async settled(): Promise<void> {
     const deadlineMs = performance.now() + settleDeadlineMs;
-    while (this.linkLocal(uplink.name) === null) {
+    while (!this.#hasLinkLocal(uplink.name)) {
       if (performance.now() > deadlineMs) throw new Error('the uplink got no link-local address in time');
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
@@ -166,6 +169,13 @@ export class NamespacePod implements DnsPod {
 
   interfaceNames(): ReadonlyMap<number, string> {
     return interfacesOf(this.#pod);
+  }
+
+  #hasLinkLocal(name: string): boolean {
+    const address = this.linkLocal(name)?.replaceAll(':', '');
+    if (address === undefined) return false;
+    const routes = this.#pod.within(() => readFileSync('/proc/thread-self/net/ipv6_route', 'utf8'));
+    return routes.split('\n').some((line) => line.startsWith(`${address} 80 `));
   }
 
   linkLocal(name: string): string | null {
