@@ -7,16 +7,17 @@ import { NetnsLab } from '#kvm-lab/providers/netns/netns.ts';
 import type { CellRecord } from '#properties/matrix/record.ts';
 import { attackNamed } from '../attacks/catalogue.ts';
 import { runAttack } from '../fixtures/run-attack.ts';
-import { runDnsAttack } from '../fixtures/run-dns-attack.ts';
+import { dnsLabOf, runDnsAttack } from '../fixtures/run-dns-attack.ts';
 import { type AttackJob, isDnsAttack } from './plan-attacks.ts';
 
 const labs = new Map<string, NetnsLab>();
 
 /** Its datapath's process waits for the next attack on the same subject. */
 function labOf({ subject, attack }: AttackJob): NetnsLab {
-  const { engine = 'husk' } = isDnsAttack(attack) ? {} : attackNamed(attack);
-  const key = `${subject} ${engine}`;
-  const lab = labs.get(key) ?? new NetnsLab(subject, engine);
+  const isDns = isDnsAttack(attack);
+  const { engine = 'husk' } = isDns ? {} : attackNamed(attack);
+  const key = `${subject} ${engine}${isDns && subject.startsWith('mutant:') ? ' dns' : ''}`;
+  const lab = labs.get(key) ?? (isDns ? dnsLabOf(subject) : new NetnsLab(subject, engine));
   labs.set(key, lab);
   return lab;
 }

@@ -1,7 +1,7 @@
 /** Which attacks stand for the claims where not all of them run. */
 import type { ClaimStatement } from '#properties/claims/claim.ts';
 import type { CellRecord } from '#properties/matrix/record.ts';
-import type { BuiltInSubject, DatapathSubject } from '#properties/subjects/subject.ts';
+import { type BuiltInSubject, builtInSubjects, type DatapathSubject } from '#properties/subjects/subject.ts';
 import { attackNamed } from '../attacks/catalogue.ts';
 import { dnsAttackNamed, dnsShowpieces } from '../attacks/dns-catalogue.ts';
 import { showpieces } from '../attacks/showpieces.ts';
@@ -21,10 +21,18 @@ export const isDnsAttack = (id: string) => id.startsWith('dns-');
 const declaredAttack = (id: string): DeclaredAttack =>
   isDnsAttack(id) ? dnsAttackNamed(id) : attackNamed(id);
 
+const mutantsOf = (id: string): DatapathSubject[] =>
+  ((isDnsAttack(id) ? dnsAttackNamed(id) : attackNamed(id)).falsifiedBy ?? []).map(
+    (mutant) => `mutant:${mutant}` as const,
+  );
+
 /** Ports are drawn from it: never negative. */
 export const kernelSeed = (seed: number) => seed & 0x7fffffff;
 
-/** The showpiece of each claim that has cells at tier kernel, on each subject that has such an input. */
+/**
+ * The showpiece of each claim that has cells at tier kernel, on each subject that has such an input. Whether a claim is
+ * vacuous only the whole set of subjects tells.
+ */
 export function planAttacks(
   claims: readonly ClaimStatement[],
   subjects: readonly BuiltInSubject[],
@@ -36,9 +44,12 @@ export function planAttacks(
       const attack = showpieces[id as `F4.${string}`] ?? dnsShowpieces.get(id)?.id;
       if (attack === undefined) throw new Error(`no attack stands for ${id}: name one in e2e/attacks`);
       const { expected } = declaredAttack(attack);
-      return subjects
-        .filter((subject) => expected[subject] !== 'no-input')
-        .map((subject) => ({ attack, subject, seed: kernelSeed(seed) }));
+      const own: DatapathSubject[] = subjects.filter((subject) => expected[subject] !== 'no-input');
+      // What no subject of the history falls to, a mutant does: else nothing shows that the attack can succeed.
+      const isShown =
+        Object.values(expected).includes('falsified') || subjects.length < builtInSubjects.length;
+      const mutants = isShown ? [] : mutantsOf(attack).slice(0, 1);
+      return [...own, ...mutants].map((subject) => ({ attack, subject, seed: kernelSeed(seed) }));
     });
 }
 

@@ -78,7 +78,7 @@ class AttackProcess {
   }
 }
 
-/** Two more than cores would only make controls slow: a window is mostly waiting, and so one more pays. */
+/** A window is mostly waiting, so more attacks than cores pay; too many would only make their controls slow. */
 export async function runAttacks(
   jobs: readonly AttackJob[],
   signal: AbortSignal,
@@ -102,6 +102,6 @@ export async function runAttacks(
     }
     await process?.kill();
   };
-  await Promise.all(Array.from({ length: Math.min(jobs.length, availableParallelism() + 1) }, work));
+  await Promise.all(Array.from({ length: Math.min(jobs.length, 2 * availableParallelism() + 1) }, work));
   return jobs.flatMap((job) => records.get(job) ?? []);
 }

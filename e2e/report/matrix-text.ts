@@ -79,7 +79,7 @@ function coloured(paint: Paint) {
 export function kernelTable(all: readonly CellRecord[], paint: Paint): string {
   const records = all.filter(({ tier }) => tier === 'kernel');
   if (records.length === 0) return '';
-  const subjects = [...new Set(records.map(({ subject }) => subject))];
+  const subjects = [...new Set(records.map(columnOf))];
   const rows = [...new Set(records.map(({ claim }) => claim))].map((claim) => {
     const mine = records.filter((record) => record.claim === claim);
     const attacks = new Set(mine.map(({ attack }) => attack));
@@ -89,10 +89,13 @@ export function kernelTable(all: readonly CellRecord[], paint: Paint): string {
   return table([['at tier kernel', ...subjects, 'attack'], ...rows], coloured(paint));
 }
 
+/** Each mutant is a mistake of its own: one column for all of them. */
+const columnOf = ({ subject }: CellRecord) => (subject.startsWith('mutant:') ? 'a mutant' : subject);
+
 const skips: readonly CellRecord['outcome'][] = ['unsupported', 'not-run'];
 
 function kernelCell(records: readonly CellRecord[], subject: string): string {
-  const mine = records.filter((record) => record.subject === subject);
+  const mine = records.filter((record) => columnOf(record) === subject);
   const wrong = mine.some((record) => !record.asExpected && !skips.includes(record.outcome)) ? ' !' : '';
   if (mine.length === 1) return `${mine[0]?.outcome}${wrong}`;
   const count = mine.filter(({ outcome }) => outcome === 'falsified').length;
