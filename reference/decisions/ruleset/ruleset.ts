@@ -66,6 +66,7 @@ export function changePolicy(
   before: SandboxPolicy,
   after: SandboxPolicy,
 ): Transaction {
+  checkNetwork(pod, network);
   checkPolicy(pod, after);
   const { tap } = network;
   return {
