@@ -20,6 +20,16 @@ export const inAddressesAndNames: readonly Survivor[] = [
       'as above: neither the root nor what is behind it is ever a wildcard',
     ],
     [
+      'if (lengths.has(name.length - at)) all.push(...(below.get(nameKey(name, at)) ?? []));',
+      'if (true) all.push(...(below.get(nameKey(name, at)) ?? []));',
+      'what no wildcard is as long as is not among them either: the check saves work alone',
+    ],
+    [
+      'if (all.length < 2) return all;',
+      'if (false) return all;',
+      'a shortcut: one port by itself stands there once',
+    ],
+    [
       'const [, scheme, host, digits] = /^(?:(tcp|udp):\\/\\/)?(.+):(\\d{1,5})$/s.exec(entry) ?? [];',
       'const [, scheme, host, digits] = /^(?:(tcp|udp):\\/\\/)?(.+):(\\d{1,5})$/s.exec(entry) ?? ["Stryker was here"];',
       'what stands for the whole match is left out: the parts are absent all the same',
@@ -48,6 +58,11 @@ export const inAddressesAndNames: readonly Survivor[] = [
       'the buffer has room for what was counted alone: octets of an OPT that was not lie behind its end',
     ],
   ),
+  ...survivorsOf('dns-answer/dns-query.ts', [
+    'if (edns) writer.opt(udpPayloadOctets);',
+    'if (true) writer.opt(udpPayloadOctets);',
+    'the buffer has room for what was counted alone: octets of an OPT that was not lie behind its end',
+  ]),
   ...survivorsOf('dns-answer/dns-reply.ts', [
     'while (at < query.length && query[at] !== 0) {',
     'while (at <= query.length && query[at] !== 0) {',
@@ -88,6 +103,51 @@ export const inAddressesAndNames: readonly Survivor[] = [
       'for (let index = start; index < end; index++)',
       'for (let index = start; index <= end; index++)',
       'one octet more is overwritten by what is written next, or lies behind the end',
+    ],
+    [
+      'if (octets > blockOctets / 4) return new Uint8Array(octets);',
+      'if (true) return new Uint8Array(octets);',
+      'where the octets of a message come from decides the work alone',
+    ],
+    [
+      'if (octets > blockOctets / 4) return new Uint8Array(octets);',
+      'if (false) return new Uint8Array(octets);',
+      'where the octets of a message come from decides the work alone',
+    ],
+    [
+      'if (octets > blockOctets / 4) return new Uint8Array(octets);',
+      'if (octets >= blockOctets / 4) return new Uint8Array(octets);',
+      'where the octets of a message come from decides the work alone',
+    ],
+    [
+      'if (octets > blockOctets / 4) return new Uint8Array(octets);',
+      'if (octets <= blockOctets / 4) return new Uint8Array(octets);',
+      'where the octets of a message come from decides the work alone',
+    ],
+    [
+      'if (octets > blockOctets / 4) return new Uint8Array(octets);',
+      'if (octets > blockOctets * 4) return new Uint8Array(octets);',
+      'where the octets of a message come from decides the work alone',
+    ],
+    [
+      'if (used + octets > blockOctets) {',
+      'if (true) {',
+      'where the octets of a message come from decides the work alone',
+    ],
+    [
+      'if (used + octets > blockOctets) {',
+      'if (used + octets >= blockOctets) {',
+      'where the octets of a message come from decides the work alone',
+    ],
+    [
+      'if (used + octets > blockOctets) {',
+      'if (used + octets <= blockOctets) {',
+      'where the octets of a message come from decides the work alone',
+    ],
+    [
+      'return this.at === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.at);',
+      'return false ? this.#bytes : this.#bytes.subarray(0, this.at);',
+      'a view of the whole has the same octets; it costs more',
     ],
   ),
   ...survivorsOf(

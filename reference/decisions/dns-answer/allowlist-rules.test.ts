@@ -47,6 +47,7 @@ describe('an allow entry', () => {
       'udp 9 by udp://*.test:9',
     ]);
     expect(portsOf(['x.test:53', 'x.test:53', 'udp://x.test:53'], 'x.test')).toHaveLength(2);
+    expect(portsOf(['a.x.test:53', '*.x.test:53'], 'a.x.test')).toEqual(['tcp 53 by a.x.test:53']);
     expect(portsOf(['*.x.test:53', '*.x.test:53', 'udp://*.x.test:53'], 'a.x.test')).toHaveLength(2);
   });
 

@@ -328,6 +328,16 @@ describe('names', () => {
 });
 
 describe('the writer', () => {
+  test('is never written over by another one, however many there are', () => {
+    const kept = Array.from({ length: 2_000 }, (_, index) => {
+      const writer = new MessageWriter(100);
+      for (let at = 0; at < 50; at++) writer.u16(index);
+      return writer.finish();
+    });
+    expect(kept.filter((bytes, index) => bytes.length !== 100 || u16(bytes, 0) !== index)).toEqual([]);
+    expect(kept.filter((bytes, index) => u16(bytes, 98) !== index)).toEqual([]);
+  });
+
   test('always writes what it was told, and no more', () => {
     const writer = new MessageWriter(64);
     writer.header(0x1234, 0x8180, 1, 2, 3);
