@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { type LogLevel, logLevels, openLog } from '#reference/base/log.ts';
 import { endpointText } from '#reference/dnsproxy/bind-refusal.ts';
-import { startEgressFilter } from '#reference/dnsproxy/egress-filter.ts';
+import { startEgressFilter } from '#reference/dnsproxy/egress/egress-filter.ts';
 import { parseEndpoint } from '#reference/dnsproxy/parse-endpoint.ts';
 import { readServers } from '#reference/dnsproxy/resolv-conf.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';

@@ -10,6 +10,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { NetworkNamespace } from '#reference/base/namespace-thread.ts';
 import { close, recv, SyscallError, send } from '#reference/base/syscalls.ts';
 import { run } from '#reference/datapath/kernel-ground.ts';
+import { toSocketEndpoint } from '#reference/dnsproxy/packets/socket-address.ts';
+import { openConnected } from '#reference/dnsproxy/packets/udp-socket.ts';
 import {
   a,
   aaaa,
@@ -18,8 +20,6 @@ import {
   readAnswer,
   reply,
 } from '#reference/dnsproxy/sample-messages.ts';
-import { toSocketEndpoint } from '#reference/dnsproxy/socket-address.ts';
-import { openConnected } from '#reference/dnsproxy/udp-socket.ts';
 import { type UpstreamStub, upstreamStub } from '#reference/dnsproxy/upstream-stub.ts';
 
 const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));

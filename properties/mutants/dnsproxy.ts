@@ -10,7 +10,7 @@ export const mutants: readonly Mutant[] = [
   {
     id: 'stranger-ends-the-wait',
     mistake: 'a reply that no query waits for ends every wait',
-    file: `${proxy}exchanges.ts`,
+    file: `${proxy}core/exchanges.ts`,
     find: "counts.add('replies', view.length < headerOctets ? 'shorter than a header' : 'no query waits for it');",
     replace: "for (const open of this.#byKey.values()) this.#end(open, null, 'no query waits for it');",
     killedBy: 'F1.source',
@@ -19,7 +19,7 @@ export const mutants: readonly Mutant[] = [
   {
     id: 'clients-unbounded',
     mistake: 'one client may have as many questions under way as all together',
-    file: `${proxy}limits.ts`,
+    file: `${proxy}core/limits.ts`,
     find: 'maxInFlightPerClient: 512,',
     replace: 'maxInFlightPerClient: 16_384,',
     killedBy: 'F1.bounds',
@@ -28,7 +28,7 @@ export const mutants: readonly Mutant[] = [
   {
     id: 'thousands-of-pins',
     mistake: 'one answer may make as many pins as it holds addresses',
-    file: `${proxy}limits.ts`,
+    file: `${proxy}core/limits.ts`,
     find: 'maxPinsPerAnswer: 64,',
     replace: 'maxPinsPerAnswer: 4_096,',
     killedBy: 'F1.bounds',
@@ -37,7 +37,7 @@ export const mutants: readonly Mutant[] = [
   {
     id: 'pins-for-a-day',
     mistake: 'the ceiling of a pin is a day',
-    file: `${proxy}limits.ts`,
+    file: `${proxy}core/limits.ts`,
     find: 'ttlCeilingSeconds: 300,',
     replace: 'ttlCeilingSeconds: 86_400,',
     killedBy: 'F1.ttl',

@@ -4,7 +4,7 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import type { DnsProxyPort, DnsSandbox, DnsSandboxPolicy } from '#reference/contract/dns-port.ts';
-import { sentError } from './core-requests.ts';
+import { sentError } from './core/core-requests.ts';
 
 const maxLineOctets = 1 << 20;
 

@@ -17,11 +17,11 @@ import { layGround } from '../datapath/kernel-ground.ts';
 import { KernelPins } from '../datapath/kernel-pins.ts';
 import { contractPod, sampleNetwork } from '../decisions/ruleset/ruleset-samples.ts';
 import type { ControlLine } from './control-lines.ts';
-import { policy } from './core-stage.ts';
-import { loopbackPeer } from './loopback-peer.ts';
-import type { PacketPeer } from './packet-io-contract.ts';
+import { policy } from './core/core-stage.ts';
+import { loopbackPeer } from './packets/loopback-peer.ts';
+import type { PacketPeer } from './packets/packet-io-contract.ts';
 import { a, question, readAnswer, reply } from './sample-messages.ts';
-import { framed, StreamFrames } from './stream-frames.ts';
+import { framed, StreamFrames } from './streams/stream-frames.ts';
 import { type UpstreamStub, upstreamStub } from './upstream-stub.ts';
 
 const main = fileURLToPath(new URL('../main/dnsproxy.ts', import.meta.url));

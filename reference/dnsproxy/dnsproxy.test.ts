@@ -4,13 +4,13 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { openLog } from '#reference/base/log.ts';
 import type { DnsEndpoint } from '#reference/contract/dns-port.ts';
-import { policy } from './core-stage.ts';
+import { policy } from './core/core-stage.ts';
+import { FakePins } from './core/fake-pins.ts';
 import { type DnsProxy, type DnsProxyOptions, startDnsProxy } from './dnsproxy.ts';
-import { FakePins } from './fake-pins.ts';
-import { freeLoopbackEndpoint, loopbackPeer } from './loopback-peer.ts';
-import type { PacketPeer } from './packet-io-contract.ts';
+import { freeLoopbackEndpoint, loopbackPeer } from './packets/loopback-peer.ts';
+import type { PacketPeer } from './packets/packet-io-contract.ts';
 import { a, question, readAnswer, reply } from './sample-messages.ts';
-import { framed, StreamFrames } from './stream-frames.ts';
+import { framed, StreamFrames } from './streams/stream-frames.ts';
 import { type UpstreamStub, upstreamStub } from './upstream-stub.ts';
 
 const log = openLog('test', 'silent');

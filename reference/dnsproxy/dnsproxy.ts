@@ -15,15 +15,15 @@ import type {
 import type { PinPort } from '#reference/contract/pin-port.ts';
 import { endpointText } from './bind-refusal.ts';
 import { checkEndpoint, checkLoops } from './check-policy.ts';
-import { type CoreHost, openCore } from './core-host.ts';
+import { type CoreHost, openCore } from './core/core-host.ts';
+import { type ProxyLimits, proxyLimits } from './core/limits.ts';
+import type { RefusalLine } from './core/refusal-log.ts';
+import type { DnsUpstream } from './core/upstreams.ts';
 import { type GuestSide, guestSide } from './guest-side.ts';
-import { type ProxyLimits, proxyLimits } from './limits.ts';
 import { ProxyMetrics } from './metrics.ts';
-import { NodeStreams } from './node-streams.ts';
-import type { RefusalLine } from './refusal-log.ts';
 import { noServer } from './resolv-conf.ts';
-import type { StreamLimits } from './stream-listener.ts';
-import type { DnsUpstream } from './upstreams.ts';
+import { NodeStreams } from './streams/node-streams.ts';
+import type { StreamLimits } from './streams/stream-listener.ts';
 
 export interface DnsProxyOptions {
   /** In the order in which they are asked. */

@@ -1,6 +1,6 @@
 /** The proxy's counts as Prometheus metrics (prom-client). */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { type CountName, type CountSnapshot, latencyBucketsMs } from './counts.ts';
+import { type CountName, type CountSnapshot, latencyBucketsMs } from './core/counts.ts';
 
 const counters: Readonly<Record<CountName, { readonly name: string; readonly help: string }>> = {
   queries: { name: 'queries_total', help: 'Messages of guests, by the rule of the decision' },

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { DnsEndpoint } from '../contract/dns-port.ts';
-import { framed, StreamFrames } from './stream-frames.ts';
+import { framed, StreamFrames } from './streams/stream-frames.ts';
 
 export interface UpstreamStub {
   readonly endpoint: DnsEndpoint;

@@ -2,7 +2,7 @@
  * The clients of `pnpm bench dns`, a process of its own: asks distinct names and prints what came back as JSON.
  * Invariant: a question is answered, refused or lost; nothing else becomes of it.
  */
-import { EpollIo } from '#reference/dnsproxy/epoll-io.ts';
+import { EpollIo } from '#reference/dnsproxy/packets/epoll-io.ts';
 import type { LoadOrder, LoadResult } from './load-order.ts';
 import { processorSeconds, residentOctets } from './processor-time.ts';
 

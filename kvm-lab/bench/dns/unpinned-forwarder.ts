@@ -3,9 +3,9 @@
  * the same adapter, with a port of pins that acknowledges at once: what pins cost is the difference.
  */
 import type { PinCommand } from '#reference/contract/pin-port.ts';
-import { EpollIo } from '#reference/dnsproxy/epoll-io.ts';
-import { proxyLimits } from '#reference/dnsproxy/limits.ts';
-import { ProxyCore } from '#reference/dnsproxy/proxy-core.ts';
+import { proxyLimits } from '#reference/dnsproxy/core/limits.ts';
+import { ProxyCore } from '#reference/dnsproxy/core/proxy-core.ts';
+import { EpollIo } from '#reference/dnsproxy/packets/epoll-io.ts';
 import { loopback } from './ground.ts';
 import { benchLimits, benchSandbox } from './sandbox-policy.ts';
 

@@ -2,7 +2,7 @@
  * The upstream server of `pnpm bench dns`, a process of its own: `upstream-stub.ts ADDRESS PORT`. Answers every
  * question with one A record of TTL 60, out of a thousand addresses that may be pinned.
  */
-import { EpollIo } from '#reference/dnsproxy/epoll-io.ts';
+import { EpollIo } from '#reference/dnsproxy/packets/epoll-io.ts';
 
 const [, , address = '', port = ''] = process.argv;
 const io = new EpollIo({ socketsPerUpstream: 0 });
