@@ -49,7 +49,7 @@ describe('bad input', () => {
     [['verify', '--tier', 'vm'], /decision, kernel or all/, 'bad-value'],
     [['verify', '--tier', 'decision', '--claim', 'F4.load'], /name a claim/, 'nothing-selected'],
     [['repro', 'F4', '--tier', 'vm'], /decision or kernel/, 'bad-value'],
-    [['repro', 'F1', '--tier', 'kernel'], /leave --tier out/, 'nothing-selected'],
+    [['repro', 'F2', '--tier', 'kernel'], /leave --tier out/, 'nothing-selected'],
     [['repro', 'F4.load', '--tier', 'decision'], /leave --tier out/, 'nothing-selected'],
     [['verify', '--path', '1:2'], /whole replay line/, 'bad-path'],
     [['verify', '--path', '; rm'], /copy it whole/, 'bad-path'],

@@ -284,8 +284,43 @@ export const inAddressesAndNames: readonly Survivor[] = [
       'the room grows one node earlier',
     ],
   ),
+  ...survivorsOf('pin-ledger/ledger-state.ts', [
+    "actionId >= '0' && actionId < ':' ? actionId : `action ${actionId}`;",
+    "actionId > '0' && actionId < ':' ? actionId : `action ${actionId}`;",
+    'the first own id is 1: an action of the id 0 is nobody’s, under either key',
+  ]),
   ...survivorsOf(
     'pin-ledger/pin-ledger.ts',
+    [
+      'const places = wanted.length > 1 ? new Map<string, number>() : null;',
+      'const places = true ? new Map<string, number>() : null;',
+      'one element meets itself nowhere: a map of it costs work alone',
+    ],
+    [
+      'const places = wanted.length > 1 ? new Map<string, number>() : null;',
+      'const places = wanted.length >= 1 ? new Map<string, number>() : null;',
+      'one element meets itself nowhere: a map of it costs work alone',
+    ],
+    [
+      'if (timeoutMs === null) continue;',
+      'if (false) continue;',
+      'what is in no batch stands: its expiry is no earlier, and of what has expired since nothing is there to delete',
+    ],
+    [
+      'if (known?.entries.includes(entry) === true) {',
+      'if (false) {',
+      'in place or as a new pin, it is the same: a new one costs more',
+    ],
+    [
+      'if (known?.entries.includes(entry) === true) {',
+      'if (known?.entries.includes(entry) === false) {',
+      'in place or as a new pin, it is the same, since the report adds the entry where it is missing',
+    ],
+    [
+      'if (known?.entries.includes(entry) === true) { known.leastExpiryMs = leastExpiryMs; known.mostExpiryMs = mostExpiryMs; known.leaving = false; continue; }',
+      'if (known?.entries.includes(entry) === true) {}',
+      'in place or as a new pin, it is the same: a new one costs more',
+    ],
     [
       'else if (family !== null) this.#deleteSet(tap, family, attempt + 1);',
       'else if (true) this.#deleteSet(tap, family, attempt + 1);',

@@ -260,6 +260,22 @@ describe('the life that is asked of the kernel', () => {
     const ledger = new Ledger().ready();
     const step = ledger.pin('r', [wish(one), wish(one, { ttlSeconds: 30 }), wish(one, { ttlSeconds: 45 })]);
     expect(timeoutsOf(step)).toEqual([60_000]);
+    const behind = new Ledger().ready().pin('r', [wish(two), wish(one), wish(one, { ttlSeconds: 30 })]);
+    expect(timeoutsOf(behind)).toEqual([60_000, 60_000]);
+  });
+
+  test('is never that of another element of the batch', () => {
+    const lives = [30, 300, 30].map((ttlSeconds, index) => wish(`1.1.1.${index}`, { ttlSeconds }));
+    expect(timeoutsOf(new Ledger(3).ready().pin('r', lives))).toEqual([30_000, 300_000, 30_000]);
+  });
+
+  test('is never shorter than a promise that another batch has beside it', () => {
+    const ledger = new Ledger().ready().pinned([wish(one)]);
+    ledger.pin('longer', [wish(one, { ttlSeconds: 120 })], 1);
+    // What stands long enough is in no batch of this request.
+    const [add] = ledger.pin('beside', [wish(one, { ttlSeconds: 30 }), wish(two)], 2).actions;
+    ledger.ack(add, null, 2);
+    expect(timeoutsOf(ledger.pin('r', [wish(one, { ttlSeconds: 100 })], 3))).toEqual([120_000]);
   });
 
   test('is never longer than the ceiling', () => {
