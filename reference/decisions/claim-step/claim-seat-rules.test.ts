@@ -1,154 +1,37 @@
 /** A claim on its way to its husk, rule by rule: each write and call with its precondition and deadline. */
 import { describe, expect, test } from 'vitest';
-import type { HuskRecord } from '#reference/contract/husk.ts';
-import { podSpecHash } from '../select-husk/pod-view.ts';
-import type { ClaimConfig, ClaimEvent, ClaimMemory } from './claim-events.ts';
-import { memoryAtStart, stepClaim } from './claim-step.ts';
-
-const namespace = 'team-a';
-const pool = { namespace, name: 'pool', uid: 'uid-pool' };
-const config: ClaimConfig = {
-  identity: 'controller-1',
-  controllerNamespace: 'mitos-system',
-  writeDeadlineMs: 5_000,
-  callDeadlineMs: 10_000,
-  claimDeadlineMs: 60_000,
-  maxAttempts: 3,
-  retryAfterMs: 1_000,
-  systemSecrets: ['mitos-ca'],
-};
-const createdAt = '2026-11-24T00:00:00Z';
-const nowMs = Date.parse(createdAt) + 1_000;
-const podOwner = {
-  apiVersion: 'mitos.run/v1alpha1',
-  kind: 'SandboxPool',
-  name: 'pool',
-  uid: 'uid-pool',
-  controller: true,
-  blockOwnerDeletion: true,
-};
-const nameOf = (number: number) => ({ namespace, name: `husk-${number}`, uid: `uid-husk-${number}` });
-const husk = (number: number, holder?: string, status: object = {}) => ({
-  metadata: {
-    ...nameOf(number),
-    resourceVersion: `${100 + number}`,
-    labels: {
-      'mitos.run/husk': 'true',
-      'mitos.run/pool': 'pool',
-      ...(holder === undefined ? {} : { 'mitos.run/claim': holder }),
-    },
-    ownerReferences: [podOwner],
-  },
-  spec: { containers: [{ name: 'husk', image: `husk@sha256:${number}` }] },
-  status: {
-    phase: 'Running',
-    podIP: `10.0.0.${number}`,
-    conditions: [{ type: 'Ready', status: 'True' }],
-    containerStatuses: [{ name: 'husk', restartCount: 0 }],
-    ...status,
-  },
-});
-const recordOf = (number: number, holder: string | null = null): HuskRecord => ({
-  pod: nameOf(number),
-  pool,
-  specHash: podSpecHash(husk(number).spec) ?? '',
-  holder,
-  resourceVersion: `${200 + number}`,
-});
-
-const me = 'uid-claim';
-const claimOf = (status: object = {}, metadata: object = {}, spec: object = {}) => ({
-  metadata: {
-    namespace,
-    name: 'claim',
-    uid: me,
-    resourceVersion: '7',
-    creationTimestamp: createdAt,
-    finalizers: ['mitos.run/husk'],
-    ...metadata,
-  },
-  spec: { poolRef: 'pool', ...spec },
+import {
+  claimOf,
+  claimTarget,
+  config,
+  createdAt,
+  deletePod,
+  during,
+  failing,
+  held,
+  husk,
+  intended,
+  me,
+  nameOf,
+  namespace,
+  patch,
+  reach,
+  reading,
+  recordOf,
+  restoring,
+  said,
   status,
-});
-const token = { name: 'sandbox-token-1', uid: 'uid-token' };
-const restoring = (by = config.identity, attempt = 1, attempts = attempt) => ({
-  phase: 'Restoring',
-  attempts,
+  step,
   token,
-  husk: { pod: nameOf(1), attempt, by },
-});
-const intended: NonNullable<ClaimMemory['attempt']> = {
-  holder: me,
-  podUid: 'uid-husk-1',
-  number: 1,
-  fresh: true,
-  progress: 'intended',
-};
-const during = (more: Partial<typeof intended> = {}): ClaimMemory => ({
-  ...memoryAtStart,
-  attempt: { ...intended, ...more },
-});
-const held = { ledger: [recordOf(1, me)], pods: [husk(1, me)] };
+} from './claim-rule-samples.ts';
+import { memoryAtStart } from './claim-step.ts';
 
-function step(event: Partial<ClaimEvent>, memory: ClaimMemory = memoryAtStart) {
-  return stepClaim(config, memory, {
-    nowMs,
-    leading: true,
-    owner: { kind: 'SandboxClaim', namespace, name: 'claim', uid: me },
-    object: claimOf(),
-    live: false,
-    authorized: null,
-    source: null,
-    pool,
-    ledger: [recordOf(1)],
-    pods: [husk(1)],
-    last: null,
-    ...event,
-  });
-}
-
-/** The one action and its rule. */
-function said(event: Partial<ClaimEvent>, memory: ClaimMemory = memoryAtStart) {
-  const { actions, rule } = step(event, memory);
-  expect(actions.length).toBeLessThan(2);
-  return { action: actions[0] ?? null, rule };
-}
-
-const claimTarget = { kind: 'SandboxClaim', namespace, name: 'claim' };
 const recordTarget = (number: number) => ({
   kind: 'HuskRecord',
   namespace: 'mitos-system',
   name: `uid-husk-${number}`,
 });
-const patch = (
-  purpose: string,
-  target: object,
-  subresource: string | null,
-  precondition: object,
-  body: object,
-) => ({
-  kind: 'patch',
-  purpose,
-  target,
-  subresource,
-  precondition,
-  patch: body,
-  deadlineMs: 5_000,
-});
-const status = (purpose: string, fields: object) =>
-  patch(purpose, claimTarget, 'status', { resourceVersion: '7' }, { status: fields });
-const failing = (rule: string) => ({ action: status('fail', { phase: 'Failed', reason: rule }), rule });
-const reading = (rule: string) => ({ action: { kind: 'read', deadlineMs: 5_000 }, rule });
-const deletePod = (number: number, rule: string) => ({
-  action: {
-    kind: 'delete',
-    purpose: 'delete-pod',
-    target: { kind: 'Pod', namespace, name: `husk-${number}` },
-    precondition: { uid: `uid-husk-${number}` },
-    deadlineMs: 5_000,
-  },
-  rule,
-});
+
 const forget = (number: number, rule: string) => ({
   action: {
     kind: 'delete',
@@ -159,12 +42,6 @@ const forget = (number: number, rule: string) => ({
   },
   rule,
 });
-const reach = {
-  pod: nameOf(1),
-  address: '10.0.0.1',
-  identity: { namespace, podUid: 'uid-husk-1' },
-  holder: me,
-};
 
 describe('a claim on its way to Ready', () => {
   test('always gets its finalizer first, once, beside those of others', () => {
