@@ -1,6 +1,7 @@
 /** `pnpm check dns`: does anybody's forwarder hold what finding F1 asks? Plays its hostile upstream and its guest. */
 import type { Command } from 'commander';
 import { readEnvironment } from '#properties/matrix/environment.ts';
+import { claimIds } from '../blackbox/dns/claim-ids.ts';
 import {
   type Checked,
   checkServer,
@@ -13,7 +14,6 @@ import { endpointText, isLoopback, parseEndpoint } from '../blackbox/dns/endpoin
 import { checkOwner, type DnsFlags, defaultDomain, settingsOf } from '../blackbox/dns/flags.ts';
 import { namesUnder } from '../blackbox/dns/names.ts';
 import { onStage } from '../blackbox/dns/open-stage.ts';
-import { claimIds } from '../blackbox/dns/part.ts';
 import { partsOf } from '../blackbox/dns/parts-of.ts';
 import { readPinned } from '../blackbox/dns/pinned-sets.ts';
 import type { Settings } from '../blackbox/dns/settings.ts';

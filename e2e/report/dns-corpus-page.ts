@@ -1,8 +1,8 @@
 /** docs/dns-corpus.md: the parts of `pnpm check dns` as others can cite them. */
 import { generatedNotice, markdownTable } from '#properties/generate/markdown.ts';
 import type { Product } from '#properties/generate/product.ts';
+import { claimIds } from '../blackbox/dns/claim-ids.ts';
 import { publishedParts } from '../blackbox/dns/corpus.ts';
-import { claimIds } from '../blackbox/dns/part.ts';
 import { claimSentences } from './dns-words.ts';
 
 export function dnsCorpusPage(): Product {

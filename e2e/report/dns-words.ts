@@ -1,5 +1,5 @@
 /** F1's claims on a server, each as the end of a sentence that begins with "never". */
-import type { ClaimId } from '../blackbox/dns/part.ts';
+import type { ClaimId } from '../blackbox/dns/claim-ids.ts';
 
 export const claimSentences: Readonly<Record<ClaimId, string>> = {
   'F1.embedded': 'an IPv4 that is refused reaches the guest inside NAT64 64:ff9b::/96',

@@ -2,10 +2,10 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { describe, expect, test } from 'vitest';
 import { encodeMessage, hexOf, replyTo, types } from '#properties/models/dns-message.ts';
+import { type ClaimId, claimIds } from './claim-ids.ts';
 import { type Checked, checkServer } from './claims-of-server.ts';
 import { type DnsFlags, settingsOf } from './flags.ts';
 import { onStage } from './open-stage.ts';
-import { type ClaimId, claimIds } from './part.ts';
 import { type Flaw, PracticeForwarder } from './practice-forwarder.ts';
 import { addressRecordOf } from './stage.ts';
 

@@ -3,17 +3,10 @@
  * asked, or was asked of a server that does not answer the control, never counts as held.
  */
 import { types } from '#properties/models/dns-message.ts';
+import type { ClaimId } from './claim-ids.ts';
 import { type Control, control, recovered, remedyOf, type ServerState } from './controls.ts';
 import { TimeUp } from './pace.ts';
-import {
-  type ClaimId,
-  type Finding,
-  failures,
-  isMissing,
-  type Missing,
-  type Outcome,
-  type Part,
-} from './part.ts';
+import { type Finding, failures, isMissing, type Missing, type Outcome, type Part } from './part.ts';
 import { partsOf } from './parts-of.ts';
 import type { AddressType, Stage } from './stage.ts';
 

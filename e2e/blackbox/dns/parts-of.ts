@@ -1,6 +1,7 @@
 /** Every part of every claim that a black box can show, in the order in which they are asked. */
 import { CodedError } from '#reference/base/coded-error.ts';
-import { type ClaimId, claimIds, isMissing, type Missing, type Part } from './part.ts';
+import { type ClaimId, claimIds } from './claim-ids.ts';
+import { isMissing, type Missing, type Part } from './part.ts';
 import { addressParts } from './parts/addresses.ts';
 import { boundParts } from './parts/bounds.ts';
 import { chainParts } from './parts/chain.ts';

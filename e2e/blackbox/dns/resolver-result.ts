@@ -2,8 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ResolverTool } from '#kvm-lab/resolvers/resolver-tool.ts';
+import type { ClaimId } from './claim-ids.ts';
 import type { Checked, PartAnswer } from './claims-of-server.ts';
-import type { ClaimId, Outcome } from './part.ts';
+import type { Outcome } from './part.ts';
 
 export interface PartResult {
   readonly id: string;

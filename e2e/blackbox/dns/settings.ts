@@ -1,8 +1,8 @@
 /** What a run of `pnpm check dns` was told, parsed. */
 import type { Labels } from '#properties/models/dns-message.ts';
 import type { Policy } from '#properties/oracles/addresses/address-oracle.ts';
+import type { ClaimId } from './claim-ids.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { ClaimId } from './part.ts';
 
 /** A set of nf_tables that the server pins into. */
 export interface NamedSet {

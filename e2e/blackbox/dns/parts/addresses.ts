@@ -7,8 +7,9 @@ import { embeddingsIn, type Policy, requiredOf } from '#properties/oracles/addre
 import { nat64Embedding, sixToFour, wellKnownNat64 } from '#properties/oracles/addresses/embeddings.ts';
 import type { AddressVector } from '#properties/vectors/generate/addresses.ts';
 import { loadCorpus } from '#properties/vectors/load-corpus.ts';
+import type { ClaimId } from '../claim-ids.ts';
 import { alwaysAnswers, exchangePart, neverAnswers } from '../exchange-part.ts';
-import type { ClaimId, Missing, Part } from '../part.ts';
+import type { Missing, Part } from '../part.ts';
 import type { Settings } from '../settings.ts';
 import { addressRecordOf, answersWith } from '../stage.ts';
 
