@@ -50,7 +50,7 @@ proxy and the filter. Point its resolver at the proxy: nameserver 127.0.0.1 in /
 docker run --dns 127.0.0.1. A process with NET_ADMIN or NET_RAW in the namespace is not held: drop both.
 
 Examples:
-  pnpm sandbox dns --netns builds --allow example.com:443 --allow '*.npmjs.org:443'
+  pnpm sandbox dns --netns builds --allow example.com:443 --allow '*.example.org:443'
   pnpm sandbox dns --pid "$(docker inspect -f '{{.State.Pid}}' web)" --allow 10.1.0.0/16:5432 --upstream 192.0.2.53
 ${exitCodesHelp}`,
     );
