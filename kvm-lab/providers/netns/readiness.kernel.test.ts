@@ -60,7 +60,7 @@ test('neither the rights of root nor a user namespace: refused, and said by whic
   const { stdout, stderr } = spawnSync('setpriv', words, { encoding: 'utf8', timeout: 20_000 });
   expect(stderr).toBe('');
   const missing = JSON.parse(stdout) as Unsupported;
-  expect(missing.reason).toMatch(/^no network namespace: unshare: EPERM/);
+  expect(missing.reason).toMatch(/^a network namespace cannot be had: unshare: EPERM/);
   expect(missing.remedy).toContain('user namespaces');
 });
 
