@@ -191,3 +191,10 @@ test('CIDR entries become disjoint intervals by protocol and port', () => {
     { concat: ['203.0.113.7', 'tcp', 8443] },
   ]);
 });
+
+test('a change of policy never goes on with a network that is none', () => {
+  const network = { ...sampleNetwork(0), tap: 'no tap' };
+  expect(() => changePolicy(samplePod, network, narrowPolicy, widePolicy)).toThrow(
+    expect.objectContaining({ code: 'bad-network' }),
+  );
+});
