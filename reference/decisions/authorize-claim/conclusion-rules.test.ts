@@ -1,61 +1,12 @@
 /** What the API server’s answers prove: a plain yes to every question, and nothing else. */
 import { describe, expect, test } from 'vitest';
-import { type AuthorizeClaimConfig, authorizeClaim } from './authorize-claim.ts';
-
-const config: AuthorizeClaimConfig = {
-  controller: 'controller',
-  systemSecrets: ['mitos-ca', '*-sandbox-token', 'sandbox-*'],
-  maxSecrets: 3,
-  reviewDeadlineMs: 2500,
-};
-const kind = { group: 'mitos.run', version: 'v1alpha1', kind: 'SandboxClaim' };
-const resource = { group: 'mitos.run', version: 'v1alpha1', resource: 'sandboxclaims' };
-const userInfo = { username: 'alice', uid: 'uid-alice', groups: ['dev'], extra: { scopes: ['x'] } };
-type Fields = Readonly<Record<string, unknown>>;
-
-const claimOf = (spec: unknown, metadata: unknown = {}, more: Fields = {}) => ({
-  apiVersion: 'mitos.run/v1alpha1',
-  kind: 'SandboxClaim',
-  metadata: { namespace: 'team-a', name: 'claim', ...(metadata as object) },
-  spec,
-  ...more,
-});
-const requestOf = (fields: Fields = {}) => ({
-  uid: 'uid-request',
-  kind,
-  resource,
-  namespace: 'team-a',
-  name: 'claim',
-  operation: 'CREATE',
-  userInfo,
-  object: claimOf({ serviceAccount: 'builder' }),
-  oldObject: null,
-  ...fields,
-});
-const reviewOf = (fields: Fields = {}) => ({
-  apiVersion: 'admission.k8s.io/v1',
-  kind: 'AdmissionReview',
-  request: requestOf(fields),
-});
-const denied = (code: number, rule: string, message: string) => ({
-  verdict: 'deny',
-  questions: [],
-  deadlineMs: null,
-  stamp: null,
-  response: { allowed: false, code, message },
-  rule,
-});
-const allowed = (rule: string) => ({
-  verdict: 'allow',
-  questions: [],
-  deadlineMs: null,
-  stamp: null,
-  response: { allowed: true, code: 200, message: '' },
-  rule,
-});
+import { allowed, claimOf, config, denied, reviewOf, userInfo } from './admission-samples.ts';
+import { authorizeClaim } from './authorize-claim.ts';
 
 const spec = { serviceAccount: 'builder', secrets: [{ secretRef: 'db' }] };
+
 const review = reviewOf({ object: claimOf(spec) });
+
 const yes: Record<string, unknown> = {
   'impersonate:builder': { id: 'impersonate:builder', result: 'answered', body: { allowed: true } },
   'account:builder': {
@@ -65,8 +16,11 @@ const yes: Record<string, unknown> = {
   },
   'get:db': { id: 'get:db', result: 'answered', body: { allowed: true } },
 };
+
 const concludeWith = (answers: unknown) => authorizeClaim(config, { review, answers });
+
 const but = (id: string, answer: unknown) => concludeWith(Object.values({ ...yes, [id]: answer }));
+
 const body = (id: string, own: unknown) => but(id, { id, result: 'answered', body: own });
 
 describe('the questions', () => {

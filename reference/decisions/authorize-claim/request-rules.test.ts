@@ -1,59 +1,6 @@
 /** A request as it may come: what is judged at all, and what each refusal says. */
 import { describe, expect, test } from 'vitest';
-import { type AuthorizeClaimConfig, authorizeClaim } from './authorize-claim.ts';
-
-const config: AuthorizeClaimConfig = {
-  controller: 'controller',
-  systemSecrets: ['mitos-ca', '*-sandbox-token', 'sandbox-*'],
-  maxSecrets: 3,
-  reviewDeadlineMs: 2500,
-};
-const kind = { group: 'mitos.run', version: 'v1alpha1', kind: 'SandboxClaim' };
-const resource = { group: 'mitos.run', version: 'v1alpha1', resource: 'sandboxclaims' };
-const userInfo = { username: 'alice', uid: 'uid-alice', groups: ['dev'], extra: { scopes: ['x'] } };
-type Fields = Readonly<Record<string, unknown>>;
-
-const claimOf = (spec: unknown, metadata: unknown = {}, more: Fields = {}) => ({
-  apiVersion: 'mitos.run/v1alpha1',
-  kind: 'SandboxClaim',
-  metadata: { namespace: 'team-a', name: 'claim', ...(metadata as object) },
-  spec,
-  ...more,
-});
-const requestOf = (fields: Fields = {}) => ({
-  uid: 'uid-request',
-  kind,
-  resource,
-  namespace: 'team-a',
-  name: 'claim',
-  operation: 'CREATE',
-  userInfo,
-  object: claimOf({ serviceAccount: 'builder' }),
-  oldObject: null,
-  ...fields,
-});
-const reviewOf = (fields: Fields = {}) => ({
-  apiVersion: 'admission.k8s.io/v1',
-  kind: 'AdmissionReview',
-  request: requestOf(fields),
-});
-const ask = (review: unknown) => authorizeClaim(config, { review, answers: null });
-const denied = (code: number, rule: string, message: string) => ({
-  verdict: 'deny',
-  questions: [],
-  deadlineMs: null,
-  stamp: null,
-  response: { allowed: false, code, message },
-  rule,
-});
-const allowed = (rule: string) => ({
-  verdict: 'allow',
-  questions: [],
-  deadlineMs: null,
-  stamp: null,
-  response: { allowed: true, code: 200, message: '' },
-  rule,
-});
+import { allowed, ask, claimOf, denied, type Fields, kind, resource, reviewOf } from './admission-samples.ts';
 
 describe('a review', () => {
   const unknown = denied(

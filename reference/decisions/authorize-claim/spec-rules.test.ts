@@ -1,63 +1,12 @@
 /** What a spec asks for and what a claim held before; annotations and status that are not its author’s. */
 import { describe, expect, test } from 'vitest';
-import { type AuthorizeClaimConfig, authorizeClaim } from './authorize-claim.ts';
-
-const config: AuthorizeClaimConfig = {
-  controller: 'controller',
-  systemSecrets: ['mitos-ca', '*-sandbox-token', 'sandbox-*'],
-  maxSecrets: 3,
-  reviewDeadlineMs: 2500,
-};
-const kind = { group: 'mitos.run', version: 'v1alpha1', kind: 'SandboxClaim' };
-const resource = { group: 'mitos.run', version: 'v1alpha1', resource: 'sandboxclaims' };
-const userInfo = { username: 'alice', uid: 'uid-alice', groups: ['dev'], extra: { scopes: ['x'] } };
-type Fields = Readonly<Record<string, unknown>>;
-
-const claimOf = (spec: unknown, metadata: unknown = {}, more: Fields = {}) => ({
-  apiVersion: 'mitos.run/v1alpha1',
-  kind: 'SandboxClaim',
-  metadata: { namespace: 'team-a', name: 'claim', ...(metadata as object) },
-  spec,
-  ...more,
-});
-const requestOf = (fields: Fields = {}) => ({
-  uid: 'uid-request',
-  kind,
-  resource,
-  namespace: 'team-a',
-  name: 'claim',
-  operation: 'CREATE',
-  userInfo,
-  object: claimOf({ serviceAccount: 'builder' }),
-  oldObject: null,
-  ...fields,
-});
-const reviewOf = (fields: Fields = {}) => ({
-  apiVersion: 'admission.k8s.io/v1',
-  kind: 'AdmissionReview',
-  request: requestOf(fields),
-});
-const ask = (review: unknown) => authorizeClaim(config, { review, answers: null });
-const denied = (code: number, rule: string, message: string) => ({
-  verdict: 'deny',
-  questions: [],
-  deadlineMs: null,
-  stamp: null,
-  response: { allowed: false, code, message },
-  rule,
-});
-const allowed = (rule: string) => ({
-  verdict: 'allow',
-  questions: [],
-  deadlineMs: null,
-  stamp: null,
-  response: { allowed: true, code: 200, message: '' },
-  rule,
-});
+import { allowed, ask, claimOf, denied, type Fields, reviewOf } from './admission-samples.ts';
 
 const specOf = (spec: unknown) => ask(reviewOf({ object: claimOf(spec) }));
+
 const updated = (spec: unknown, before: unknown, fields: Fields = {}) =>
   ask(reviewOf({ operation: 'UPDATE', object: claimOf(spec), oldObject: claimOf(before), ...fields }));
+
 const asks = (verdict: { questions: readonly { id: string }[] }) => verdict.questions.map(({ id }) => id);
 
 describe('the principal of a spec', () => {

@@ -19,7 +19,7 @@ import {
   status,
   step,
   token,
-} from './claim-rule-samples.ts';
+} from './claim-samples.ts';
 import { memoryAtStart } from './claim-step.ts';
 
 describe('an intent', () => {

@@ -20,7 +20,7 @@ import {
   said,
   status,
   token,
-} from './claim-rule-samples.ts';
+} from './claim-samples.ts';
 import { memoryAtStart } from './claim-step.ts';
 
 const ready = { ...restoring(), phase: 'Ready', readyAt: createdAt };

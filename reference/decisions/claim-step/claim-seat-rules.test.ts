@@ -23,7 +23,7 @@ import {
   status,
   step,
   token,
-} from './claim-rule-samples.ts';
+} from './claim-samples.ts';
 import { memoryAtStart } from './claim-step.ts';
 
 const recordTarget = (number: number) => ({

@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from './claim-events.ts';
 import {
-  attempt,
   claimOf,
   createdAt,
+  during,
   held,
   namespace,
   nowMs,
@@ -78,7 +78,7 @@ describe('a claim on its way to Ready', () => {
   });
 
   test('dials as that pod and nobody else, within a deadline', () => {
-    expect(step({ ...held, object: claimOf(restoring()) }, attempt()).actions).toMatchObject([
+    expect(step({ ...held, object: claimOf(restoring()) }, during()).actions).toMatchObject([
       {
         kind: 'dial',
         address: '10.0.0.1',
@@ -92,7 +92,7 @@ describe('a claim on its way to Ready', () => {
   test('delivers only when the peer proved to be the pod', () => {
     const last: Outcome = { of: 'dial', podUid: 'uid-husk-1', result: 'proved', holds: null };
     const object = claimOf(restoring(), {}, { secrets: [{ name: 'db', secretRef: 'db' }] });
-    const { actions, state } = step({ ...held, object, authorized: ['db'], last }, attempt());
+    const { actions, state } = step({ ...held, object, authorized: ['db'], last }, during());
     expect(actions).toMatchObject([
       { kind: 'deliver', secrets: ['db'], token: { uid: 'uid-token' }, snapshot: null, deadlineMs: 10_000 },
     ]);
@@ -100,7 +100,7 @@ describe('a claim on its way to Ready', () => {
   });
 
   test('publishes where the husk is and since when', () => {
-    const { actions } = step({ ...held, object: claimOf(restoring()) }, attempt({ progress: 'delivered' }));
+    const { actions } = step({ ...held, object: claimOf(restoring()) }, during({ progress: 'delivered' }));
     expect(actions[0]).toHaveProperty('patch.status', {
       phase: 'Ready',
       endpoint: 'https://10.0.0.1:9091',
@@ -136,7 +136,7 @@ describe('what nobody knows', () => {
   test.each(['other-peer', 'refused', 'unknown'] as const)(
     'gives up a husk that was never delivered to, when its dial ends %s',
     (result) => {
-      const { actions } = step({ ...held, object, last: dialled(result) }, attempt());
+      const { actions } = step({ ...held, object, last: dialled(result) }, during());
       expect(actions[0]).toHaveProperty('patch.status', {
         phase: 'Pending',
         husk: null,
@@ -147,13 +147,13 @@ describe('what nobody knows', () => {
   );
 
   test('never gives up a husk that may hold the secrets: the claim fails', () => {
-    const { actions } = step({ ...held, object, last: dialled('unknown') }, attempt({ fresh: false }));
+    const { actions } = step({ ...held, object, last: dialled('unknown') }, during({ fresh: false }));
     expect(actions).toMatchObject([{ purpose: 'fail' }]);
   });
 
   test.each([
     ['another process', claimOf(restoring('controller-0')), memoryAtStart],
-    ['an unclear delivery', object, attempt({ fresh: false, progress: 'unclear' })],
+    ['an unclear delivery', object, during({ fresh: false, progress: 'unclear' })],
   ])('goes on with the same pod after %s, one attempt further and never as fresh', (_, claim, memory) => {
     const { actions, state } = step({ ...held, object: claim }, memory);
     expect(actions).toMatchObject([{ purpose: 'take-over', precondition: { resourceVersion: '7' } }]);
@@ -167,12 +167,12 @@ describe('what nobody knows', () => {
 
   test('publishes without delivering when the husk says that it holds this claim', () => {
     const last: Outcome = { of: 'dial', podUid: 'uid-husk-1', result: 'proved', holds: 'uid-claim' };
-    expect(step({ ...held, object, last }, attempt()).actions).toMatchObject([{ purpose: 'publish' }]);
+    expect(step({ ...held, object, last }, during()).actions).toMatchObject([{ purpose: 'publish' }]);
   });
 
   test('never delivers to a husk that holds another claim', () => {
     const last: Outcome = { of: 'dial', podUid: 'uid-husk-1', result: 'proved', holds: 'uid-other' };
-    expect(step({ ...held, object, last }, attempt()).actions).toMatchObject([{ purpose: 'fail' }]);
+    expect(step({ ...held, object, last }, during()).actions).toMatchObject([{ purpose: 'fail' }]);
   });
 });
 
@@ -184,7 +184,7 @@ describe('waiting', () => {
   });
 
   test('never acts without leadership', () => {
-    expect(step({ ...held, leading: false }, attempt())).toMatchObject({ actions: [], state: memoryAtStart });
+    expect(step({ ...held, leading: false }, during())).toMatchObject({ actions: [], state: memoryAtStart });
   });
 
   test('fails a claim whose pool is not there', () => {

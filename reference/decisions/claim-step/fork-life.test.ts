@@ -16,7 +16,7 @@ describe('a fork', () => {
   const bound = { source: { claim: 'uid-source', pod: recordOf(1).pod }, attempts: 1 };
   const sourceHeld = {
     ledger: [recordOf(1, 'uid-source')],
-    pods: [husk(1, { 'mitos.run/claim': 'uid-source' })],
+    pods: [husk(1, 'uid-source')],
   };
 
   test('binds its source by UID, with the pod that it holds', () => {

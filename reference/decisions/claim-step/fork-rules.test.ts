@@ -1,62 +1,21 @@
 /** A fork’s life, rule by rule: its source, its snapshot, its children and its end. */
 import { describe, expect, test } from 'vitest';
-import type { HuskRecord } from '#reference/contract/husk.ts';
-import { podSpecHash } from '../select-husk/pod-view.ts';
-import type { ClaimConfig, ClaimEvent, ClaimMemory } from './claim-events.ts';
+import type { ClaimEvent, ClaimMemory } from './claim-events.ts';
+import {
+  config,
+  createdAt,
+  husk,
+  nameOf,
+  namespace,
+  nowMs,
+  pool,
+  reading,
+  recordOf,
+} from './claim-samples.ts';
 import { memoryAtStart, stepClaim } from './claim-step.ts';
 
-const namespace = 'team-a';
-const pool = { namespace, name: 'pool', uid: 'uid-pool' };
-const config: ClaimConfig = {
-  identity: 'controller-1',
-  controllerNamespace: 'mitos-system',
-  writeDeadlineMs: 5_000,
-  callDeadlineMs: 10_000,
-  claimDeadlineMs: 60_000,
-  maxAttempts: 3,
-  retryAfterMs: 1_000,
-  systemSecrets: ['mitos-ca'],
-};
-const createdAt = '2026-11-24T00:00:00Z';
-const nowMs = Date.parse(createdAt) + 1_000;
-const podOwner = {
-  apiVersion: 'mitos.run/v1alpha1',
-  kind: 'SandboxPool',
-  name: 'pool',
-  uid: 'uid-pool',
-  controller: true,
-  blockOwnerDeletion: true,
-};
-const nameOf = (number: number) => ({ namespace, name: `husk-${number}`, uid: `uid-husk-${number}` });
-const husk = (number: number, holder?: string, status: object = {}) => ({
-  metadata: {
-    ...nameOf(number),
-    resourceVersion: `${100 + number}`,
-    labels: {
-      'mitos.run/husk': 'true',
-      'mitos.run/pool': 'pool',
-      ...(holder === undefined ? {} : { 'mitos.run/claim': holder }),
-    },
-    ownerReferences: [podOwner],
-  },
-  spec: { containers: [{ name: 'husk', image: `husk@sha256:${number}` }] },
-  status: {
-    phase: 'Running',
-    podIP: `10.0.0.${number}`,
-    conditions: [{ type: 'Ready', status: 'True' }],
-    containerStatuses: [{ name: 'husk', restartCount: 0 }],
-    ...status,
-  },
-});
-const recordOf = (number: number, holder: string | null = null): HuskRecord => ({
-  pod: nameOf(number),
-  pool,
-  specHash: podSpecHash(husk(number).spec) ?? '',
-  holder,
-  resourceVersion: `${200 + number}`,
-});
-
 const me = 'uid-fork';
+
 const forkOf = (status: object = {}, metadata: object = {}, spec: object = {}) => ({
   metadata: {
     namespace,
@@ -70,14 +29,18 @@ const forkOf = (status: object = {}, metadata: object = {}, spec: object = {}) =
   spec,
   status,
 });
+
 const sourceOf = (changes: object = {}, status: object = {}) => ({
   metadata: { namespace, name: 'source', uid: 'uid-source' },
   spec: {},
   status: { phase: 'Ready', husk: { pod: nameOf(1) }, ...status },
   ...changes,
 });
+
 const bound = { source: { claim: 'uid-source', pod: nameOf(1) }, attempts: 1 };
+
 const sourceHeld = { ledger: [recordOf(1, 'uid-source')], pods: [husk(1, 'uid-source')] };
+
 const calling = { ...memoryAtStart, snapshotAttempt: 1 };
 
 function step(event: Partial<ClaimEvent>, memory: ClaimMemory = memoryAtStart) {
@@ -96,11 +59,13 @@ function step(event: Partial<ClaimEvent>, memory: ClaimMemory = memoryAtStart) {
     ...event,
   });
 }
+
 function said(event: Partial<ClaimEvent>, memory: ClaimMemory = memoryAtStart) {
   const { actions, rule } = step(event, memory);
   expect(actions.length).toBeLessThan(2);
   return { action: actions[0] ?? null, rule };
 }
+
 const write = (purpose: string, subresource: string | null, precondition: object, patch: object) => ({
   kind: 'patch',
   purpose,
@@ -110,10 +75,12 @@ const write = (purpose: string, subresource: string | null, precondition: object
   patch,
   deadlineMs: 5_000,
 });
+
 const status = (purpose: string, fields: object) =>
   write(purpose, 'status', { resourceVersion: '7' }, { status: fields });
+
 const failing = (rule: string) => ({ action: status('fail', { phase: 'Failed', reason: rule }), rule });
-const reading = (rule: string) => ({ action: { kind: 'read', deadlineMs: 5_000 }, rule });
+
 const finalizers = (purpose: string, left: string[], rule: string) => ({
   action: write(purpose, null, { uid: me, resourceVersion: '7' }, { metadata: { finalizers: left } }),
   rule,
