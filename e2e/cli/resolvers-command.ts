@@ -11,7 +11,6 @@ import {
 } from '#kvm-lab/providers/tools-in-namespaces.ts';
 import type { ResolverTool } from '#kvm-lab/resolvers/resolver-tool.ts';
 import { tools } from '#kvm-lab/resolvers/tools.ts';
-import { CodedError } from '#reference/base/coded-error.ts';
 import {
   committedResults,
   differences,
@@ -19,9 +18,8 @@ import {
   resultPath,
   resultText,
 } from '../blackbox/dns/resolver-result.ts';
-import { painter, table } from '../report/terminal.ts';
 import { writeReport } from '../report/write-report.ts';
-import { exitCodes } from './exit-codes.ts';
+import { chosenTools, runTools, type ToolRow } from './tool-rows.ts';
 
 export interface ResolversFlags {
   readonly out?: string;
@@ -51,37 +49,11 @@ Exit codes: 0 checked (and as committed), 1 a resolver failed or differs, 2 bad 
     );
 }
 
-interface Row {
-  readonly tool: string;
-  readonly outcome: 'written' | 'same' | 'differs' | 'skipped' | 'failed';
-  readonly detail: string;
+export function resolversCommand(names: readonly string[], flags: ResolversFlags): Promise<number> {
+  return runTools('resolver', chosenTools('resolver', tools, names), (tool) => one(tool, flags));
 }
 
-export async function resolversCommand(names: readonly string[], flags: ResolversFlags): Promise<number> {
-  const chosen = names.length === 0 ? tools : names.map(toolNamed);
-  const rows: Row[] = [];
-  for (const tool of chosen) {
-    process.stderr.write(`${tool.name} …\n`);
-    rows.push(await one(tool, flags));
-  }
-  const paint = painter(process.stdout);
-  const text = table(
-    [['resolver', 'outcome', ''], ...rows.map((row) => [row.tool, row.outcome, row.detail])],
-    (cell, row) => (row === 0 ? paint('bold', cell) : cell),
-  );
-  process.stdout.write(`${text}\n`);
-  if (rows.some(({ outcome }) => outcome === 'failed' || outcome === 'differs')) return exitCodes.differs;
-  return rows.every(({ outcome }) => outcome === 'skipped') ? exitCodes.incomplete : exitCodes.asDeclared;
-}
-
-function toolNamed(name: string): ResolverTool {
-  const found = tools.find((tool) => tool.name === name);
-  if (found !== undefined) return found;
-  const valid = tools.map((tool) => tool.name).join(', ');
-  throw new CodedError('unknown-tool', `there is no resolver ${name}`, `valid: ${valid}`);
-}
-
-async function one(tool: ResolverTool, flags: ResolversFlags): Promise<Row> {
+async function one(tool: ResolverTool, flags: ResolversFlags): Promise<ToolRow> {
   const lacking = lackOf(tool.programs);
   if (lacking !== null) {
     return { tool: tool.name, outcome: 'skipped', detail: `${lacking.reason}; ${lacking.remedy}` };
@@ -104,7 +76,7 @@ async function one(tool: ResolverTool, flags: ResolversFlags): Promise<Row> {
   return { tool: tool.name, outcome: 'written', detail: `${path}, ${tally(result)}` };
 }
 
-function compare(name: string, result: ResolverResult): Row {
+function compare(name: string, result: ResolverResult): ToolRow {
   const [committed] = committedResults([name]);
   if (committed === undefined) {
     return { tool: name, outcome: 'differs', detail: 'no result is committed: pnpm lab resolvers' };

@@ -6,13 +6,11 @@ import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts
 import { capture } from '#kvm-lab/rulesets/capture.ts';
 import type { RulesetTool } from '#kvm-lab/rulesets/ruleset-tool.ts';
 import { tools } from '#kvm-lab/rulesets/tools.ts';
-import { CodedError } from '#reference/base/coded-error.ts';
 import { checkClaims } from '../blackbox/nft/claims-of-ruleset.ts';
 import { capturePath, committedTools } from '../blackbox/nft/committed-captures.ts';
 import { readSubject } from '../blackbox/nft/subject.ts';
-import { painter, table } from '../report/terminal.ts';
 import { writeReport } from '../report/write-report.ts';
-import { exitCodes } from './exit-codes.ts';
+import { chosenTools, runTools, type ToolRow } from './tool-rows.ts';
 
 export interface RulesetsFlags {
   readonly out?: string;
@@ -38,37 +36,11 @@ Exit codes: 0 captured (and as committed), 1 a tool failed or differs, 2 bad inp
     );
 }
 
-interface Row {
-  readonly tool: string;
-  readonly outcome: 'written' | 'same' | 'differs' | 'skipped' | 'failed';
-  readonly detail: string;
+export function rulesetsCommand(names: readonly string[], flags: RulesetsFlags): Promise<number> {
+  return runTools('tool', chosenTools('tool', tools, names), (tool) => one(tool, flags));
 }
 
-export async function rulesetsCommand(names: readonly string[], flags: RulesetsFlags): Promise<number> {
-  const chosen = names.length === 0 ? tools : names.map(toolNamed);
-  const rows: Row[] = [];
-  for (const tool of chosen) {
-    process.stderr.write(`${tool.name} …\n`);
-    rows.push(await one(tool, flags));
-  }
-  const paint = painter(process.stdout);
-  const text = table(
-    [['tool', 'outcome', ''], ...rows.map((row) => [row.tool, row.outcome, row.detail])],
-    (cell, row) => (row === 0 ? paint('bold', cell) : cell),
-  );
-  process.stdout.write(`${text}\n`);
-  if (rows.some(({ outcome }) => outcome === 'failed' || outcome === 'differs')) return exitCodes.differs;
-  return rows.every(({ outcome }) => outcome === 'skipped') ? exitCodes.incomplete : exitCodes.asDeclared;
-}
-
-function toolNamed(name: string): RulesetTool {
-  const found = tools.find((tool) => tool.name === name);
-  if (found !== undefined) return found;
-  const valid = tools.map((tool) => tool.name).join(', ');
-  throw new CodedError('unknown-tool', `there is no tool ${name}`, `valid: ${valid}`);
-}
-
-async function one(tool: RulesetTool, flags: RulesetsFlags): Promise<Row> {
+async function one(tool: RulesetTool, flags: RulesetsFlags): Promise<ToolRow> {
   const captured = await capture(tool);
   if (captured.outcome !== 'captured') {
     const outcome = captured.outcome === 'failed' ? 'failed' : 'skipped';
@@ -82,7 +54,7 @@ async function one(tool: RulesetTool, flags: RulesetsFlags): Promise<Row> {
 }
 
 /** Addresses of devices and handles differ from run to run; what is decided of each part must not. */
-async function compare(name: string, text: string): Promise<Row> {
+async function compare(name: string, text: string): Promise<ToolRow> {
   if (!committedTools().includes(name)) {
     return { tool: name, outcome: 'differs', detail: 'no capture is committed: pnpm lab rulesets' };
   }
