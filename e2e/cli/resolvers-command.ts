@@ -49,7 +49,7 @@ Exit codes: 0 checked (and as committed), 1 a resolver failed or differs, 2 bad 
     );
 }
 
-export function resolversCommand(names: readonly string[], flags: ResolversFlags): Promise<number> {
+export async function resolversCommand(names: readonly string[], flags: ResolversFlags): Promise<number> {
   return runTools('resolver', chosenTools('resolver', tools, names), (tool) => one(tool, flags));
 }
 

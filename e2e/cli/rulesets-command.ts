@@ -36,7 +36,7 @@ Exit codes: 0 captured (and as committed), 1 a tool failed or differs, 2 bad inp
     );
 }
 
-export function rulesetsCommand(names: readonly string[], flags: RulesetsFlags): Promise<number> {
+export async function rulesetsCommand(names: readonly string[], flags: RulesetsFlags): Promise<number> {
   return runTools('tool', chosenTools('tool', tools, names), (tool) => one(tool, flags));
 }
 
