@@ -1,0 +1,132 @@
+/**
+ * What forkd, husk and sandbox-server ask of a virtual machine monitor: boot a template, save it, fork it.
+ * Invariant: what runs in a fork are the octets that were hashed; a VM never outlives the process that started it, and
+ * when `stop` has ended nothing of it is left.
+ */
+import type { Duplex } from 'node:stream';
+import type { ChannelName } from './guest-protocol.ts';
+
+/** How the guest's instructions are run: found by a probe boot, said in every record. */
+export type Accelerator = 'kvm' | 'tcg';
+
+export interface Machine {
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  /** As the VMM names it. Part of the snapshot's identity. */
+  readonly cpuModel: string;
+  /** A fresh VM generation ID in every fork, none at all, or (for experiments) the same one in all. */
+  readonly generationId: 'fresh' | 'none' | 'stale';
+  /** Instructions count time (QEMU `-icount`): for experiments that need a deterministic clock. */
+  readonly isDeterministic?: true;
+}
+
+/** A boot from cold: the start of a template. */
+export interface BootSpec {
+  readonly machine: Machine;
+  /** Opened through kernel-digest: descriptors of sealed memory, never paths. */
+  readonly kernel: SealedFile;
+  readonly initrd: SealedFile;
+  readonly commandLine: string;
+  /** Name of the tap that eth0 is, in the network namespace that `place` names; null: no network. */
+  readonly place: VmPlace;
+}
+
+/** A memfd with all seals, and the digest of what it holds. */
+export interface SealedFile {
+  readonly fd: number;
+  readonly sha256: string;
+  readonly octets: number;
+}
+
+/** Where a VM runs. */
+export interface VmPlace {
+  /** Path of the network namespace that the tap is in; null: that of this process. */
+  readonly networkNamespace: string | null;
+  readonly tap: { readonly name: string; readonly guestMac: string } | null;
+}
+
+/** Everything that has to be the same for a snapshot to be the same: its digest is the snapshot's name. */
+export interface SnapshotManifest {
+  readonly format: 1;
+  readonly vmm: { readonly name: 'qemu' | 'firecracker'; readonly version: string };
+  readonly accelerator: Accelerator;
+  readonly machine: Machine;
+  /** argv of the VMM without what is of one VM alone (sockets, descriptors, tap). */
+  readonly arguments: readonly string[];
+  readonly commandLine: string;
+  readonly kernelSha256: string;
+  readonly initrdSha256: string;
+  readonly memory: { readonly sha256: string; readonly octets: number };
+  readonly deviceState: { readonly sha256: string; readonly octets: number };
+  /** Versions of the guest protocol that the agent in it speaks. */
+  readonly protocolVersions: readonly number[];
+  /** Address of the kernel's `base_crng` in guest memory, noted at template time; null: not known. */
+  readonly generatorAddress: string | null;
+  /** What the generator held at the snapshot: a fork's must differ. */
+  readonly generatorAtSnapshot: GeneratorState | null;
+}
+
+/** Read of the guest's kernel by the VMM, which no guest can fake without a kernel of its own. */
+export interface GeneratorState {
+  readonly generation: string;
+  /** SHA-256 of the key. */
+  readonly keySha256: string;
+}
+
+/** In sealed memory: what was hashed is what is run. */
+export interface LoadedSnapshot {
+  /** SHA-256 of the manifest's canonical JSON. */
+  readonly digest: string;
+  readonly manifest: SnapshotManifest;
+  readonly memory: SealedFile;
+  readonly deviceState: SealedFile;
+  /** Closes its descriptors; forks that run go on. */
+  close(): void;
+}
+
+export type VmEnd = { readonly kind: 'exited'; readonly code: number | null; readonly signal: string | null };
+
+export interface RunningVm {
+  readonly id: string;
+  /** Of the VMM's process. */
+  readonly pid: number;
+  readonly accelerator: Accelerator;
+  /** Connected; what the guest wrote before anybody read waits in it, bounded. */
+  channel(name: ChannelName): Duplex;
+  /** What the guest printed on its console, the last 64 KiB of it. */
+  consoleTail(): string;
+  /** Read anew at each call; null when the address is not known. @throws CodedError `vmm-failed` */
+  generator(): Promise<GeneratorState | null>;
+  /**
+   * Stops the VM, saves it, and ends it. The agent has frozen the workload before.
+   * @throws CodedError `vmm-failed`, `disk-full`
+   */
+  save(protocolVersions: readonly number[]): Promise<LoadedSnapshot>;
+  /** Told once. */
+  readonly ended: Promise<VmEnd>;
+  /** Ends it, within a deadline, and takes everything of it away. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export interface VmmPort {
+  readonly name: 'qemu' | 'firecracker';
+  readonly version: string;
+  readonly accelerator: Accelerator;
+  /** @throws CodedError `vmm-failed` with the tail of what the VMM said */
+  boot(spec: BootSpec): Promise<RunningVm>;
+  /** Ready to run and stopped: memory mapped copy-on-write, device state loaded, channels connected. */
+  prepare(snapshot: LoadedSnapshot, place: VmPlace): Promise<PreparedVm>;
+  /** Writes it to a folder (mode 0700, files 0600), the manifest last. @throws CodedError `disk-full` */
+  store(snapshot: LoadedSnapshot, folder: string): Promise<void>;
+  /**
+   * Hashes while it copies into sealed memory. @throws CodedError `snapshot-mismatch` with the field that differs
+   * @param digest what the manifest must be
+   */
+  load(folder: string, digest: string): Promise<LoadedSnapshot>;
+}
+
+/** A fork that has not run an instruction yet: the prestarted pool is made of these. */
+export interface PreparedVm {
+  resume(): Promise<RunningVm>;
+  stop(): Promise<void>;
+}
