@@ -59,7 +59,7 @@ function partOf(file: string): string {
   return file.slice(decisionsFolder.length).replace(/(\/.*|\.ts)$/, '');
 }
 
-/** Unit tests that import a file of the part, and tests of corpora that load its decisions by name. */
+/** Unit tests that import a file of the part or its samples, and tests of corpora that load its decisions by name. */
 function testsOf(
   part: string,
   files: readonly string[],
@@ -70,8 +70,11 @@ function testsOf(
     const text = textOf(file);
     return text.includes('loadSubject(') && decisions.some((name) => text.includes(`'${name}'`));
   };
-  const importsIt = (file: string) =>
-    importsOf(file).some(({ target }) => target !== null && files.includes(target));
+  const importsIt = (file: string): boolean =>
+    importsOf(file).some(
+      ({ target }) =>
+        target !== null && (files.includes(target) || (target.endsWith('-samples.ts') && importsIt(target))),
+    );
   // A unit test that draws its own cases has no fixed seed: the claims below have one.
   const isDrawn = (file: string) => textOf(file).includes("from 'fast-check'");
   const judges = sources.filter(

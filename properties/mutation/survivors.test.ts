@@ -31,6 +31,14 @@ describe('the parts', () => {
     expect(parts.filter(({ claims, tests }) => claims.length === 0 && tests.length < 2)).toEqual([]);
   });
 
+  test('are always judged by every unit test beside a decision that draws no cases', async () => {
+    const judging = new Set((await listParts()).flatMap(({ tests }) => tests));
+    const unitTests = sourceFiles().filter(
+      (file) => /^reference\/decisions\/.*\.test\.ts$/.test(file) && !textOf(file).includes("'fast-check'"),
+    );
+    expect(unitTests.filter((file) => !judging.has(file))).toEqual([]);
+  });
+
   test('are always judged by the claims on every decision that they reach', async () => {
     const claimsOf = Object.fromEntries((await listParts()).map(({ name, claims }) => [name, claims]));
     expect(claimsOf['reseed-proof']).toEqual(
