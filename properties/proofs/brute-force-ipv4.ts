@@ -9,8 +9,8 @@ import { requiredOf } from '../oracles/addresses/address-oracle.ts';
 import type { Policy } from '../oracles/addresses/address-rules.ts';
 import { requiredSets } from './addresses/address-sets.ts';
 import { essentialPolicies } from './addresses/named-policies.ts';
+import { NumberSets } from './addresses/number-sets.ts';
 import { differenceTrace, octetsOf, textOfPolicy } from './addresses/one-address.ts';
-import { Bdd } from './bdd/bdd.ts';
 import { mutantsNamed, type Proof } from './proof.ts';
 
 const parts = 2;
@@ -71,7 +71,7 @@ interface VerdictInterval {
 
 /** All IPv4 addresses in ascending order, cut wherever the oracle's verdict changes. */
 function verdictIntervals(): VerdictInterval[] {
-  const bdd = new Bdd(32);
+  const bdd = new NumberSets(32);
   const found: VerdictInterval[] = [];
   let next = 0;
   const add = (first: number, last: number, pin: boolean) => {

@@ -11,8 +11,8 @@ import { requiredOf } from '../oracles/addresses/address-oracle.ts';
 import { requiredSets } from './addresses/address-sets.ts';
 import { DecisionReader, decidedSets } from './addresses/decision-sets.ts';
 import { essentialPolicies, type NamedPolicy, namedPolicies } from './addresses/named-policies.ts';
+import { NumberSets } from './addresses/number-sets.ts';
 import { differenceTrace, octetsOf, textOfPolicy } from './addresses/one-address.ts';
-import { Bdd } from './bdd/bdd.ts';
 import { type Counts, mutantsNamed, type Proof, type ProofMutant, type ProofResult } from './proof.ts';
 
 const decision = 'reference/decisions/pin-address/pin-address.ts';
@@ -83,7 +83,7 @@ export const proof: Proof = {
   async run({ scale, progress }) {
     const policies = scale === 'full' ? namedPolicies : essentialPolicies;
     const total = { policies: 0, ways: 0, lookups: 0, rules: 0, nodes: 0, controls: 0 };
-    const readers = { 4: new DecisionReader(new Bdd(32)), 6: new DecisionReader(new Bdd(128)) };
+    const readers = { 4: new DecisionReader(new NumberSets(32)), 6: new DecisionReader(new NumberSets(128)) };
     const counts = (): Counts => ({
       policies: total.policies,
       'runs of the decision': total.ways,
@@ -96,7 +96,7 @@ export const proof: Proof = {
       for (const family of [4, 6] as const) {
         // Policies have most sets in common, so that they share a diagram until it is large.
         if (readers[family].bdd.nodes > manyNodes) {
-          readers[family] = new DecisionReader(new Bdd(family === 4 ? 32 : 128));
+          readers[family] = new DecisionReader(new NumberSets(family === 4 ? 32 : 128));
         }
         const difference = compare(named, readers[family], total);
         if (difference !== null) return { ...difference, counts: counts() };
@@ -123,7 +123,7 @@ type Refutation = Omit<Extract<ProofResult, { readonly outcome: 'refuted' }>, 'c
 function compare({ says, policy }: NamedPolicy, reader: DecisionReader, total: Total): Refutation | null {
   const { bdd, runs, lookups } = reader;
   const before = bdd.nodes;
-  const family = bdd.variables === 32 ? 4 : 6;
+  const family = bdd.width === 32 ? 4 : 6;
   const compiled = compileAddressPolicy(policy);
   const decided = decidedSets(bdd, reader.read(compiled));
   const { rules, ...required } = requiredSets(bdd, policy, family);
@@ -144,10 +144,7 @@ function compare({ says, policy }: NamedPolicy, reader: DecisionReader, total: T
   for (const text of edges) {
     const address = addressNumber(text);
     if (address.family !== family) continue;
-    const inSet = bdd.holds(
-      required.pinned,
-      (bit) => ((address.value >> BigInt(bdd.variables - 1 - bit)) & 1n) === 1n,
-    );
+    const inSet = bdd.holds(required.pinned, address.value);
     const { pin } = compiled.decide(octetsOf(address), 0, family === 4 ? 4 : 16);
     if (pin !== inSet || requiredOf(policy, text).mayPin !== inSet) {
       throw new Error(`the sets say ${inSet} of ${text} under ${says}: the proof is wrong`);

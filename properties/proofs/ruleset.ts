@@ -27,7 +27,7 @@ import { loadSubject } from '../subjects/load-subject.ts';
 import type { Subject } from '../subjects/subject.ts';
 import { DecisionReader, decidedSets } from './addresses/decision-sets.ts';
 import { essentialPolicies, type NamedPolicy } from './addresses/named-policies.ts';
-import { Bdd } from './bdd/bdd.ts';
+import { NumberSets } from './addresses/number-sets.ts';
 import { type Counts, mutantsNamed, type Proof, type ProofResult } from './proof.ts';
 import { letThrough, outOfReach, withEverythingPinned } from './rules/pinned-and-let-through.ts';
 
@@ -100,7 +100,7 @@ function sameAddresses(subject: Subject, { says, policy }: NamedPolicy, total: T
   const rules = withEverythingPinned(rulesetOf(moment, scene), isPins);
   for (const destination of ['8.8.8.8', '2001:4860:4860::8888']) {
     const family = destination.includes(':') ? 6 : 4;
-    const bdd = new Bdd(family === 4 ? 32 : 128);
+    const bdd = new NumberSets(family === 4 ? 32 : 128);
     const packet = firstPacket(scene, { by: 0, protocol: 'tcp', destination, port: 443 });
     const frame = octetsOf({ ...packet, link: honestLink(scene, 0) });
     const through = letThrough(bdd, rules, topologyOf(scene), network.tap, frame);

@@ -86,6 +86,16 @@ describe('decision diagrams', () => {
   });
 });
 
+test('only grow to their bound, and say so', () => {
+  const bdds = new Bdds(100);
+  const parity = () => {
+    let odd: Bdd = never;
+    for (let index = 0; index < 64; index++) odd = bdds.xor(odd, bdds.variable());
+  };
+  expect(parity).toThrow(expect.objectContaining({ code: 'proof-too-large' }));
+  expect(bdds.nodes).toBe(100);
+});
+
 describe('bit vectors', () => {
   const byte = fc.nat(255);
 

@@ -1,7 +1,9 @@
 /**
  * Reduced ordered binary decision diagrams with complement edges: a function of boolean variables is one
- * number, and equal functions are equal numbers. Invariant: the edge to `hi` is never complemented.
+ * number, and equal functions are equal numbers. Invariant: the edge to `hi` is never complemented. Nodes are never
+ * freed; their number is bounded.
  */
+import { CodedError } from '#reference/base/coded-error.ts';
 
 /** An edge: twice the number of its node, plus one when it is complemented. */
 export type Bdd = number;
@@ -15,7 +17,7 @@ const cacheSize = 1 << cacheBits;
 const cacheMask = cacheSize - 1;
 
 /** More nodes than any ruleset of some hundred rules needs; beyond it the answer is an error, never a guess. */
-const maxNodes = 1 << 24;
+const mostNodes = 1 << 24;
 const initialNodes = 1 << 12;
 
 function cacheSlot(mixed: number): number {
@@ -29,6 +31,7 @@ export class Bdds {
   #buckets = new Int32Array(2 * initialNodes).fill(-1);
   #count = 1;
   #variables = 0;
+  readonly #maxNodes: number;
   readonly #andKeys = new Float64Array(cacheSize).fill(-1);
   readonly #andValues = new Int32Array(cacheSize);
   readonly #xorKeys = new Float64Array(cacheSize).fill(-1);
@@ -37,7 +40,9 @@ export class Bdds {
   readonly #iteElse = new Int32Array(cacheSize);
   readonly #iteValues = new Int32Array(cacheSize);
 
-  constructor() {
+  /** @param maxNodes at most 2^24; one more throws CodedError `proof-too-large` */
+  constructor(maxNodes = mostNodes) {
+    this.#maxNodes = Math.min(maxNodes, mostNodes);
     this.#table[0] = terminalLevel;
   }
 
@@ -216,6 +221,7 @@ export class Bdds {
       if (table[at] === level && table[at + 1] === low && table[at + 2] === high) return index << 1;
       index = table[at + 3] as number;
     }
+    if (this.#count >= this.#maxNodes) throw tooLarge(this.#maxNodes);
     if (this.#count === this.#capacity) {
       this.#grow();
       return this.#intern(level, low, high);
@@ -239,7 +245,6 @@ export class Bdds {
 
   #grow(): void {
     const capacity = this.#capacity * 2;
-    if (capacity > maxNodes) throw new RangeError(`a decision diagram grew beyond ${maxNodes} nodes`);
     const table = new Int32Array(4 * capacity);
     table.set(this.#table);
     this.#table = table;
@@ -252,4 +257,12 @@ export class Bdds {
       this.#buckets[slot] = index;
     }
   }
+}
+
+function tooLarge(maxNodes: number): CodedError {
+  return new CodedError(
+    'proof-too-large',
+    `a proof needs more than ${maxNodes} BDD nodes`,
+    'prove it for fewer policies, rules or of a smaller scope, or raise the bound where the diagrams are made',
+  );
 }

@@ -1,6 +1,6 @@
 /** Sets of addresses as BDDs over their bits, and the oracle's rules compiled to such sets. */
 import { type AddressLogic, addressRules, type Policy } from '../../oracles/addresses/address-rules.ts';
-import type { Bdd, Node } from '../bdd/bdd.ts';
+import type { NumberSet, NumberSets } from './number-sets.ts';
 
 /** An unknown address: the BDD variable of each bit, most significant first. 32 or 128 of them. */
 export type SymbolicAddress = readonly number[];
@@ -10,11 +10,11 @@ export function wholeAddress(family: 4 | 6): SymbolicAddress {
 }
 
 /** The assignments under which these bits are at least, or at most, the value. */
-function bounded(bdd: Bdd, bits: SymbolicAddress, bound: bigint, atLeast: boolean): Node {
+function bounded(bdd: NumberSets, bits: SymbolicAddress, bound: bigint, atLeast: boolean): NumberSet {
   let node = bdd.always;
   // From the last bit on: what decides nearer to the root comes later.
   for (let at = bits.length - 1; at >= 0; at--) {
-    const bit = bdd.variable(bits[at] as number);
+    const bit = bdd.bit(bits[at] as number);
     const boundBit = (bound >> BigInt(bits.length - 1 - at)) & 1n;
     if (atLeast) node = boundBit === 1n ? bdd.and(bit, node) : bdd.or(bit, node);
     else node = boundBit === 1n ? bdd.or(bdd.not(bit), node) : bdd.and(bdd.not(bit), node);
@@ -23,7 +23,7 @@ function bounded(bdd: Bdd, bits: SymbolicAddress, bound: bigint, atLeast: boolea
 }
 
 /** The logic in which the oracle's rules speak of all addresses at once. */
-export function setLogic(bdd: Bdd): AddressLogic<SymbolicAddress, Node> {
+export function setLogic(bdd: NumberSets): AddressLogic<SymbolicAddress, NumberSet> {
   return {
     always: bdd.always,
     never: bdd.never,
@@ -42,14 +42,14 @@ export function setLogic(bdd: Bdd): AddressLogic<SymbolicAddress, Node> {
 
 export interface AddressSets {
   /** Addresses that may be pinned. */
-  readonly pinned: Node;
+  readonly pinned: NumberSet;
   /** Of those, the IPv6 addresses that are pinned as an IPv4. */
-  readonly asIpv4: Node;
+  readonly asIpv4: NumberSet;
 }
 
 /** What the oracle requires, of all addresses of a family. The first rule whose guard holds decides. */
 export function requiredSets(
-  bdd: Bdd,
+  bdd: NumberSets,
   policy: Policy,
   family: 4 | 6,
 ): AddressSets & { readonly rules: number } {

@@ -5,8 +5,8 @@
  */
 import type { AddressVerdict, CompiledAddressPolicy } from '#reference/decisions/pin-address/pin-address.ts';
 import { PrefixTrie } from '#reference/decisions/pin-address/prefix-trie.ts';
-import type { Bdd, Node } from '../bdd/bdd.ts';
 import type { AddressSets } from './address-sets.ts';
+import type { NumberSet, NumberSets } from './number-sets.ts';
 import { attempt, Question, unknownOctets } from './questions.ts';
 import { type LeafSets, type Lookup, TrieReader, tooLarge } from './trie-sets.ts';
 
@@ -16,10 +16,10 @@ const offset = 5;
 const maxRuns = 50_000;
 
 /** Sets of addresses by the verdict that the decision returns; together all of them, none twice. */
-export type VerdictSets = ReadonlyMap<AddressVerdict, Node>;
+export type VerdictSets = ReadonlyMap<AddressVerdict, NumberSet>;
 
 export class DecisionReader {
-  readonly bdd: Bdd;
+  readonly bdd: NumberSets;
   /** Runs of the decision. */
   runs = 0;
   readonly #length: 4 | 16;
@@ -27,9 +27,9 @@ export class DecisionReader {
   readonly #known = new Map<PrefixTrie, Map<string, LeafSets>>();
   readonly #numbers = new Map<PrefixTrie, number>();
 
-  constructor(bdd: Bdd) {
+  constructor(bdd: NumberSets) {
     this.bdd = bdd;
-    this.#length = bdd.variables === 32 ? 4 : 16;
+    this.#length = bdd.width === 32 ? 4 : 16;
     this.#tries = new TrieReader(bdd);
   }
 
@@ -39,7 +39,7 @@ export class DecisionReader {
   }
 
   read(policy: CompiledAddressPolicy): VerdictSets {
-    const verdicts = new Map<AddressVerdict, Node>();
+    const verdicts = new Map<AddressVerdict, NumberSet>();
     const answers = new Map<string, number>();
     const options = new Map<string, LeafSets>();
     let asked = new Set<string>();
@@ -54,7 +54,7 @@ export class DecisionReader {
       ask(`octet ${octet}`, () => this.#octetSets(octet)),
     );
     const limit = this.runs + maxRuns;
-    const explore = (path: Node) => {
+    const explore = (path: NumberSet) => {
       this.runs += 1;
       if (this.runs > limit) throw tooLarge(maxRuns);
       asked = new Set();
@@ -101,11 +101,11 @@ export class DecisionReader {
   }
 
   #octetSets(octet: number): LeafSets {
-    const sets = new Map<number, Node>();
+    const sets = new Map<number, NumberSet>();
     for (let value = 0; value < 256; value++) {
       let set = this.bdd.always;
       for (let bit = 7; bit >= 0; bit--) {
-        const variable = this.bdd.variable(octet * 8 + bit);
+        const variable = this.bdd.bit(octet * 8 + bit);
         set = this.bdd.and(((value >> (7 - bit)) & 1) === 1 ? variable : this.bdd.not(variable), set);
       }
       sets.set(value, set);
@@ -143,7 +143,7 @@ function withLookups(
  * What the verdicts pin, and as what.
  * @throws Error when the verdicts are not of all addresses, each once
  */
-export function decidedSets(bdd: Bdd, verdicts: VerdictSets): AddressSets {
+export function decidedSets(bdd: NumberSets, verdicts: VerdictSets): AddressSets {
   let all = bdd.never;
   let pinned = bdd.never;
   let asIpv4 = bdd.never;
@@ -152,9 +152,9 @@ export function decidedSets(bdd: Bdd, verdicts: VerdictSets): AddressSets {
     all = bdd.or(all, set);
     addresses += bdd.size(set);
     if (verdict.pin) pinned = bdd.or(pinned, set);
-    if (verdict.pin && verdict.family === 'ipv4' && bdd.variables === 128) asIpv4 = bdd.or(asIpv4, set);
+    if (verdict.pin && verdict.family === 'ipv4' && bdd.width === 128) asIpv4 = bdd.or(asIpv4, set);
   }
-  if (all !== bdd.always || addresses !== 1n << BigInt(bdd.variables)) {
+  if (all !== bdd.always || addresses !== 1n << BigInt(bdd.width)) {
     throw new Error('the verdicts are not of every address once: the proof is wrong');
   }
   return { pinned, asIpv4 };

@@ -4,11 +4,11 @@
  */
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { PrefixTrie } from '#reference/decisions/pin-address/prefix-trie.ts';
-import type { Bdd, Node } from '../bdd/bdd.ts';
+import type { NumberSet, NumberSets } from './number-sets.ts';
 import { attempt, Question, unknownOctets } from './questions.ts';
 
 /** Sets of addresses by the leaf that the lookup answers; together all of them, none twice. */
-export type LeafSets = ReadonlyMap<number, Node>;
+export type LeafSets = ReadonlyMap<number, NumberSet>;
 
 /** A call of the trie's code, on unknown octets. */
 export type Lookup = (trie: PrefixTrie, bytes: Uint8Array) => number;
@@ -20,9 +20,9 @@ const maxRuns = 1_000_000;
 export class TrieReader {
   /** Runs of a trie's lookup. */
   runs = 0;
-  readonly #bdd: Bdd;
+  readonly #bdd: NumberSets;
 
-  constructor(bdd: Bdd) {
+  constructor(bdd: NumberSets) {
     this.#bdd = bdd;
   }
 
@@ -67,8 +67,8 @@ export class TrieReader {
 
   #choice(variable: number, low: LeafSets, high: LeafSets): LeafSets {
     const { never } = this.#bdd;
-    const bit = this.#bdd.variable(variable);
-    const joined = new Map<number, Node>();
+    const bit = this.#bdd.bit(variable);
+    const joined = new Map<number, NumberSet>();
     for (const leaf of new Set([...low.keys(), ...high.keys()])) {
       joined.set(leaf, this.#bdd.ite(bit, high.get(leaf) ?? never, low.get(leaf) ?? never));
     }

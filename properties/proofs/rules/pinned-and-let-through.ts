@@ -3,7 +3,7 @@
  * is unknown through the reference's rules, and the outcome is a set of addresses.
  */
 import { addressNumber, intervalOf } from '../../oracles/addresses/address-number.ts';
-import { always, Bdds, type Bdd as Edge, never } from '../../oracles/bdd/bdd.ts';
+import { always, never } from '../../oracles/bdd/bdd.ts';
 import { numberBits } from '../../oracles/bdd/bit-vector.ts';
 import { parseFrame } from '../../oracles/nft/evaluate/frame.ts';
 import { addressPlaces, newConnection } from '../../oracles/nft/evaluate/packet.ts';
@@ -11,7 +11,7 @@ import { Pipeline } from '../../oracles/nft/evaluate/pipeline.ts';
 import type { NftSet, Ruleset } from '../../oracles/nft/ruleset.ts';
 import { deviceNamed, type Topology } from '../../oracles/nft/topology.ts';
 import { setLogic, wholeAddress } from '../addresses/address-sets.ts';
-import type { Bdd, Node } from '../bdd/bdd.ts';
+import type { NumberSet, NumberSets } from '../addresses/number-sets.ts';
 
 const https = 443;
 
@@ -32,15 +32,19 @@ export function withEverythingPinned(ruleset: Ruleset, isPins: (name: string) =>
 }
 
 /** Destinations to which the frame, a TCP SYN from a tap, leaves by the uplink. */
-export function letThrough(bdd: Bdd, ruleset: Ruleset, topology: Topology, tap: string, frame: Buffer): Node {
-  const bdds = new Bdds();
-  const unknown = Array.from({ length: bdd.variables }, () => bdds.variable());
+export function letThrough(
+  bdd: NumberSets,
+  ruleset: Ruleset,
+  topology: Topology,
+  tap: string,
+  frame: Buffer,
+): NumberSet {
   const device = deviceNamed(topology, tap);
   const { arriving, inside } = parseFrame(frame, device, newConnection());
-  const places = addressPlaces[bdd.variables === 32 ? 4 : 6];
-  for (const packet of [arriving, inside]) packet.network.write(bdds, places.destination, unknown, always);
+  const places = addressPlaces[bdd.width === 32 ? 4 : 6];
+  for (const packet of [arriving, inside]) packet.network.write(bdd, places.destination, bdd.bits, always);
   const choices = {
-    bdds,
+    bdds: bdd,
     either: () => never,
     linear: () => always,
     unknown: (_name: string, bits: number) => numberBits(25_000, bits),
@@ -48,30 +52,12 @@ export function letThrough(bdd: Bdd, ruleset: Ruleset, topology: Topology, tap: 
   const pipeline = new Pipeline({ ruleset, topology, choices, reassemble: false });
   const outcomes = pipeline.arrive({ device, arriving, inside, when: always, enters: always, refusal: '' });
   const left = outcomes.filter(({ kind, device: by }) => kind === 'left' && by?.name !== tap);
-  return translated(bdds, bdds.any(left.map(({ when }) => when)), bdd);
-}
-
-/** From the oracle's diagrams to the proofs': variables are numbered alike. */
-function translated(from: Bdds, edge: Edge, bdd: Bdd): Node {
-  const known = new Map<Edge, Node>([
-    [always, bdd.always],
-    [never, bdd.never],
-  ]);
-  const walk = (at: Edge): Node => {
-    const before = known.get(at);
-    if (before !== undefined) return before;
-    const level = from.levelOf(at);
-    const [low, high] = [walk(from.cofactor(at, level, 0)), walk(from.cofactor(at, level, 1))];
-    const made = bdd.ite(bdd.variable(level), high, low);
-    known.set(at, made);
-    return made;
-  };
-  return walk(edge);
+  return bdd.any(left.map(({ when }) => when));
 }
 
 /** To these nothing goes, whatever is pinned: no unicast, the pod's own, and what lies behind its taps. */
-export function outOfReach(bdd: Bdd, topology: Topology, uplink: string): Node {
-  const family = bdd.variables === 32 ? 4 : 6;
+export function outOfReach(bdd: NumberSets, topology: Topology, uplink: string): NumberSet {
+  const family = bdd.width === 32 ? 4 : 6;
   const held = topology.devices.flatMap(({ name, addresses }) =>
     addresses.map((text) => (name === uplink ? `${text.split('/')[0]}/${family === 4 ? 32 : 128}` : text)),
   );
