@@ -85,6 +85,10 @@ describe('the list of survivors', () => {
     expect(compare([survivor], [twice]).gone).toEqual([twice]);
   });
 
+  test('never lacks reason because a listed one ran out of time', () => {
+    expect(compare([mutantOf('Timeout')], [entry])).toEqual({ unlisted: [], gone: [] });
+  });
+
   test('is never called stale by a run that did not judge its file whole', () => {
     expect(compare([], [entry], new Set()).gone).toEqual([]);
   });
