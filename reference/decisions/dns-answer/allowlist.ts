@@ -5,8 +5,8 @@
  */
 import { CodedError } from '#reference/base/coded-error.ts';
 import { parseAddress } from '../pin-address/ip-address.ts';
-import { NameTable } from './name-table.ts';
 import { parseHostName, type WireName } from './name.ts';
+import { NameTable } from './name-table.ts';
 
 export interface AllowedPort {
   readonly protocol: 'tcp' | 'udp';

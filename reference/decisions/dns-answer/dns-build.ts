@@ -69,7 +69,8 @@ export function planAnswer(
   // dns-query forwards no other question: a caller that skipped it pins nothing.
   if (wantedClass !== classIn || (wanted !== type.a && wanted !== type.aaaa))
     return end(guest, rcode.servFail, 'a question that never goes upstream');
-  if (wanted === type.aaaa && !policy.ipv6) return end(guest, rcode.noError, 'NODATA: the IPv6 option is off');
+  if (wanted === type.aaaa && !policy.ipv6)
+    return end(guest, rcode.noError, 'NODATA: the IPv6 option is off');
   const code = rcodeOf(reply.bytes);
   if (code === rcode.nxDomain) return end(guest, rcode.nxDomain, 'NXDOMAIN');
   if (code !== rcode.noError) return end(guest, rcode.servFail, `RCODE ${code}`);
@@ -78,7 +79,8 @@ export function planAnswer(
   const ports = policy.allowlist.portsOf(name);
   if (ports.length === 0) return end(guest, rcode.refused, 'name is not allowlisted');
   const chain = walkChain(guest, reply);
-  if (chain === null) return end(guest, rcode.servFail, `CNAME chain loops or exceeds ${maxChainRecords} records`);
+  if (chain === null)
+    return end(guest, rcode.servFail, `CNAME chain loops or exceeds ${maxChainRecords} records`);
   const { addresses, refused, recordTtlSeconds } = collectAddresses(policy, guest, reply, chain);
   if (addresses.length === 0) {
     const rule = refused.length === 0 ? 'NODATA' : 'NODATA: every address is refused';

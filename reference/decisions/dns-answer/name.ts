@@ -51,7 +51,8 @@ export function readName(message: Uint8Array, offset: number): NameAt | null {
     }
     if (octet > maxLabelOctets || length + octet + 1 > maxNameOctets) return null;
     scratch[length] = octet;
-    if (octet === 0) return { name: copyOctets(scratch, length + 1), end: end === -1 ? at + 1 : end, pointers };
+    if (octet === 0)
+      return { name: copyOctets(scratch, length + 1), end: end === -1 ? at + 1 : end, pointers };
     const last = at + octet;
     while (at < last) {
       at += 1;

@@ -35,6 +35,7 @@ import {
   tapKey,
   type WantedElement,
 } from './ledger-state.ts';
+import { livesOf } from './pin-lives.ts';
 
 /**
  * One step. `state` is null at first; the one passed in is changed and handed back, never to be used again.
@@ -57,12 +58,6 @@ export function stepLedger(limits: LedgerLimits, state: LedgerState | null, even
       return step.done(step.restart(event.attached, event.kernel, event.nowMs));
   }
 }
-
-const lifeOf = (address: string, leftMs: number) => ({
-  address,
-  pinned: leftMs > 0,
-  remainingSeconds: leftMs / 1_000,
-});
 
 /**
  * How often a set is asked to go before it is left to the next attach, which pins nothing until it is gone.
@@ -318,28 +313,8 @@ class Step {
 
   /** Pinned is what lives in the kernel at least so long; the answer may say no more. */
   #report(own: TapPins, requestId: string, wanted: readonly WantedElement[], nowMs: number): string {
-    const outcomes =
-      wanted.length === 1
-        ? [lifeOf((wanted[0] as WantedElement).address, this.#left(own, wanted[0] as WantedElement, nowMs))]
-        : this.#lives(own, wanted, nowMs);
-    this.#say({ requestId, addresses: outcomes, rule: 'acknowledged' });
+    this.#say({ requestId, addresses: livesOf(own, wanted, nowMs), rule: 'acknowledged' });
     return 'acknowledged';
-  }
-
-  /** Each address once, with the least of its elements. */
-  #lives(own: TapPins, wanted: readonly WantedElement[], nowMs: number): PinOutcome['addresses'] {
-    const addresses = new Map<string, number>();
-    for (const element of wanted) {
-      const leftMs = this.#left(own, element, nowMs);
-      addresses.set(element.address, Math.min(addresses.get(element.address) ?? leftMs, leftMs));
-    }
-    return Array.from(addresses, ([address, leftMs]) => lifeOf(address, leftMs));
-  }
-
-  #left(own: TapPins, { key, entry }: WantedElement, nowMs: number): number {
-    const pin = own.pins[key];
-    if (pin !== undefined && !pin.entries.includes(entry)) pin.entries.push(entry);
-    return pin === undefined || pin.leaving ? 0 : Math.max(0, pin.leastExpiryMs - nowMs);
   }
 
   #refuse(requestId: string, elements: readonly Element[], rule: string): string {

@@ -4,8 +4,8 @@
  * case to find (RFC 5452); what is not the reply ends no wait.
  */
 
-import { copyOctets } from '#reference/base/octet-block.ts';
 import { DeadlineQueue } from '#reference/base/deadline-queue.ts';
+import { copyOctets } from '#reference/base/octet-block.ts';
 import type { RandomPool } from '#reference/base/random-pool.ts';
 import { SlotMap } from '#reference/base/slot-map.ts';
 import type { DnsEndpoint } from '../../contract/dns-port.ts';
