@@ -35,7 +35,7 @@ import {
   tapKey,
   type WantedElement,
 } from './ledger-state.ts';
-import { livesOf } from './pin-lives.ts';
+import { livesOf, notShorter } from './pin-lives.ts';
 
 /**
  * One step. `state` is null at first; the one passed in is changed and handed back, never to be used again.
@@ -184,7 +184,7 @@ class Step {
       if (standing && known.leastExpiryMs >= nowMs + element.timeoutMs) continue;
       const place = places?.get(key);
       const same = place === undefined ? undefined : inBatch?.[place];
-      const timeoutMs = this.#notShorter(own, element, same, nowMs);
+      const timeoutMs = notShorter(this.#limits, own, element, same, nowMs);
       if (place !== undefined) {
         (same as WantedElement).batchMs = timeoutMs;
         (elements?.[place] as { timeoutMs: number }).timeoutMs = timeoutMs;
@@ -220,19 +220,6 @@ class Step {
     };
     this.#act({ kind: 'add', actionId, tap, elements, refreshExpiration: true });
     return 'reserved, one batch';
-  }
-
-  /** The kernel takes the last word: it must not be shorter than one before, live or on its way. */
-  #notShorter(
-    own: TapPins,
-    { key, timeoutMs }: WantedElement,
-    sameBatch: WantedElement | undefined,
-    nowMs: number,
-  ): number {
-    const liveMs = (own.pins[key]?.mostExpiryMs ?? nowMs) - nowMs;
-    const promisedMs = own.promised[key]?.timeoutMs ?? 0;
-    const longestMs = Math.max(timeoutMs, liveMs, promisedMs, sameBatch?.batchMs ?? 0);
-    return Math.min(longestMs, this.#limits.ttlCeilingSeconds * 1_000);
   }
 
   acknowledged(actionId: string, error: string | null, nowMs: number): string {

@@ -1,10 +1,27 @@
-/** What an answer may say of its pins: each address once, with the least life of its elements that the kernel surely gives. */
-import type { PinOutcome } from './ledger-events.ts';
+/** How long pins live: what the kernel is told, and what an answer may say of it. */
+import type { LedgerLimits, PinOutcome } from './ledger-events.ts';
 import type { TapPins, WantedElement } from './ledger-state.ts';
 
 type Lives = PinOutcome['addresses'];
 
-/** Remembers the entries that justify the pins, too. */
+/** The kernel takes the last word: it must not be shorter than one before, live or on its way. */
+export function notShorter(
+  limits: LedgerLimits,
+  own: TapPins,
+  { key, timeoutMs }: WantedElement,
+  sameBatch: WantedElement | undefined,
+  nowMs: number,
+): number {
+  const liveMs = (own.pins[key]?.mostExpiryMs ?? nowMs) - nowMs;
+  const promisedMs = own.promised[key]?.timeoutMs ?? 0;
+  const longestMs = Math.max(timeoutMs, liveMs, promisedMs, sameBatch?.batchMs ?? 0);
+  return Math.min(longestMs, limits.ttlCeilingSeconds * 1_000);
+}
+
+/**
+ * Each address once, with the least life of its elements that the kernel surely gives: the answer may say no more.
+ * Remembers the entries that justify the pins, too.
+ */
 export function livesOf(own: TapPins, wanted: readonly WantedElement[], nowMs: number): Lives {
   const [first] = wanted;
   if (wanted.length === 1 && first !== undefined) return [lifeOf(first.address, leftMs(own, first, nowMs))];

@@ -1,5 +1,4 @@
 /** Where the core of the proxy runs: in this thread, or in one of its own that waits in the kernel. */
-import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { DnsEndpoint } from '#reference/contract/dns-port.ts';
 import type { PinPort } from '#reference/contract/pin-port.ts';
@@ -10,6 +9,7 @@ import type { FromCore, ThreadData, ToCore } from './core-thread.ts';
 import type { CountSnapshot } from './counts.ts';
 import type { ProxyLimits } from './limits.ts';
 import type { RefusalLine } from './refusal-log.ts';
+import { threadMemory } from './thread-memory.ts';
 
 export interface CoreHost extends StreamHandler {
   call(request: CoreRequest): Promise<CountSnapshot | null>;
@@ -129,21 +129,13 @@ class ThreadCore implements CoreHost {
 }
 
 const closeDeadlineMs = 2_000;
-/**
- * Left to itself the heap grows to hundreds of megabytes before anything is collected. What the limits of the proxy
- * allow at once is far below; beyond it the thread ends, and nothing is answered.
- */
-const memoryBounds = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 384 } as const;
-
 async function threadCore(options: HostOptions): Promise<CoreHost> {
   const { limits, namespacePath, pins } = options;
   if (!('table' in pins)) throw new TypeError('a port of pins does not cross a thread');
   const workerData: ThreadData = { limits, namespacePath, table: pins.table };
-  // Threads that help to collect what is young cost more than they save where there is so little of it that lives.
-  setFlagsFromString('--no-parallel-scavenge');
   const worker = new Worker(new URL('./core-thread.ts', import.meta.url), {
     workerData,
-    resourceLimits: memoryBounds,
+    resourceLimits: threadMemory(),
   });
   let core: ThreadCore | null = null;
   try {
