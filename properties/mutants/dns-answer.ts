@@ -287,8 +287,8 @@ export const mutants: readonly Mutant[] = [
     id: 'alias-of-any-class',
     mistake: 'a CNAME of another class is followed',
     file: build,
-    find: 'record.target !== null && record.class === classIn,',
-    replace: 'record.target !== null,',
+    find: 'record.target !== null && record.class === classIn;',
+    replace: 'record.target !== null;',
     killedBy: 'F1.chain',
   },
   {
@@ -367,9 +367,8 @@ export const mutants: readonly Mutant[] = [
     id: 'exact-entry-with-children',
     mistake: 'an exact entry matches one label more',
     file: allowlist,
-    find: 'const found = exact.get(nameKey(name)) ?? [];',
-    replace:
-      'const found = exact.get(nameKey(name)) ?? exact.get(nameKey(name, (name[0] as number) + 1)) ?? [];',
+    find: 'const found = exact.get(name) ?? nowhere;',
+    replace: 'const found = exact.get(name) ?? exact.get(name, (name[0] as number) + 1) ?? nowhere;',
     killedBy: 'F1.labels',
   },
   {

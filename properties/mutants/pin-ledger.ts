@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts';
 
 const ledger = 'reference/decisions/pin-ledger/pin-ledger.ts';
 const ledgerState = 'reference/decisions/pin-ledger/ledger-state.ts';
+const lives = 'reference/decisions/pin-ledger/pin-lives.ts';
 const build = 'reference/decisions/dns-answer/dns-build.ts';
 
 export const mutants: readonly Mutant[] = [
@@ -121,7 +122,7 @@ export const mutants: readonly Mutant[] = [
   {
     id: 're-pin-shortens',
     mistake: 'a batch on its way is not asked how long its elements will live',
-    file: ledger,
+    file: lives,
     find: 'const promisedMs = own.promised[key]?.timeoutMs ?? 0;',
     replace: 'const promisedMs = 0;',
     killedBy: 'F1.ttl',

@@ -35,13 +35,18 @@ export class RandomPool {
   }
 
   bytes(octets: number): Uint8Array {
-    const at = this.#take(octets);
     const copy = new Uint8Array(octets);
-    for (let index = 0; index < octets; index++) {
+    this.into(copy);
+    return copy;
+  }
+
+  /** Octets over those that were there, for whoever needs new ones again and again. */
+  into(copy: Uint8Array): void {
+    const at = this.#take(copy.length);
+    for (let index = 0; index < copy.length; index++) {
       copy[index] = this.#pool[at + index] as number;
       this.#pool[at + index] = 0;
     }
-    return copy;
   }
 
   #take(octets: number): number {

@@ -51,7 +51,7 @@ export class KernelPins implements PinPort {
     const results: (string | null)[] = [];
     let batches: PinBatch[] = [];
     const send = () => {
-      results.push(...this.#asked(() => this.#writer.run(batches), batches.length));
+      for (const result of this.#asked(() => this.#writer.run(batches), batches.length)) results.push(result);
       batches = [];
     };
     for (const command of commands) {

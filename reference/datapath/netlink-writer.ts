@@ -102,11 +102,21 @@ export class NetlinkWriter {
   }
 
   nest(type: number, write: () => void): this {
+    this.openNest(type);
+    write();
+    return this.closeNest();
+  }
+
+  openNest(type: number): this {
     this.#room(4);
     this.#nests.push(this.#at);
     this.#bytes.writeUInt16LE(type | nestedFlag, this.#at + 2);
     this.#at += 4;
-    write();
+    return this;
+  }
+
+  /** Of the attribute that is open innermost. */
+  closeNest(): this {
     const start = this.#nests.pop() ?? 0;
     const length = this.#at - start;
     // A length of 16 bits: more would be cut off without a word.

@@ -166,15 +166,9 @@ export class PinWriter {
     for (let at = 0; at < batches.length; ) {
       const first = at;
       const { kind, tap } = batches[at] as PinBatch;
-      const elements: PinBatch['elements'][number][] = [];
-      while (at < first + together && batches[at]?.kind === kind && batches[at]?.tap === tap) {
-        elements.push(...(batches[at] as PinBatch).elements);
-        at += 1;
-      }
-      for (const family of ['ipv4', 'ipv6'] as const) {
-        const ofFamily = elements.filter(({ address }) => familyOf(address) === family);
-        this.#list(kind, tap, family, ofFamily);
-      }
+      while (at < first + together && batches[at]?.kind === kind && batches[at]?.tap === tap) at += 1;
+      this.#list(batches, first, at, 'ipv4');
+      this.#list(batches, first, at, 'ipv6');
       while (owners.length < writer.count) owners.push(first);
     }
     const refused = new Map<number, number>();
@@ -186,19 +180,34 @@ export class PinWriter {
     return refused;
   }
 
-  #list(verb: Verb, tap: string, family: AddressFamily, elements: PinBatch['elements']): void {
-    const [type, flags] = verb === 'add' ? [NFT_MSG_NEWSETELEM, NLM_F_CREATE] : [NFT_MSG_DELSETELEM, 0];
-    for (let from = 0; from < elements.length; from += elementsAtOnce) {
-      this.#writer
-        .begin(type, flags | NLM_F_REQUEST)
-        .nfgen(familyNumbers.inet)
-        .text(NFTA_SET_ELEM_LIST_TABLE, this.#table)
-        .text(NFTA_SET_ELEM_LIST_SET, pinSetOf(tap, family))
-        .nest(NFTA_SET_ELEM_LIST_ELEMENTS, () => {
-          for (const pin of elements.slice(from, from + elementsAtOnce))
-            writeElement(this.#writer, verb, pin);
-        });
+  /** The elements of one family of the batches from `from` to before `to`, all of one kind and tap. */
+  #list(batches: readonly PinBatch[], from: number, to: number, family: AddressFamily): void {
+    const writer = this.#writer;
+    const { kind, tap } = batches[from] as PinBatch;
+    let count = 0;
+    for (let at = from; at < to; at++) {
+      for (const pin of (batches[at] as PinBatch).elements) {
+        if (familyOf(pin.address) !== family) continue;
+        if (count === elementsAtOnce) {
+          writer.closeNest();
+          count = 0;
+        }
+        if (count === 0) this.#openList(kind, tap, family);
+        writeElement(writer, kind, pin);
+        count += 1;
+      }
     }
+    if (count > 0) writer.closeNest();
+  }
+
+  #openList(verb: Verb, tap: string, family: AddressFamily): void {
+    const [type, flags] = verb === 'add' ? [NFT_MSG_NEWSETELEM, NLM_F_CREATE] : [NFT_MSG_DELSETELEM, 0];
+    this.#writer
+      .begin(type, flags | NLM_F_REQUEST)
+      .nfgen(familyNumbers.inet)
+      .text(NFTA_SET_ELEM_LIST_TABLE, this.#table)
+      .text(NFTA_SET_ELEM_LIST_SET, pinSetOf(tap, family))
+      .openNest(NFTA_SET_ELEM_LIST_ELEMENTS);
   }
 
   /** Every element of the set goes. */

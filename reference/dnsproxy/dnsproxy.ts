@@ -20,7 +20,7 @@ import { type ProxyLimits, proxyLimits } from './core/limits.ts';
 import type { RefusalLine } from './core/refusal-log.ts';
 import type { DnsUpstream } from './core/upstreams.ts';
 import { type GuestSide, guestSide } from './guest-side.ts';
-import { ProxyMetrics } from './metrics.ts';
+import type { ProxyMetrics } from './metrics.ts';
 import { noServer } from './resolv-conf.ts';
 import { NodeStreams } from './streams/node-streams.ts';
 import type { StreamLimits } from './streams/stream-listener.ts';
@@ -95,7 +95,8 @@ class ProxyFront implements DnsProxy {
   readonly #side: GuestSide;
   /** Guests ask in another namespace: an address there is not the same address here. */
   readonly #isElsewhere: boolean;
-  readonly #metrics = new ProxyMetrics();
+  /** Loaded when they are asked for. */
+  #metrics: ProxyMetrics | null = null;
   readonly #listeners = new Map<string, readonly DnsEndpoint[]>();
   #upstreams: readonly DnsUpstream[] = [];
   #turn: Promise<unknown> = Promise.resolve();
@@ -172,6 +173,10 @@ class ProxyFront implements DnsProxy {
   async metrics(): Promise<string> {
     const snapshot = await this.#core.call({ kind: 'snapshot' });
     if (snapshot === null) throw new TypeError('a snapshot was asked for');
+    if (this.#metrics === null) {
+      const { ProxyMetrics: Metrics } = await import('./metrics.ts');
+      this.#metrics ??= new Metrics();
+    }
     return this.#metrics.text(snapshot, this.#streams.connections);
   }
 

@@ -5,7 +5,8 @@
  */
 import { CodedError } from '#reference/base/coded-error.ts';
 import { parseAddress } from '../pin-address/ip-address.ts';
-import { nameKey, parseHostName, type WireName } from './name.ts';
+import { parseHostName, type WireName } from './name.ts';
+import { NameTable } from './name-table.ts';
 
 export interface AllowedPort {
   readonly protocol: 'tcp' | 'udp';
@@ -22,29 +23,30 @@ export interface Allowlist {
 const remedy =
   'write [tcp|udp://]host:port, [tcp|udp://]*.host:port or [tcp|udp://]CIDR:port, for example *.example.com:443';
 
+const nowhere: readonly AllowedPort[] = Object.freeze([]);
+
 /** @throws CodedError `bad-allow-entry`, naming the entry */
 export function compileAllowlist(entries: readonly string[]): Allowlist {
-  const exact = new Map<string, AllowedPort[]>();
-  const below = new Map<string, AllowedPort[]>();
+  const exact = new NameTable<AllowedPort[]>();
+  const below = new NameTable<AllowedPort[]>();
   for (const entry of entries) {
     const parsed = parseEntry(entry);
     if (parsed === null) continue;
     const { name, wildcard, port } = parsed;
-    const map = wildcard ? below : exact;
-    const ports = map.get(nameKey(name)) ?? [];
-    if (!ports.some((known) => known.port === port.port && known.protocol === port.protocol))
-      ports.push(port);
-    map.set(nameKey(name), ports);
+    const table = wildcard ? below : exact;
+    const known = table.get(name);
+    const ports = known ?? [];
+    if (!ports.some((other) => samePort(port, other))) ports.push(port);
+    if (known === undefined) table.add(name, ports);
   }
-  const lengths = new Set(Array.from(below.keys(), ({ length }) => length));
   return {
     portsOf(name) {
-      const found = exact.get(nameKey(name)) ?? [];
-      if (below.size === 0) return found;
-      const all = [...found];
+      const found = exact.get(name) ?? nowhere;
+      if (below.isEmpty) return found;
+      let all: readonly AllowedPort[] = found;
       for (let at = (name[0] as number) + 1; at < name.length - 1; at += (name[at] as number) + 1) {
-        // Most ends of a name are as long as none that is allowed.
-        if (lengths.has(name.length - at)) all.push(...(below.get(nameKey(name, at)) ?? []));
+        const more = below.get(name, at);
+        if (more !== undefined) all = all.length === 0 ? more : [...all, ...more];
       }
       if (all.length < 2) return all;
       return all.filter((port, index) => all.findIndex((other) => samePort(port, other)) === index);

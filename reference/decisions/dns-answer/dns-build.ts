@@ -45,6 +45,9 @@ interface CnameRecord extends ResourceRecord {
   readonly target: WireName;
 }
 
+const isLink = (record: ResourceRecord): record is CnameRecord =>
+  record.target !== null && record.class === classIn;
+
 const maxChainRecords = 16;
 const nothing = {
   addresses: [],
@@ -62,33 +65,30 @@ export function planAnswer(
   reply: Message,
   transport: Transport,
 ): AnswerPlan {
-  const end = (code: number, rule: string, truncated = false): AnswerPlan => ({
-    ...nothing,
-    final: emptyAnswer(guest.bytes, guest, code, truncated),
-    rule,
-  });
   const { name, type: wanted, class: wantedClass } = guest.question;
   // dns-query forwards no other question: a caller that skipped it pins nothing.
   if (wantedClass !== classIn || (wanted !== type.a && wanted !== type.aaaa))
-    return end(rcode.servFail, 'a question that never goes upstream');
-  if (wanted === type.aaaa && !policy.ipv6) return end(rcode.noError, 'NODATA: the IPv6 option is off');
+    return end(guest, rcode.servFail, 'a question that never goes upstream');
+  if (wanted === type.aaaa && !policy.ipv6)
+    return end(guest, rcode.noError, 'NODATA: the IPv6 option is off');
   const code = rcodeOf(reply.bytes);
-  if (code === rcode.nxDomain) return end(rcode.nxDomain, 'NXDOMAIN');
-  if (code !== rcode.noError) return end(rcode.servFail, `RCODE ${code}`);
+  if (code === rcode.nxDomain) return end(guest, rcode.nxDomain, 'NXDOMAIN');
+  if (code !== rcode.noError) return end(guest, rcode.servFail, `RCODE ${code}`);
   if (!sameName(name, reply.question.name) || reply.question.type !== wanted)
-    return end(rcode.servFail, 'another question');
+    return end(guest, rcode.servFail, 'another question');
   const ports = policy.allowlist.portsOf(name);
-  if (ports.length === 0) return end(rcode.refused, 'name is not allowlisted');
+  if (ports.length === 0) return end(guest, rcode.refused, 'name is not allowlisted');
   const chain = walkChain(guest, reply);
-  if (chain === null) return end(rcode.servFail, `CNAME chain loops or exceeds ${maxChainRecords} records`);
+  if (chain === null)
+    return end(guest, rcode.servFail, `CNAME chain loops or exceeds ${maxChainRecords} records`);
   const { addresses, refused, recordTtlSeconds } = collectAddresses(policy, guest, reply, chain);
   if (addresses.length === 0) {
     const rule = refused.length === 0 ? 'NODATA' : 'NODATA: every address is refused';
-    return { ...end(rcode.noError, rule), refused };
+    return { ...end(guest, rcode.noError, rule), refused };
   }
   if (transport === 'udp' && answerOctets(guest, chain, addresses) > udpLimit(guest)) {
     // Nothing is pinned for an answer that the guest has to ask again over TCP.
-    return { ...end(rcode.noError, 'TC: too large for UDP', true), refused };
+    return { ...end(guest, rcode.noError, 'TC: too large for UDP', true), refused };
   }
   const pinTtlSeconds = Math.min(
     Math.max(recordTtlSeconds, policy.ttlFloorSeconds),
@@ -106,6 +106,10 @@ export function planAnswer(
   };
 }
 
+function end(guest: Message, code: number, rule: string, truncated = false): AnswerPlan {
+  return { ...nothing, final: emptyAnswer(guest.bytes, guest, code, truncated), rule };
+}
+
 /** Addresses at the end of the chain that the policy lets through: each once, and only the first of them. */
 function collectAddresses(
   policy: DnsPolicy,
@@ -113,20 +117,22 @@ function collectAddresses(
   reply: Message,
   chain: readonly CnameRecord[],
 ): Pick<AnswerPlan, 'addresses' | 'refused' | 'recordTtlSeconds'> {
-  const owner = chain.at(-1)?.target ?? guest.question.name;
+  const owner = chain.length === 0 ? guest.question.name : (chain[chain.length - 1] as CnameRecord).target;
   const wanted = guest.question.type;
   const length = wanted === type.a ? 4 : 16;
   let recordTtlSeconds = Number.MAX_SAFE_INTEGER;
   for (const record of chain) recordTtlSeconds = Math.min(recordTtlSeconds, record.ttlSeconds);
-  const addresses: PlannedAddress[] = [];
+  let addresses: PlannedAddress[] = [];
   const refused: AnswerPlan['refused'][number][] = [];
-  const seen = new Set<string>();
+  // One address alone is not looked for among others.
+  let first: number | string = '';
+  let others = null as Set<number | string> | null;
   for (const record of reply.answers) {
     if (record.type !== wanted || record.class !== classIn || !sameName(record.name, owner)) continue;
     if (addresses.length >= policy.maxPinsPerAnswer) break;
     const offset = record.dataOffset;
     const key = addressKey(reply.bytes, offset, length);
-    if (seen.has(key)) continue;
+    if (key === first || others?.has(key) === true) continue;
     const { pin, family, rule } = policy.addresses.decide(reply.bytes, offset, length);
     // What is pinned as IPv4 cannot be answered as AAAA: the guest would connect to something that is not
     // pinned.
@@ -135,7 +141,13 @@ function collectAddresses(
       continue;
     }
     recordTtlSeconds = Math.min(recordTtlSeconds, record.ttlSeconds);
-    seen.add(key);
+    if (addresses.length === 0) {
+      first = key;
+      addresses = [{ offset, length }];
+      continue;
+    }
+    others ??= new Set();
+    others.add(key);
     addresses.push({ offset, length });
   }
   return { addresses, refused, recordTtlSeconds };
@@ -143,9 +155,8 @@ function collectAddresses(
 
 /** CNAME records from QNAME on, in order; null when they loop or are too many, on the chain or beside it. */
 function walkChain(guest: Message, reply: Message): CnameRecord[] | null {
-  const links = reply.answers.filter(
-    (record): record is CnameRecord => record.target !== null && record.class === classIn,
-  );
+  if (!reply.answers.some(isLink)) return [];
+  const links = reply.answers.filter(isLink);
   // No honest answer holds links of other chains: looking through thousands for every step is what they cost.
   if (links.length > maxChainRecords) return null;
   const chain: CnameRecord[] = [];
@@ -160,8 +171,9 @@ function walkChain(guest: Message, reply: Message): CnameRecord[] | null {
   return null;
 }
 
-/** One character for two octets. */
-function addressKey(bytes: Uint8Array, offset: number, length: number): string {
+/** IPv4 is a number; of IPv6 one character for two octets. */
+function addressKey(bytes: Uint8Array, offset: number, length: number): number | string {
+  if (length === 4) return u16(bytes, offset) * 65_536 + u16(bytes, offset + 2);
   let key = '';
   for (let at = offset; at < offset + length; at += 2) key += String.fromCharCode(u16(bytes, at));
   return key;
@@ -176,9 +188,10 @@ function answerOctets(
   chain: readonly CnameRecord[],
   addresses: readonly PlannedAddress[],
 ): number {
-  const names = chain.reduce((sum, { target }) => sum + 12 + target.length, 0);
-  const records = addresses.reduce((sum, { length }) => sum + 12 + length, 0);
-  return guest.question.end + names + records + (guest.ednsPayloadOctets === null ? 0 : 11);
+  let octets = guest.question.end + (guest.ednsPayloadOctets === null ? 0 : 11);
+  for (const { target } of chain) octets += 12 + target.length;
+  for (const { length } of addresses) octets += 12 + length;
+  return octets;
 }
 
 /**
@@ -201,20 +214,13 @@ export function buildAnswer(
   writer.copy(guest.bytes, headerOctets, guest.question.end);
   // Owners are pointers: to the question, then to the target of the record before.
   let owner = headerOctets;
-  const fixed = (recordType: number, dataLength: number) => {
-    writer.u16(0xc000 | owner);
-    writer.u16(recordType);
-    writer.u16(classIn);
-    writer.u32(ttl);
-    writer.u16(dataLength);
-  };
   for (const { target } of plan.chain) {
-    fixed(type.cname, target.length);
+    writer.record(owner, type.cname, ttl, target.length);
     owner = writer.at;
     writer.copy(target, 0, target.length);
   }
   for (const { offset, length } of plan.addresses) {
-    fixed(length === 4 ? type.a : type.aaaa, length);
+    writer.record(owner, length === 4 ? type.a : type.aaaa, ttl, length);
     writer.copy(reply.bytes, offset, offset + length);
   }
   if (edns) writer.opt(udpPayloadOctets);

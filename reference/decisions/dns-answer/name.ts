@@ -3,6 +3,8 @@
  * Names are compared as bytes, so that a dot inside a label is never a boundary.
  */
 
+import { copyOctets } from '#reference/base/octet-block.ts';
+
 /** Uncompressed wire form, ASCII letters lower-cased, the root's zero octet included; at most 255 octets. */
 export type WireName = Uint8Array;
 
@@ -49,13 +51,17 @@ export function readName(message: Uint8Array, offset: number): NameAt | null {
     }
     if (octet > maxLabelOctets || length + octet + 1 > maxNameOctets) return null;
     scratch[length] = octet;
-    if (octet === 0) return { name: scratch.slice(0, length + 1), end: end === -1 ? at + 1 : end, pointers };
-    for (let index = 1; index <= octet; index++) {
-      const letter = message[at + index] as number;
-      scratch[length + index] = letter >= 0x41 && letter <= 0x5a ? letter | 0x20 : letter;
+    if (octet === 0)
+      return { name: copyOctets(scratch, length + 1), end: end === -1 ? at + 1 : end, pointers };
+    const last = at + octet;
+    while (at < last) {
+      at += 1;
+      length += 1;
+      const letter = message[at] as number;
+      scratch[length] = letter >= 0x41 && letter <= 0x5a ? letter | 0x20 : letter;
     }
-    length += octet + 1;
-    at += octet + 1;
+    length += 1;
+    at += 1;
   }
 }
 
@@ -86,13 +92,19 @@ export function isHostName(name: WireName): boolean {
   return true;
 }
 
-const latin1 = Buffer.alloc(maxNameOctets);
+const latin1 = Buffer.alloc(maxNameOctets + 2);
 
-/** A key for maps: one character an octet, length octets included, from `offset` to the root. */
-export function nameKey(name: WireName, offset = 0): string {
+/**
+ * A key for maps: one character an octet, length octets included, from `offset` to the root; with a number of 16 bits
+ * behind the root, where one is given.
+ */
+export function nameKey(name: WireName, offset = 0, more = -1): string {
   // In one piece: a string that is put together letter by letter is as many objects.
-  latin1.set(name);
-  return latin1.toString('latin1', offset, name.length);
+  for (let at = 0; at < name.length; at++) latin1[at] = name[at] as number;
+  if (more === -1) return latin1.toString('latin1', offset, name.length);
+  latin1[name.length] = more >> 8;
+  latin1[name.length + 1] = more;
+  return latin1.toString('latin1', offset, name.length + 2);
 }
 
 /** The wire form of a host name in text, or null when it is none. */

@@ -2,6 +2,7 @@
  * The strict wire codec of the trust boundary (RFC 1035 section 4): a message is read whole or not at all.
  * Bounded work, no exceptions; what the counts say is what is there, and nothing after it.
  */
+import { freshOctets } from '#reference/base/octet-block.ts';
 import { type NameAt, readName, type WireName } from './name.ts';
 
 export const headerOctets = 12;
@@ -55,20 +56,36 @@ export function rcodeOf(bytes: Uint8Array): number {
   return (bytes[3] as number) & 15;
 }
 
+/** Owners and targets beyond a few are rare; the cache stays small so that a look-up stays cheap. */
+const mostNames = 16;
+
 /**
  * Names that were read before, by offset: most owners are a pointer to one of them. Counts what pointers there are in
  * all names of the message, those of a known name again and again.
  */
 class NameCache {
-  readonly #offsets: number[] = [];
+  readonly #offsets = new Uint16Array(mostNames);
   readonly #names: NameAt[] = [];
+  #count = 0;
   end = 0;
   pointers = 0;
+
+  /** A message is read without a break: one cache serves them all, one after the other. */
+  begin(): this {
+    this.#count = 0;
+    this.pointers = 0;
+    return this;
+  }
+
+  #placeOf(offset: number): number {
+    for (let place = 0; place < this.#count; place++) if (this.#offsets[place] === offset) return place;
+    return -1;
+  }
 
   read(bytes: Uint8Array, offset: number): WireName | null {
     const first = bytes[offset] as number;
     if (first >= 0xc0) {
-      const known = this.#offsets.indexOf(((first & 0x3f) << 8) | (bytes[offset + 1] as number));
+      const known = this.#placeOf(((first & 0x3f) << 8) | (bytes[offset + 1] as number));
       if (known !== -1) {
         const { name, pointers } = this.#names[known] as NameAt;
         this.end = offset + 2;
@@ -80,14 +97,16 @@ class NameCache {
     if (found === null) return null;
     this.end = found.end;
     this.pointers += found.pointers;
-    // Owners and targets beyond a few are rare; the cache stays small so that a look-up stays cheap.
-    if (this.#offsets.length < 16) {
-      this.#offsets.push(offset);
-      this.#names.push(found);
+    if (this.#count < mostNames) {
+      this.#offsets[this.#count] = offset;
+      this.#names[this.#count] = found;
+      this.#count += 1;
     }
     return found.name;
   }
 }
+
+const nameCache = new NameCache();
 
 /**
  * Reads a message with exactly one question. Null when anything in it is malformed. What reaches beyond the message
@@ -95,7 +114,7 @@ class NameCache {
  */
 export function readMessage(bytes: Uint8Array): Message | null {
   if (bytes.length > 65_535 || u16(bytes, 4) !== 1) return null;
-  const names = new NameCache();
+  const names = nameCache.begin();
   const question = readQuestion(bytes, names);
   if (question === null) return null;
   const reader = new RecordReader(bytes, question.end, names);
@@ -120,6 +139,8 @@ function readQuestion(bytes: Uint8Array, names: NameCache): Question | null {
   return { name, type: u16(bytes, names.end), class: u16(bytes, names.end + 2), end: names.end + 4 };
 }
 
+const noRecords: readonly ResourceRecord[] = [];
+
 class RecordReader {
   at: number;
   readonly #bytes: Uint8Array;
@@ -132,14 +153,17 @@ class RecordReader {
   }
 
   /** @param optMayBe an OPT record stands in ADDITIONAL or nowhere (RFC 6891 section 6.1.1) */
-  section(count: number, optMayBe: boolean): ResourceRecord[] | null {
-    const records: ResourceRecord[] = [];
+  section(count: number, optMayBe: boolean): readonly ResourceRecord[] | null {
+    if (count === 0) return noRecords;
+    let records: ResourceRecord[] | null = null;
     for (let index = 0; index < count; index++) {
       const record = this.#record();
       if (record === null || (record.type === type.opt && !optMayBe)) return null;
       // A pointer takes two octets, yet every record may lead through all that there are: quadratic (RFC 9267).
       if (this.#names.pointers > this.#bytes.length) return null;
-      records.push(record);
+      // An array that is made of what it holds takes no room for more.
+      if (records === null) records = [record];
+      else records.push(record);
     }
     return records;
   }
@@ -167,25 +191,6 @@ class RecordReader {
       high >= 0x80 ? 0 : (high << 24) | ((bytes[fixed + 5] as number) << 16) | u16(bytes, fixed + 6);
     return { name, type: recordType, class: recordClass, ttlSeconds, dataOffset, dataLength, target };
   }
-}
-
-/**
- * Messages that are written share one block of memory after another: each by itself would be an allocation outside
- * the heap, which costs the garbage collector more than everything else here.
- */
-const blockOctets = 65_536;
-let block = new ArrayBuffer(blockOctets);
-let used = 0;
-
-function freshOctets(octets: number): Uint8Array {
-  if (octets > blockOctets / 4) return new Uint8Array(octets);
-  if (used + octets > blockOctets) {
-    block = new ArrayBuffer(blockOctets);
-    used = 0;
-  }
-  const bytes = new Uint8Array(block, used, octets);
-  used += octets;
-  return bytes;
 }
 
 /** Writes a message into octets that are used once. */
@@ -226,6 +231,15 @@ export class MessageWriter {
     this.u16(answers);
     this.u16(0);
     this.u16(additional);
+  }
+
+  /** Everything of a record but its data; the owner is a pointer. */
+  record(owner: number, recordType: number, ttlSeconds: number, dataLength: number): void {
+    this.u16(0xc000 | owner);
+    this.u16(recordType);
+    this.u16(classIn);
+    this.u32(ttlSeconds);
+    this.u16(dataLength);
   }
 
   /** An OPT record without options (RFC 6891 section 6.1.2). */

@@ -87,8 +87,26 @@ export interface LedgerState {
   nextAction: number;
 }
 
+/** Keys of elements that were heard of, by port and protocol and then by address. */
+let keys: Map<string, string>[] = [];
+let keysMade = 0;
+const mostKeys = 8_192;
+
+/**
+ * A text that is made anew is looked up letter by letter; one that comes again is found by what the engine knows of it.
+ * So each is made once, as long as there are few.
+ */
 export function keyOf({ address, protocol, port }: Element): string {
-  return `${address} ${protocol} ${port}`;
+  const place = protocol === 'tcp' ? port * 2 : port * 2 + 1;
+  let own = keys[place];
+  const known = own?.get(address);
+  if (known !== undefined) return known;
+  if (keysMade >= mostKeys) [keys, own, keysMade] = [[], undefined, 0];
+  own ??= keys[place] = new Map();
+  const key = `${address} ${protocol} ${port}`;
+  own.set(address, key);
+  keysMade += 1;
+  return key;
 }
 
 export function familyOf(address: string): Family {
@@ -124,10 +142,12 @@ export function dropPin(own: TapPins, key: string): void {
 
 export function promise(own: TapPins, key: string, timeoutMs: number): void {
   const known = own.promised[key];
-  own.promised[key] = {
-    timeoutMs: Math.max(known?.timeoutMs ?? 0, timeoutMs),
-    batches: (known?.batches ?? 0) + 1,
-  };
+  if (known === undefined) {
+    own.promised[key] = { timeoutMs, batches: 1 };
+    return;
+  }
+  known.timeoutMs = Math.max(known.timeoutMs, timeoutMs);
+  known.batches += 1;
 }
 
 export function settle(own: TapPins, key: string): void {
@@ -138,7 +158,17 @@ export function settle(own: TapPins, key: string): void {
 }
 
 /** Keys that no name from outside can make mean anything else: not even `__proto__`. */
-export const tapKey = (tap: string) => `tap ${tap}`;
+export function tapKey(tap: string): string {
+  const known = tapKeys.get(tap);
+  if (known !== undefined) return known;
+  if (tapKeys.size >= mostTapKeys) tapKeys.clear();
+  const key = `tap ${tap}`;
+  tapKeys.set(tap, key);
+  return key;
+}
+/** Made once for each, as those of elements. */
+const tapKeys = new Map<string, string>();
+const mostTapKeys = 1_024;
 /** An own id is a number, which is kept as one: a text for each action would go into the engine's table of names. */
 export const actionKey = (actionId: string) =>
   actionId >= '0' && actionId < ':' ? actionId : `action ${actionId}`;
@@ -167,13 +197,9 @@ export function clampLife(
     ttlCeilingSeconds,
   }: { readonly ttlFloorSeconds: number; readonly ttlCeilingSeconds: number },
 ): WantedElement[] {
-  return requested.map(({ address, protocol, port, entry, ttlSeconds }) => ({
-    address,
-    protocol,
-    port,
-    key: keyOf({ address, protocol, port }),
-    entry,
-    batchMs: null,
-    timeoutMs: Math.min(Math.max(ttlSeconds, ttlFloorSeconds), ttlCeilingSeconds) * 1_000,
-  }));
+  return requested.map((element) => {
+    const { address, protocol, port, entry, ttlSeconds } = element;
+    const timeoutMs = Math.min(Math.max(ttlSeconds, ttlFloorSeconds), ttlCeilingSeconds) * 1_000;
+    return { address, protocol, port, key: keyOf(element), entry, batchMs: null, timeoutMs };
+  });
 }

@@ -35,6 +35,7 @@ import {
   tapKey,
   type WantedElement,
 } from './ledger-state.ts';
+import { livesOf, notShorter } from './pin-lives.ts';
 
 /**
  * One step. `state` is null at first; the one passed in is changed and handed back, never to be used again.
@@ -66,8 +67,9 @@ const mostAttempts = 3;
 class Step {
   readonly #limits: LedgerLimits;
   readonly #state: LedgerState;
-  readonly #actions: LedgerAction[] = [];
-  readonly #outcomes: PinOutcome[] = [];
+  /** Made of what they hold: most steps say one thing, or nothing. */
+  #actions: LedgerAction[] | null = null;
+  #outcomes: PinOutcome[] | null = null;
 
   constructor(limits: LedgerLimits, state: LedgerState) {
     this.#limits = limits;
@@ -75,7 +77,17 @@ class Step {
   }
 
   done(rule: string): LedgerStep {
-    return { state: this.#state, actions: this.#actions, outcomes: this.#outcomes, rule };
+    return { state: this.#state, actions: this.#actions ?? [], outcomes: this.#outcomes ?? [], rule };
+  }
+
+  #act(action: LedgerAction): void {
+    if (this.#actions === null) this.#actions = [action];
+    else this.#actions.push(action);
+  }
+
+  #say(outcome: PinOutcome): void {
+    if (this.#outcomes === null) this.#outcomes = [outcome];
+    else this.#outcomes.push(outcome);
   }
 
   /** A new sandbox starts from sets that were made for it: whatever stood there goes first. */
@@ -118,13 +130,13 @@ class Step {
   #deleteSet(tap: string, family: Family, attempt: number): void {
     const actionId = this.#actionId();
     this.#awaitSets(tap, actionId, family, attempt);
-    this.#actions.push({ kind: 'delete-set', actionId, tap, family });
+    this.#act({ kind: 'delete-set', actionId, tap, family });
   }
 
   #createSets(tap: string, attempt: number): void {
     const actionId = this.#actionId();
     this.#awaitSets(tap, actionId, null, attempt);
-    this.#actions.push({ kind: 'create-sets', actionId, tap });
+    this.#act({ kind: 'create-sets', actionId, tap });
   }
 
   #awaitSets(tap: string, actionId: string, family: Family | null, attempt: number): void {
@@ -160,10 +172,10 @@ class Step {
     }
     const wanted = clampLife(requested, this.#limits);
     const fresh = { ipv4: 0, ipv6: 0 };
-    const elements: (Element & { timeoutMs: number })[] = [];
+    let elements: (Element & { timeoutMs: number })[] | null = null;
     // One alone meets itself nowhere.
     const places = wanted.length > 1 ? new Map<string, number>() : null;
-    const inBatch: WantedElement[] = [];
+    let inBatch: WantedElement[] | null = null;
     for (const element of wanted) {
       const { key, address, protocol, port } = element;
       const known = own.pins[key];
@@ -171,44 +183,43 @@ class Step {
       const standing = known !== undefined && !known.leaving;
       if (standing && known.leastExpiryMs >= nowMs + element.timeoutMs) continue;
       const place = places?.get(key);
-      const timeoutMs = this.#notShorter(own, element, inBatch[place ?? -1], nowMs);
+      const same = place === undefined ? undefined : inBatch?.[place];
+      const timeoutMs = notShorter(this.#limits, own, element, same, nowMs);
       if (place !== undefined) {
-        (inBatch[place] as WantedElement).batchMs = timeoutMs;
-        (elements[place] as { timeoutMs: number }).timeoutMs = timeoutMs;
+        (same as WantedElement).batchMs = timeoutMs;
+        (elements?.[place] as { timeoutMs: number }).timeoutMs = timeoutMs;
         continue;
       }
       const absent = !standing || known.mostExpiryMs <= nowMs;
       if (absent) fresh[familyOf(address)] += 1;
-      places?.set(key, inBatch.length);
+      places?.set(key, inBatch?.length ?? 0);
       element.batchMs = timeoutMs;
-      inBatch.push(element);
-      elements.push({ address, protocol, port, timeoutMs });
+      const lasting = { address, protocol, port, timeoutMs };
+      if (inBatch === null || elements === null) [inBatch, elements] = [[element], [lasting]];
+      else {
+        inBatch.push(element);
+        elements.push(lasting);
+      }
     }
     if (!hasRoom(own, fresh, this.#limits.maxElementsPerSet, nowMs))
       return this.#refuse(requestId, requested, 'set full');
-    if (inBatch.length === 0) return this.#report(own, requestId, wanted, nowMs);
+    if (inBatch === null || elements === null) return this.#report(own, requestId, wanted, nowMs);
     own.reserved.ipv4 += fresh.ipv4;
     own.reserved.ipv6 += fresh.ipv6;
     const actionId = this.#actionId();
     for (const { key, batchMs } of inBatch) promise(own, key, batchMs ?? 0);
     this.#state.requests += 1;
-    const action = { kind: 'add', tap, requestId, issuedMs: nowMs, wanted, reserved: fresh } as const;
-    this.#state.inFlight[actionKey(actionId)] = { ...action, overtaken: false };
-    this.#actions.push({ kind: 'add', actionId, tap, elements, refreshExpiration: true });
+    this.#state.inFlight[actionKey(actionId)] = {
+      kind: 'add',
+      tap,
+      requestId,
+      issuedMs: nowMs,
+      wanted,
+      reserved: fresh,
+      overtaken: false,
+    };
+    this.#act({ kind: 'add', actionId, tap, elements, refreshExpiration: true });
     return 'reserved, one batch';
-  }
-
-  /** The kernel takes the last word: it must not be shorter than one before, live or on its way. */
-  #notShorter(
-    own: TapPins,
-    { key, timeoutMs }: WantedElement,
-    sameBatch: WantedElement | undefined,
-    nowMs: number,
-  ): number {
-    const liveMs = (own.pins[key]?.mostExpiryMs ?? nowMs) - nowMs;
-    const promisedMs = own.promised[key]?.timeoutMs ?? 0;
-    const longestMs = Math.max(timeoutMs, liveMs, promisedMs, sameBatch?.batchMs ?? 0);
-    return Math.min(longestMs, this.#limits.ttlCeilingSeconds * 1_000);
   }
 
   acknowledged(actionId: string, error: string | null, nowMs: number): string {
@@ -269,7 +280,6 @@ class Step {
     }
     for (const { key, address, protocol, port, entry, batchMs: timeoutMs } of action.wanted) {
       if (timeoutMs === null) continue;
-      const element = { address, protocol, port };
       // What had expired before is not extended but pinned anew, by this entry alone.
       const before = own.pins[key];
       const known = before !== undefined && before.leastExpiryMs > action.issuedMs ? before : undefined;
@@ -282,6 +292,7 @@ class Step {
         continue;
       }
       const entries = [...new Set([...(known?.entries ?? []), entry])];
+      const element = { address, protocol, port };
       putPin(own, key, { element, leastExpiryMs, mostExpiryMs, entries, leaving: false });
     }
     return this.#report(own, action.requestId, action.wanted, nowMs);
@@ -289,25 +300,13 @@ class Step {
 
   /** Pinned is what lives in the kernel at least so long; the answer may say no more. */
   #report(own: TapPins, requestId: string, wanted: readonly WantedElement[], nowMs: number): string {
-    const addresses = new Map<string, number>();
-    for (const element of wanted) {
-      const pin = own.pins[element.key];
-      if (pin !== undefined && !pin.entries.includes(element.entry)) pin.entries.push(element.entry);
-      const leftMs = pin === undefined || pin.leaving ? 0 : Math.max(0, pin.leastExpiryMs - nowMs);
-      addresses.set(element.address, Math.min(addresses.get(element.address) ?? leftMs, leftMs));
-    }
-    const outcomes = [...addresses].map(([address, leftMs]) => ({
-      address,
-      pinned: leftMs > 0,
-      remainingSeconds: leftMs / 1_000,
-    }));
-    this.#outcomes.push({ requestId, addresses: outcomes, rule: 'acknowledged' });
+    this.#say({ requestId, addresses: livesOf(own, wanted, nowMs), rule: 'acknowledged' });
     return 'acknowledged';
   }
 
   #refuse(requestId: string, elements: readonly Element[], rule: string): string {
     const addresses = [...new Set(elements.map(({ address }) => address))];
-    this.#outcomes.push({
+    this.#say({
       requestId,
       addresses: addresses.map((address) => ({ address, pinned: false, remainingSeconds: 0 })),
       rule,
@@ -346,7 +345,7 @@ class Step {
     }
     const actionId = this.#actionId();
     this.#state.inFlight[actionKey(actionId)] = { kind: 'delete', tap, keys, attempt };
-    this.#actions.push({ kind: 'delete', actionId, tap, elements });
+    this.#act({ kind: 'delete', actionId, tap, elements });
   }
 
   #deleted(own: TapPins, action: DeleteInFlight, error: string | null): string {

@@ -2,18 +2,14 @@
 import { Worker } from 'node:worker_threads';
 import type { DnsEndpoint } from '#reference/contract/dns-port.ts';
 import type { PinPort } from '#reference/contract/pin-port.ts';
-import { KernelPins } from '../../datapath/kernel-pins.ts';
-import { guestSide } from '../guest-side.ts';
-import { DgramIo } from '../packets/dgram-io.ts';
-import { EpollIo } from '../packets/epoll-io.ts';
 import { wakeThrough } from '../packets/event-signal.ts';
 import type { StreamHandler, StreamIo } from '../streams/stream-io.ts';
-import { type CoreRequest, receivedError, serveRequest } from './core-requests.ts';
+import { type CoreRequest, receivedError } from './core-requests.ts';
 import type { FromCore, ThreadData, ToCore } from './core-thread.ts';
 import type { CountSnapshot } from './counts.ts';
 import type { ProxyLimits } from './limits.ts';
-import { ProxyCore } from './proxy-core.ts';
 import type { RefusalLine } from './refusal-log.ts';
+import { threadMemory } from './thread-memory.ts';
 
 export interface CoreHost extends StreamHandler {
   call(request: CoreRequest): Promise<CountSnapshot | null>;
@@ -33,39 +29,12 @@ export interface HostOptions {
 }
 
 /** @throws CodedError `no-net-admin`, `no-namespace`, `pins-refused` */
-export function openCore(options: HostOptions): Promise<CoreHost> {
+export async function openCore(options: HostOptions): Promise<CoreHost> {
   // A port that was handed in is an object of this thread.
-  return options.io === 'epoll' && 'table' in options.pins ? threadCore(options) : localCore(options);
-}
-
-async function localCore({ pins: given, namespacePath, ...options }: HostOptions): Promise<CoreHost> {
-  const side = guestSide(namespacePath);
-  const io = options.io === 'epoll' ? new EpollIo({ wait: 'beside' }) : new DgramIo();
-  let pins: PinPort | null = null;
-  try {
-    pins = 'table' in given ? side.within(() => new KernelPins(given.table)) : given;
-    const core = new ProxyCore({ ...options, io, pins, clock: () => performance.now() });
-    core.reconcile();
-    const ended = io.run(core);
-    const listenOn = (endpoint: DnsEndpoint) => side.within(() => io.listen(endpoint));
-    return {
-      call: (request) => serveRequest(core, request, listenOn),
-      guestStream: (...message) => core.guestStream(...message),
-      upstreamStream: (...message) => core.upstreamStream(...message),
-      ended,
-      async close() {
-        io.close();
-        await ended;
-        pins?.close();
-        side.close();
-      },
-    };
-  } catch (error) {
-    io.close();
-    pins?.close();
-    side.close();
-    throw error;
-  }
+  if (options.io === 'epoll' && 'table' in options.pins) return threadCore(options);
+  // What a thread beside runs is not loaded here as well: it is most of the program.
+  const { localCore } = await import('./local-core.ts');
+  return localCore(options);
 }
 
 interface Waiting {
@@ -160,19 +129,13 @@ class ThreadCore implements CoreHost {
 }
 
 const closeDeadlineMs = 2_000;
-/**
- * Left to itself the heap grows to hundreds of megabytes before anything is collected. What the limits of the proxy
- * allow at once is far below; beyond it the thread ends, and nothing is answered.
- */
-const memoryBounds = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 384 } as const;
-
 async function threadCore(options: HostOptions): Promise<CoreHost> {
   const { limits, namespacePath, pins } = options;
   if (!('table' in pins)) throw new TypeError('a port of pins does not cross a thread');
   const workerData: ThreadData = { limits, namespacePath, table: pins.table };
   const worker = new Worker(new URL('./core-thread.ts', import.meta.url), {
     workerData,
-    resourceLimits: memoryBounds,
+    resourceLimits: threadMemory(),
   });
   let core: ThreadCore | null = null;
   try {

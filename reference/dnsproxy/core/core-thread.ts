@@ -94,9 +94,6 @@ async function answerCall(
   }
 }
 
-/** Messages are copied out of the adapter's memory into blocks of this size. */
-Buffer.poolSize = 65_536;
-
 try {
   await serve(workerData as ThreadData);
 } catch (error) {

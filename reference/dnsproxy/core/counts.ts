@@ -28,21 +28,34 @@ export interface CountSnapshot {
   readonly upstreams: readonly { readonly endpoint: string; readonly isUp: boolean }[];
 }
 
+interface Cell {
+  readonly rule: string;
+  count: number;
+}
+
+/** The cells of one name; most of what is counted is what was counted last. */
+interface Row {
+  last: Cell | null;
+  readonly cells: Map<string, Cell>;
+}
+
 export class Counts {
-  readonly #counts = new Map<CountName, Map<string, number>>();
+  readonly #rows = new Map<CountName, Row>();
   readonly #buckets: number[] = Array.from({ length: latencyBucketsMs.length + 1 }, () => 0);
   #sumMs = 0;
 
   add(name: CountName, rule: string, by = 1): void {
-    let rules = this.#counts.get(name);
-    if (rules === undefined) {
-      rules = new Map();
-      this.#counts.set(name, rules);
+    let row = this.#rows.get(name);
+    if (row === undefined) {
+      row = { last: null, cells: new Map() };
+      this.#rows.set(name, row);
     }
-    const count = rules.get(rule);
-    if (count !== undefined) rules.set(rule, count + by);
-    else if (rules.size < maxRules) rules.set(rule, by);
-    else rules.set('other', (rules.get('other') ?? 0) + by);
+    let cell = row.last;
+    if (cell === null || cell.rule !== rule) {
+      cell = cellOf(row.cells, rule);
+      row.last = cell;
+    }
+    cell.count += by;
   }
 
   took(ms: number): void {
@@ -53,9 +66,18 @@ export class Counts {
   }
 
   snapshot(): Pick<CountSnapshot, 'counts' | 'latency'> {
-    const counts = [...this.#counts].flatMap(([name, rules]) =>
-      [...rules].map(([rule, count]) => [name, rule, count] as const),
+    const counts = [...this.#rows].flatMap(([name, { cells }]) =>
+      Array.from(cells.values(), ({ rule, count }) => [name, rule, count] as const),
     );
     return { counts, latency: { buckets: [...this.#buckets], sumMs: this.#sumMs } };
   }
+}
+
+function cellOf(cells: Map<string, Cell>, rule: string): Cell {
+  const known = cells.get(rule);
+  if (known !== undefined) return known;
+  if (cells.size >= maxRules && rule !== 'other') return cellOf(cells, 'other');
+  const cell = { rule, count: 0 };
+  cells.set(rule, cell);
+  return cell;
 }

@@ -5,6 +5,7 @@
  */
 
 import { DeadlineQueue } from '#reference/base/deadline-queue.ts';
+import { copyOctets } from '#reference/base/octet-block.ts';
 import type { RandomPool } from '#reference/base/random-pool.ts';
 import { SlotMap } from '#reference/base/slot-map.ts';
 import type { DnsEndpoint } from '../../contract/dns-port.ts';
@@ -81,12 +82,14 @@ export class Exchanges<W> {
   readonly #byToken = new Map<number, Exchange<W>>();
   readonly #deadlines: DeadlineQueue<Attempt<W>>;
   readonly #streamDeadlines: DeadlineQueue<Attempt<W>>;
+  readonly #queues: readonly DeadlineQueue<Attempt<W>>[];
   #nextToken = 1;
 
   constructor(parts: ExchangeParts<W>) {
     this.#parts = parts;
     this.#deadlines = new DeadlineQueue(parts.limits.attemptMs);
     this.#streamDeadlines = new DeadlineQueue(parts.limits.streamAttemptMs);
+    this.#queues = [this.#deadlines, this.#streamDeadlines];
   }
 
   get size(): number {
@@ -107,8 +110,16 @@ export class Exchanges<W> {
   /** @param query fresh, with 0x20: the first attempt, unless the server wants another */
   begin(key: string, name: WireName, type: number, query: Uint8Array, waiter: W, nowMs: number): void {
     const exchange: Exchange<W> = {
-      ...{ key, name, type, waiters: [waiter], attempts: 0, server: null },
-      ...{ query, place: nowhere, token: nowhere, isOver: false },
+      key,
+      name,
+      type,
+      waiters: [waiter],
+      attempts: 0,
+      server: null,
+      query,
+      place: nowhere,
+      token: nowhere,
+      isOver: false,
     };
     this.#byKey.set(key, exchange);
     this.#attempt(exchange, nowMs);
@@ -165,7 +176,7 @@ export class Exchanges<W> {
       counts.add('replies', view.length < headerOctets ? 'shorter than a header' : 'no query waits for it');
       return;
     }
-    const reply = Buffer.from(view);
+    const reply = copyOctets(view);
     const { query } = exchange;
     const policy = server.randomCase ? exactCase : anyCase;
     const verdict = judgeReply(policy, { query, sentTo: server.endpoint, reply, from, transport: 'udp' });
@@ -219,7 +230,7 @@ export class Exchanges<W> {
 
   /** Ends what waited too long; when the next is due. */
   expire(nowMs: number): number {
-    for (const deadlines of [this.#deadlines, this.#streamDeadlines]) {
+    for (const deadlines of this.#queues) {
       for (let due = deadlines.take(nowMs); due !== null; due = deadlines.take(nowMs)) {
         const { exchange, attempt } = due;
         const { server } = exchange;

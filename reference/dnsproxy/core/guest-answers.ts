@@ -12,6 +12,7 @@ import { formatAddress } from '../../decisions/pin-address/ip-address.ts';
 import type { RequestedElement } from '../../decisions/pin-ledger/ledger-events.ts';
 import type { PacketIo } from '../packets/packet-io.ts';
 import type { StreamIo } from '../streams/stream-io.ts';
+import { AddressTexts } from './address-texts.ts';
 import type { Client } from './clients.ts';
 import type { Counts } from './counts.ts';
 import type { ProxyLimits } from './limits.ts';
@@ -38,6 +39,7 @@ interface Planned {
 export class GuestAnswers {
   readonly #parts: AnswerParts;
   readonly pins: PinRound<Planned>;
+  readonly #texts = new AddressTexts();
 
   constructor(parts: AnswerParts) {
     const { limits, clock } = parts;
@@ -105,13 +107,16 @@ export class GuestAnswers {
       this.finish(waiter, plan.final, plan.rule, nowMs);
       return;
     }
-    const elements: RequestedElement[] = [];
+    let elements: RequestedElement[] | null = null;
     for (const { offset, length } of plan.addresses) {
-      const address = formatAddress(reply.bytes, offset, length);
+      const address = this.#texts.of(reply.bytes, offset, length);
       for (const { protocol, port, entry } of plan.ports) {
-        elements.push({ address, protocol, port, entry, ttlSeconds: plan.pinTtlSeconds });
+        const element = { address, protocol, port, entry, ttlSeconds: plan.pinTtlSeconds };
+        if (elements === null) elements = [element];
+        else elements.push(element);
       }
     }
+    elements ??= [];
     this.#parts.counts.add('pins', 'asked', elements.length);
     this.pins.request(sandbox.tap, elements, { waiter, reply, plan }, nowMs);
   }

@@ -3,7 +3,6 @@
  * Invariant: the ledger alone knows what is pinned; an outcome is told only when the kernel has answered.
  */
 import { CodedError } from '#reference/base/coded-error.ts';
-import { SlotMap } from '#reference/base/slot-map.ts';
 import type { PinPort } from '#reference/contract/pin-port.ts';
 import type {
   LedgerAction,
@@ -24,10 +23,12 @@ export class PinRound<T> {
   readonly #clock: () => number;
   /** Seconds that every pin of the request surely lives; null: not one of them counts. */
   readonly #told: (request: T, remainingSeconds: number | null, rule: string) => void;
-  readonly #waiting = new SlotMap<string, T>();
+  /** By the number that is the request's ID; a number is used again when its request was told. */
+  readonly #waiting: (T | undefined)[] = [];
+  readonly #ids: string[] = [];
+  readonly #free: number[] = [];
   #state: LedgerState | null = null;
   #actions: LedgerAction[] = [];
-  #nextRequest = 1;
 
   constructor(
     port: PinPort,
@@ -43,9 +44,9 @@ export class PinRound<T> {
 
   /** Told at once when the ledger refuses, or when nothing has to be done; else by `settle`. */
   request(tap: string, elements: readonly RequestedElement[], request: T, nowMs: number): void {
-    const requestId = String(this.#nextRequest++);
-    this.#waiting.set(requestId, request);
-    this.#step({ kind: 'pin', tap, requestId, elements, nowMs });
+    const place = this.#free.pop() ?? this.#ids.push(String(this.#ids.length)) - 1;
+    this.#waiting[place] = request;
+    this.#step({ kind: 'pin', tap, requestId: this.#ids[place] as string, elements, nowMs });
   }
 
   /** Has the kernel do what was asked for, until nothing is left to do. What it did not do for good. */
@@ -56,7 +57,8 @@ export class PinRound<T> {
       this.#actions = [];
       const errors = this.#port.run(actions);
       const nowMs = this.#clock();
-      for (const [index, { actionId, kind, tap }] of actions.entries()) {
+      for (let index = 0; index < actions.length; index++) {
+        const { actionId, kind, tap } = actions[index] as LedgerAction;
         const error = errors[index] ?? null;
         const before = this.#actions.length;
         this.#step({ kind: 'acknowledged', actionId, error, nowMs });
@@ -75,9 +77,11 @@ export class PinRound<T> {
   }
 
   #tell({ requestId, addresses, rule }: PinOutcome): void {
-    const request = this.#waiting.get(requestId);
+    const place = Number(requestId);
+    const request = this.#waiting[place];
     if (request === undefined) return;
-    this.#waiting.delete(requestId);
+    this.#waiting[place] = undefined;
+    this.#free.push(place);
     let leastSeconds: number | null = Number.POSITIVE_INFINITY;
     for (const { pinned, remainingSeconds } of addresses) {
       leastSeconds = pinned && leastSeconds !== null ? Math.min(leastSeconds, remainingSeconds) : null;

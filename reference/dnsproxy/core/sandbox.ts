@@ -33,5 +33,5 @@ export interface Waiter extends Origin {
 
 /** Canonical name and type, as one key. */
 export function questionKey({ name, type }: Question): string {
-  return `${type} ${nameKey(name)}`;
+  return nameKey(name, 0, type);
 }

@@ -21,6 +21,8 @@ export class MessageSlots {
   readonly #headers: number;
   readonly #addresses: number;
   readonly #payloads: number;
+  /** Of the message that each slot had last. */
+  readonly #views: Uint8Array[] = [];
 
   static octets(count: number): number {
     return count * (mmsghdr.octets + iovec.octets + socketAddressOctets + slotStride);
@@ -83,8 +85,13 @@ export class MessageSlots {
 
   /** The message in a slot; valid until the slot is used again. */
   message(index: number, octets: number): Uint8Array {
+    // Most messages are as long as the one before: a view is made where it is not.
+    const before = this.#views[index];
+    if (before !== undefined && before.length === octets) return before;
     const at = this.payloadAt(index);
-    return this.#bytes.subarray(at, at + octets);
+    const view = this.#bytes.subarray(at, at + octets);
+    this.#views[index] = view;
+    return view;
   }
 }
 
@@ -104,6 +111,8 @@ export class DatagramMemory {
   /** A message to an upstream. */
   readonly asked: number;
   readonly #eventWords: number;
+  /** By length: one for each that was received, no more than a slot has octets. */
+  readonly #upstreamViews: (Uint8Array | undefined)[] = new Array(slotOctets + 1).fill(undefined);
   /** Where the descriptor stands in an event. */
   readonly eventDataOffset: number;
 
@@ -130,6 +139,15 @@ export class DatagramMemory {
     this.queued = new MessageSlots(this.buffer, queuedAt, queued);
     this.#eventWords = octets >> 2;
     this.eventDataOffset = data;
+  }
+
+  /** The message of an upstream; valid until the next one is received. */
+  upstreamMessage(octets: number): Uint8Array {
+    const known = this.#upstreamViews[octets];
+    if (known !== undefined) return known;
+    const view = this.bytes.subarray(this.upstreamPayload, this.upstreamPayload + octets);
+    this.#upstreamViews[octets] = view;
+    return view;
   }
 
   /** What the event at `index` was registered with: a descriptor. */

@@ -305,7 +305,7 @@ export class EpollIo implements PacketIo {
     const from = sameOctets(memory.bytes, upstreamAddress, server.raw)
       ? server
       : this.#peers.read(upstreamAddress);
-    if (from !== null) handler.upstreamMessage(fd, from, memory.bytes.subarray(at, at + octets));
+    if (from !== null) handler.upstreamMessage(fd, from, memory.upstreamMessage(octets));
   }
 
   close(): void {
