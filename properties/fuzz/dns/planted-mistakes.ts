@@ -63,6 +63,6 @@ export const plantedMistakes: Readonly<Record<Invariant, Patch>> = {
 export const endless: Patch = {
   id: 'fuzz-endless-name',
   file: name,
-  find: 'if (octet === undefined) return null;',
+  find: 'if (at >= limit) return null;',
   replace: '',
 };

@@ -23,27 +23,30 @@ export interface NameAt {
 const scratch = new Uint8Array(maxNameOctets);
 
 /**
- * Reads the name at `offset`. A pointer goes strictly backwards, never into the header, so that no loop is
- * possible.
- * Null when it is malformed: a label type that is none, too long, cut off, a pointer forwards, too many
- * pointers.
+ * Reads the name at `offset`. A pointer leads to a prior occurrence of a name (RFC 1035 section 4.1.4): strictly
+ * backwards, so that no loop is possible, never into the header, and to labels that end before those begin which
+ * led there.
+ * Null when it is malformed: a label type that is none, too long, cut off, a pointer elsewhere, too many pointers.
  */
 export function readName(message: Uint8Array, offset: number): NameAt | null {
   let at = offset;
   let end = -1;
-  let lowest = offset;
+  let start = offset;
+  let limit = message.length;
   let length = 0;
   let pointers = 0;
   for (;;) {
-    const octet = message[at];
-    if (octet === undefined) return null;
+    if (at >= limit) return null;
+    const octet = message[at] as number;
     if (octet >= 0xc0) {
-      const target = ((octet & 0x3f) << 8) | (message[at + 1] ?? 0);
-      if (at + 1 >= message.length || target >= lowest || target < headerOctets) return null;
+      if (at + 1 >= limit) return null;
+      const target = ((octet & 0x3f) << 8) | (message[at + 1] as number);
+      if (target >= start || target < headerOctets) return null;
       pointers += 1;
       if (pointers > maxPointers) return null;
       if (end === -1) end = at + 2;
-      lowest = target;
+      limit = start;
+      start = target;
       at = target;
       continue;
     }

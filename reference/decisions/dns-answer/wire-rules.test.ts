@@ -253,6 +253,25 @@ describe('a name on the wire', () => {
     expect(readName(at12(1, 97, 0xc0, 12), 12)).toBeNull();
   });
 
+  test('never points to labels that run on into the name that points there', () => {
+    // Two labels; the second one ends where the pointer begins, in its middle, or behind it.
+    const run = (last: number) => [...at12(1, 97, last, 98, 98), 0xc0, 12, 0, 0];
+    for (const last of [2, 3, 4, 5]) {
+      expect(readName(Uint8Array.from(run(last)), 17)).toBeNull();
+      // It stands behind a label of its own, which begins where they have to be over.
+      expect(readName(Uint8Array.from([...run(last).slice(0, 17), 1, 99, 0xc0, 12, 0, 0]), 17)).toBeNull();
+    }
+    expect(keyAt(at12(1, 97, 1, 98, 0, 0xc0, 12), 17)).toBe('\u0001a\u0001b\u0000');
+    // A pointer on the way: half of it, and the whole, before the labels that led to it.
+    const on = (last: number) => at12(0, 2, 99, 99, last, 100, 0xc0, 12, 0xc0, 16);
+    expect(readName(on(2), 20)).toBeNull();
+    expect(keyAt(on(1), 20)).toBe('\u0001d\u0000');
+    // Of the second of two pointers: its labels may not run on into those of the first.
+    const second = (length: number) => at12(length, 97, 0, 1, 98, 0xc0, 12, 0xc0, 15);
+    expect(keyAt(second(1), 19)).toBe('\u0001b\u0001a\u0000');
+    expect(readName(second(2), 19)).toBeNull();
+  });
+
   test('always points by fourteen bits', () => {
     const far = Uint8Array.from([...Array<number>(0x0123).fill(0), 1, 97, 0, 0xc1, 0x23]);
     expect(keyAt(far, 0x0126)).toBe('\u0001a\u0000');
