@@ -3,6 +3,8 @@
  * Names are compared as bytes, so that a dot inside a label is never a boundary.
  */
 
+import type { KnownRest, NameIndex } from './name-index.ts';
+
 /** Uncompressed wire form, ASCII letters lower-cased, the root's zero octet included; at most 255 octets. */
 export type WireName = Uint8Array;
 
@@ -10,7 +12,7 @@ const maxNameOctets = 255;
 const maxLabelOctets = 63;
 const headerOctets = 12;
 /** No honest name needs as many: it has 127 labels at most (RFC 9267). */
-const maxPointers = 255;
+export const maxPointers = 255;
 
 export interface NameAt {
   readonly name: WireName;
@@ -27,14 +29,16 @@ const scratch = new Uint8Array(maxNameOctets);
  * backwards, so that no loop is possible, never into the header, and to labels that end before those begin which
  * led there.
  * Null when it is malformed: a label type that is none, too long, cut off, a pointer elsewhere, too many pointers.
+ * @param index of this message: what it knows is not walked again
  */
-export function readName(message: Uint8Array, offset: number): NameAt | null {
+export function readName(message: Uint8Array, offset: number, index: NameIndex | null = null): NameAt | null {
   let at = offset;
   let end = -1;
   let start = offset;
   let limit = message.length;
   let length = 0;
   let pointers = 0;
+  if (index !== null) index.begin();
   for (;;) {
     if (at >= limit) return null;
     const octet = message[at] as number;
@@ -45,21 +49,54 @@ export function readName(message: Uint8Array, offset: number): NameAt | null {
       pointers += 1;
       if (pointers > maxPointers) return null;
       if (end === -1) end = at + 2;
+      if (index !== null) index.leave(at + 2);
       limit = start;
       start = target;
       at = target;
       continue;
     }
+    if (index !== null) {
+      if (index.knows(at)) {
+        const rest = index.rest(at, start, limit, length, pointers);
+        return rest === null ? null : joined(length, rest, end === -1 ? rest.end : end, index);
+      }
+      index.enter(at, length, pointers);
+    }
     if (octet > maxLabelOctets || length + octet + 1 > maxNameOctets) return null;
     scratch[length] = octet;
-    if (octet === 0) return { name: scratch.slice(0, length + 1), end: end === -1 ? at + 1 : end, pointers };
-    for (let index = 1; index <= octet; index++) {
-      const letter = message[at + index] as number;
-      scratch[length + index] = letter >= 0x41 && letter <= 0x5a ? letter | 0x20 : letter;
+    if (octet === 0) {
+      const found = { name: scratch.slice(0, length + 1), end: end === -1 ? at + 1 : end, pointers };
+      if (index !== null) {
+        index.leave(at + 1);
+        index.add(found.name, pointers);
+      }
+      return found;
+    }
+    for (let next = 1; next <= octet; next++) {
+      const letter = message[at + next] as number;
+      scratch[length + next] = letter >= 0x41 && letter <= 0x5a ? letter | 0x20 : letter;
     }
     length += octet + 1;
     at += octet + 1;
   }
+}
+
+/** So many octets that were read, and the rest that is known. */
+function joined(
+  length: number,
+  { whole, skip, pointers }: KnownRest,
+  end: number,
+  index: NameIndex,
+): NameAt | null {
+  const octets = length + whole.length - skip;
+  if (octets > maxNameOctets || pointers > maxPointers) return null;
+  let name = whole;
+  if (octets !== whole.length || length > 0) {
+    for (let at = skip; at < whole.length; at++) scratch[length + at - skip] = whole[at] as number;
+    name = scratch.slice(0, octets);
+  }
+  index.add(name, pointers);
+  return { name, end, pointers };
 }
 
 export function sameName(a: WireName, b: WireName): boolean {

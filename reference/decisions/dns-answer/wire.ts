@@ -2,7 +2,8 @@
  * The strict wire codec of the trust boundary (RFC 1035 section 4): a message is read whole or not at all.
  * Bounded work, no exceptions; what the counts say is what is there, and nothing after it.
  */
-import { type NameAt, readName, type WireName } from './name.ts';
+import { maxPointers, type NameAt, readName, type WireName } from './name.ts';
+import { NameIndex } from './name-index.ts';
 
 export const headerOctets = 12;
 export const type = { a: 1, cname: 5, aaaa: 28, opt: 41 } as const;
@@ -55,13 +56,17 @@ export function rcodeOf(bytes: Uint8Array): number {
   return (bytes[3] as number) & 15;
 }
 
+/** So many names are kept in a list, which costs an honest message less than an index does. */
+const fewNames = 8;
+
 /**
- * Names that were read before, by offset: most owners are a pointer to one of them. Counts what pointers there are in
- * all names of the message, those of a known name again and again.
+ * Names that were read before: most owners are a pointer to one of them. Counts what pointers there are in all names of
+ * the message, those of a known name again and again.
  */
 class NameCache {
   readonly #offsets: number[] = [];
   readonly #names: NameAt[] = [];
+  #index: NameIndex | null = null;
   end = 0;
   pointers = 0;
 
@@ -71,19 +76,21 @@ class NameCache {
       const known = this.#offsets.indexOf(((first & 0x3f) << 8) | (bytes[offset + 1] as number));
       if (known !== -1) {
         const { name, pointers } = this.#names[known] as NameAt;
+        if (pointers === maxPointers) return null;
         this.end = offset + 2;
         this.pointers += pointers + 1;
         return name;
       }
     }
-    const found = readName(bytes, offset);
+    const found = readName(bytes, offset, this.#index);
     if (found === null) return null;
     this.end = found.end;
     this.pointers += found.pointers;
-    // Owners and targets beyond a few are rare; the cache stays small so that a look-up stays cheap.
-    if (this.#offsets.length < 16) {
+    if (this.#offsets.length < fewNames) {
       this.#offsets.push(offset);
       this.#names.push(found);
+    } else {
+      this.#index ??= new NameIndex();
     }
     return found.name;
   }
