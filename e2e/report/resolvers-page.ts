@@ -1,4 +1,4 @@
-/** docs/resolvers.md: what `pnpm check dns` finds of others' resolvers and of our proxies, from the committed results. */
+/** docs/resolvers.md: what `pnpm check dns` found of others' resolvers and of our proxies, as it is committed. */
 import { tools } from '#kvm-lab/resolvers/tools.ts';
 import { generatedNotice, markdownTable } from '#properties/generate/markdown.ts';
 import type { Product } from '#properties/generate/product.ts';

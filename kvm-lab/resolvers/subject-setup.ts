@@ -1,4 +1,4 @@
-/** What the DNS proxies of this repository are told, the same for all of them, and how a subject of the matrix is started. */
+/** What the DNS proxies of this repository are told, all the same, and how a subject of the matrix is started. */
 import { fileURLToPath } from 'node:url';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 import { inetTable, pinSetOf } from '#reference/contract/datapath.ts';

@@ -43,7 +43,7 @@ const crowdedAnswer = exchangePart({
 const burstQuestions = 1_200;
 const honestGapMs = 50;
 
-/** A client of its own, for a server that tells clients by their address, where this machine has a second one. */
+/** For a server that tells clients by their address, where this machine has a second one. */
 function greedyAddress({ server }: Stage['settings']): { readonly from?: string } {
   const isLoopback = process.platform === 'linux' && /^127\./.test(server.address);
   return isLoopback ? { from: '127.0.0.66' } : {};
