@@ -169,6 +169,19 @@ describe('the owner of a record', () => {
     ]);
   });
 
+  test('is never a name of the message before, which stood in the same octets', () => {
+    // So many names that an index is kept; the last owner leads to the second label of the long one.
+    const few = Array.from({ length: 12 }, (_, index) => record({ name: [...label(1, 0x61 + index), ...a] }));
+    const start = 12 + question(a).length + few.flat().length;
+    const long = record({ name: [1, 120, 1, 121, ...a] });
+    const ends = record({ name: [...word(0xc000 | (start + 2))] });
+    const octets = Uint8Array.from([...header(1, 14, 0, 0), ...question(a), ...few.flat(), ...long, ...ends]);
+    const lastOwner = () => nameKey(readMessage(octets)?.answers.at(-1)?.name ?? Uint8Array.of(0));
+    expect(lastOwner()).toBe('\u0001y\u0001a\u0000');
+    octets[start + 3] = 122;
+    expect(lastOwner()).toBe('\u0001z\u0001a\u0000');
+  });
+
   test('that is no name ends the reading, though the question would pass for one', () => {
     // The name that was read last ends where type A and class IN of the question stand; ten octets on, four of data.
     expect(read(header(1, 1, 0, 0), question(a), [0x80, 0, 0, 0, 0, 4, 1, 1, 1, 1])).toBeNull();
