@@ -1,4 +1,4 @@
-/** docs/resolvers.md: what `pnpm check dns` finds of resolvers that nobody here wrote, from the committed results. */
+/** docs/resolvers.md: what `pnpm check dns` found of others' resolvers and of our proxies, as it is committed. */
 import { tools } from '#kvm-lab/resolvers/tools.ts';
 import { generatedNotice, markdownTable } from '#properties/generate/markdown.ts';
 import type { Product } from '#properties/generate/product.ts';
@@ -53,15 +53,19 @@ export function resolversPage(): Product {
     ['claim', 'never', ...names],
     claimIds.map((claim) => [claim, claimSentences[claim], ...results.map((result) => cell(result, claim))]),
   );
-  const text = `# Resolvers that nobody here wrote
+  const ours = tools.filter(({ debianPackage }) => debianPackage === null).map(({ name }) => name);
+  const text = `# Five resolvers that nobody here wrote, and our proxies
 
 ${generatedNotice}
 
-Each was run as Debian packages it, with its documented setting against rebinding and DNSSEC off, in namespaces of
-its own (\`pnpm lab resolvers\`). No cache answers, since every name is asked once; TTLs are left as each handles
-them. \`pnpm check dns\` is its guest and its only upstream, and asks what finding F1 asks. None of them promises what
-F1 asks: they are resolvers, not the egress filter of a sandbox. The table says what a guest behind one would get.
-What is sent, part by part: [dns-corpus.md](dns-corpus.md).
+Each resolver was run as Debian packages it, with its documented setting against rebinding and DNSSEC off, in
+namespaces of its own (\`pnpm lab resolvers\`). No cache answers, since every name is asked once; TTLs are left as
+each handles them. \`pnpm check dns\` is its guest and its only upstream, and asks what finding F1 asks. None of them
+promises what F1 asks: they are resolvers, not the egress filter of a sandbox. The table says what a guest behind one
+would get. What is sent, part by part: [dns-corpus.md](dns-corpus.md).
+
+${ours.join(', ')}: the DNS proxies of this repository, asked the same. They have an allowlist and pin what
+they answer, so that they are asked that too.
 
 ## Addresses
 

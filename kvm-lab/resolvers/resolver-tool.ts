@@ -1,4 +1,4 @@
-/** What the lab knows of a resolver that nobody here wrote: how it forwards to us, and refuses rebinding. */
+/** What the lab knows of a resolver or a proxy: how it forwards to us, and refuses rebinding. */
 
 export interface Endpoint {
   readonly address: string;
@@ -47,6 +47,8 @@ export interface PinSets {
   readonly table: string;
   readonly ipv4: string;
   readonly ipv6: string;
+  /** `addresses` alone, or `flows`: address, protocol and port, each with a timeout. */
+  readonly of: 'addresses' | 'flows';
 }
 
 /**

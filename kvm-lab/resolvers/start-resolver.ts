@@ -30,11 +30,12 @@ export function startResolver(tool: ResolverTool, place: ResolverPlace): Running
   return watched(child);
 }
 
-function makeSets({ family, table, ipv4, ipv6 }: PinSets): void {
+function makeSets({ family, table, ipv4, ipv6, of }: PinSets): void {
+  const rest = of === 'flows' ? ' . inet_proto . inet_service; flags timeout' : '';
   const lines = [
     `add table ${family} ${table}`,
-    `add set ${family} ${table} ${ipv4} { type ipv4_addr; }`,
-    `add set ${family} ${table} ${ipv6} { type ipv6_addr; }`,
+    `add set ${family} ${table} ${ipv4} { type ipv4_addr${rest}; }`,
+    `add set ${family} ${table} ${ipv6} { type ipv6_addr${rest}; }`,
   ];
   execFileSync('nft', ['-f', '-'], { input: `${lines.join('\n')}\n`, timeout: commandTimeoutMs, env });
 }

@@ -167,7 +167,7 @@ export const mutants: readonly Mutant[] = [
     id: 'pointer-forwards',
     mistake: 'a compression pointer may lead anywhere before the end',
     file: name,
-    find: 'target >= lowest || target < headerOctets',
+    find: 'target >= start || target < headerOctets',
     replace: 'target >= message.length || target === at',
     killedBy: 'F1.malformed',
   },
@@ -175,8 +175,17 @@ export const mutants: readonly Mutant[] = [
     id: 'pointer-into-header',
     mistake: 'a compression pointer may lead into the header',
     file: name,
-    find: 'target >= lowest || target < headerOctets',
-    replace: 'target >= lowest',
+    find: 'target >= start || target < headerOctets',
+    replace: 'target >= start',
+    killedBy: 'F1.malformed',
+  },
+  {
+    id: 'pointer-to-its-own-octets',
+    mistake:
+      'labels that a pointer leads to may run on over the pointer, and beyond the data that it stands in',
+    file: name,
+    find: 'limit = start;',
+    replace: 'limit = message.length;',
     killedBy: 'F1.malformed',
   },
   {

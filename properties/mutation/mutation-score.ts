@@ -27,8 +27,8 @@ export interface Comparison {
   /** Survivors that stand in no list, or in more places than the list says. */
   readonly unlisted: readonly JudgedMutant[];
   /**
-   * Entries whose mutants are killed or gone, in part or all. One that ran out of time is neither: on a busy machine every
-   * test is slow.
+   * Entries whose mutants are killed or gone, in part or all. One that ran out of time is neither: on a busy machine
+   * every test is slow.
    */
   readonly gone: readonly Survivor[];
 }

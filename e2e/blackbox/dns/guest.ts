@@ -55,12 +55,16 @@ class Hearing {
   }
 }
 
-/** `until` ends the wait early, whatever came: a message that need not be answered is not waited for. */
+/**
+ * `until` ends the wait early, whatever came: a message that need not be answered is not waited for. `from` is the
+ * guest's address.
+ */
 export function askOverUdp(
   server: Endpoint,
   question: Uint8Array,
   timeoutMs: number,
   until?: Promise<unknown>,
+  from?: string,
 ): Promise<Heard> {
   const socket = createSocket(server.address.includes(':') ? 'udp6' : 'udp4');
   const hearing = new Hearing(question);
@@ -86,7 +90,9 @@ export function askOverUdp(
     socket.on('message', (octets) => {
       if (hearing.add(octets)) setTimeout(() => end(false), lingerMs);
     });
-    socket.connect(server.port, server.address, () => socket.send(question));
+    const ask = () => socket.connect(server.port, server.address, () => socket.send(question));
+    if (from === undefined) ask();
+    else socket.bind(0, from, ask);
     until?.then(
       () => end(false),
       () => end(false),
@@ -101,10 +107,12 @@ export function askOverTcp(
   question: Uint8Array,
   timeoutMs: number,
   until?: Promise<unknown>,
+  from?: string,
 ): Promise<Heard> {
   const hearing = new Hearing(question);
   return new Promise((resolve) => {
-    const socket = connect({ host: server.address, port: server.port });
+    const own = from === undefined ? {} : { localAddress: from };
+    const socket = connect({ host: server.address, port: server.port, ...own });
     let buffered = Buffer.alloc(0);
     let refused = false;
     const end = () => {

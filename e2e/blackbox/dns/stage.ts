@@ -37,6 +37,8 @@ export interface AskOptions {
   readonly until?: Promise<unknown>;
   /** A guest asks again over TCP when the answer says TC=1; not here. */
   readonly keepTruncated?: true;
+  /** Another address of ours. */
+  readonly from?: string;
   /** The caller has waited for its turn. */
   readonly turnTaken?: true;
 }
@@ -75,7 +77,8 @@ export class Stage {
     const { server, overTcp, timeoutMs } = this.settings;
     const over = options.transport ?? (overTcp ? 'tcp' : 'udp');
     const send = over === 'tcp' ? askOverTcp : askOverUdp;
-    return await send(server, Uint8Array.from(octets), options.timeoutMs ?? timeoutMs, options.until);
+    const { until, from } = options;
+    return await send(server, Uint8Array.from(octets), options.timeoutMs ?? timeoutMs, until, from);
   }
 
   /** Scripts the name, asks, and reads what came; over TCP again where the answer says so. */

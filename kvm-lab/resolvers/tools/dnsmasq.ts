@@ -1,7 +1,7 @@
-/** dnsmasq with --stop-dns-rebind, and with --nftset: the one of the five that pins. */
+/** dnsmasq with --stop-dns-rebind, and with --nftset: the one of the five resolvers that pins. */
 import type { ResolverTool } from '../resolver-tool.ts';
 
-const sets = { family: 'inet', table: 'huskproof', ipv4: 'pins4', ipv6: 'pins6' } as const;
+const sets = { family: 'inet', table: 'huskproof', ipv4: 'pins4', ipv6: 'pins6', of: 'addresses' } as const;
 
 export const tool: ResolverTool = {
   name: 'dnsmasq',

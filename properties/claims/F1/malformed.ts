@@ -35,8 +35,8 @@ type Damage =
   | { readonly how: 'tail'; readonly octets: readonly number[] }
   /** The address of the reply has so many octets, and RDLENGTH says so. */
   | { readonly how: 'resize'; readonly octets: number }
-  /** The CNAME's target is a pointer to the next record, or into the header. */
-  | { readonly how: 'alias'; readonly to: 'next record' | 'header' };
+  /** The CNAME's target is a pointer to the next record, into the header, or to labels that run over the pointer. */
+  | { readonly how: 'alias'; readonly to: 'next record' | 'header' | 'itself' };
 
 interface MalformedCase {
   readonly side: 'guest' | 'upstream';
@@ -89,10 +89,39 @@ function replyOctets(sent: string, { name, type, damage }: MalformedCase): numbe
     return { ...replyTo(sent, [raw]), countsOff: [0, 1, 0, 0] };
   };
   const next = encodeMessage(reply(0)).length;
+  if (pointer.to === 'itself') return bend(aliasOverItself(sent, name, [0, type, 0, 1], address), damage);
   const owner = pointer.to === 'header' ? [0xc0, 5] : encodeName(alias);
   const record = [0, type, 0, 1, 0, 0, 0, 60, 0, address.length, ...address];
   const trailing = [...owner, ...record];
   return bend(encodeMessage({ ...reply(pointer.to === 'header' ? 5 : next), trailing }), damage);
+}
+
+/**
+ * The type of the CNAME, 5, is a label's length and so is the end of its TTL, 4: the second label ends behind the
+ * pointer that leads there, at the root that owns the next record. The address is owned by these two labels.
+ */
+function aliasOverItself(sent: string, name: Labels, fixed: readonly number[], address: readonly number[]) {
+  const written = (target: number): ModelMessage => {
+    const record = { ...cname(name, []), ttl: 4, data: { raw: [0xc0 | (target >> 8), target & 255] } };
+    return { ...replyTo(sent, [record]), countsOff: [0, 2, 0, 0] };
+  };
+  const end = encodeMessage(written(0)).length;
+  const octets = encodeMessage(written(end - 11));
+  const text = [0, 0, types.txt, 0, 1, 0, 0, 0, 0, 0, 0];
+  return [
+    ...octets,
+    ...text,
+    ...octets.slice(end - 11),
+    0,
+    ...fixed,
+    0,
+    0,
+    0,
+    60,
+    0,
+    address.length,
+    ...address,
+  ];
 }
 
 function scriptOf(input: MalformedCase): SessionScript {
@@ -127,7 +156,9 @@ const damageArbitrary: fc.Arbitrary<Damage> = fc.oneof(
   fc.constantFrom(64, 65, 100, 127, 128, 191).map((octets): Damage => ({ how: 'label', octets })),
   fc.constantFrom([0], [0xc0], [3, 97, 98, 99]).map((octets): Damage => ({ how: 'tail', octets })),
   fc.constantFrom(5, 8, 15, 17, 32).map((octets): Damage => ({ how: 'resize', octets })),
-  fc.constantFrom('next record' as const, 'header' as const).map((to): Damage => ({ how: 'alias', to })),
+  fc
+    .constantFrom('next record' as const, 'header' as const, 'itself' as const)
+    .map((to): Damage => ({ how: 'alias', to })),
   fc.constantFrom(0x8000, 0x0800, 0x2800, 0x7800).map((bits): Damage => ({ how: 'header', bits })),
   fc.array(octet, { minLength: 1, maxLength: 4 }).map((octets): Damage => ({ how: 'append', octets })),
 );

@@ -9,7 +9,7 @@ export interface CountedOctets {
  * What reading, judging and planning one message may cost: so many looks for each octet, and a start. The worst that
  * the generators find is printed beside it.
  */
-export const looksPerOctet = 40;
+export const looksPerOctet = 8;
 export const looksAtAll = 4_096;
 
 export function looksAllowed(octets: number): number {

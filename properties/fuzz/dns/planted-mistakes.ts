@@ -17,8 +17,8 @@ export const plantedMistakes: Readonly<Record<Invariant, Patch>> = {
   total: {
     id: 'fuzz-chain-never-empty',
     file: build,
-    find: 'chain.at(-1)?.target ?? guest.question.name',
-    replace: '(chain.at(-1) as CnameRecord).target',
+    find: 'chain.length === 0 ? guest.question.name : (chain[chain.length - 1] as CnameRecord).target',
+    replace: '(chain[chain.length - 1] as CnameRecord).target',
   },
   work: {
     id: 'fuzz-pointers-not-counted',
@@ -63,6 +63,6 @@ export const plantedMistakes: Readonly<Record<Invariant, Patch>> = {
 export const endless: Patch = {
   id: 'fuzz-endless-name',
   file: name,
-  find: 'if (octet === undefined) return null;',
+  find: 'if (at >= limit) return null;',
   replace: '',
 };

@@ -28,6 +28,8 @@ export interface ReadMessage {
   readonly pointers: number;
 }
 
+const runsOn = 'labels run on into the name that points to them';
+
 /** No Error: a fuzzer meets millions, and none is traced. */
 class Malformed {
   readonly message: string;
@@ -127,21 +129,28 @@ class Reader {
     };
   }
 
-  /** Labels from here on; a pointer leads to a place before the name it stands in. */
+  /**
+   * Labels from here on. A pointer leads to a place before the labels it stands behind, and what is read there is over
+   * before they begin: else it is no prior occurrence (RFC 1035 section 4.1.4).
+   */
   #name(): string[] {
     const labels: string[] = [];
     let size = 1;
     let bound = this.#at;
+    let over: number | null = null;
     let back: number | null = null;
     let pointers = 0;
     for (;;) {
       const length = this.#octet();
+      const octetsHere = length >= 192 ? 2 : length > 63 ? 1 : length + 1;
+      if (over !== null && this.#at - 1 + octetsHere > over) throw new Malformed(runsOn);
       if (length === 0) break;
       if (length >= 192) {
         const target = (length - 192) * 256 + this.#octet();
         back ??= this.#at;
         if (target < 12) throw new Malformed('pointer into the header');
         if (target >= bound) throw new Malformed('pointer does not go back');
+        over = bound;
         bound = target;
         pointers += 1;
         this.#pointers += 1;

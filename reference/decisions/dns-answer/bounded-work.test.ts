@@ -65,6 +65,24 @@ describe('a message of 64 KiB', () => {
     expect(looks()).toBeLessThan(octets.length * 6);
   });
 
+  test.each([1, 2, 125])(
+    'never costs more than a few looks for each octet: owners lead to %i places of a long name',
+    (places) => {
+      const word = (value: number) => [value >> 8, value & 255];
+      const records = 5_000;
+      const fixed = [0, 16, 0, 1, 0, 0, 0, 0, 0, 0];
+      const long = [...Array.from({ length: 126 }, () => [1, 97]).flat(), 0];
+      const owned = (index: number) => [...word(0xc000 | (14 + 2 * (index % places))), ...fixed];
+      const rest = Array.from({ length: records }, (_, index) => owned(index)).flat();
+      const header = [0, 0, 0x81, 0x80, 0, 1, ...word(records), 0, 0, 0, 0];
+      const { bytes, looks } = counted(Uint8Array.from([...header, ...long, 0, 1, 0, 1, ...rest]));
+      expect(readMessage(bytes)?.answers.map(({ name }) => name.length)).toEqual(
+        Array.from({ length: records }, (_, index) => 251 - 2 * (index % places)),
+      );
+      expect(looks()).toBeLessThan(bytes.length * 6);
+    },
+  );
+
   test('is always read while its names take no more pointers than it has octets', () => {
     const octets = pointerLadder(11, 5_000);
     // Each owner is a pointer to the last of eleven, the first of which leads to the question.
@@ -87,6 +105,43 @@ describe('a name that is known', () => {
     const others = Array.from({ length: 20 }, () => owned(opening.length)).flat();
     return Uint8Array.from([...opening, ...owned(28 + 2 * 29), ...others]);
   }
+
+  test('is never led to by more than 255 pointers', () => {
+    const word = (value: number) => [value >> 8, value & 255];
+    const at = (rung: number) => (rung < 0 ? 12 : 28 + 2 * rung);
+    const owners = (rungs: number) => {
+      const ladder = Array.from({ length: rungs }, (_, index) => word(0xc000 | at(index - 1))).flat();
+      const txt = [0, 16, 0, 1, 0, 0, 0, 0];
+      const first = 28 + ladder.length;
+      const owned = (target: number) => [...word(0xc000 | target), ...txt, 0, 0];
+      const opening = [
+        0,
+        0,
+        0x81,
+        0x80,
+        0,
+        1,
+        0,
+        3,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+        0,
+        1,
+        0,
+        ...txt,
+        ...word(ladder.length),
+      ];
+      return readMessage(Uint8Array.from([...opening, ...ladder, ...owned(at(rungs - 1)), ...owned(first)]));
+    };
+    // The first owner takes a pointer more than there are rungs, the second, which leads to it, one more.
+    expect(owners(253)?.answers).toHaveLength(3);
+    expect(owners(254)).toBeNull();
+  });
 
   test('always counts with all its pointers, up to the octets of the message and not one beyond', () => {
     const enough = 671 - knownOwners(0).length;

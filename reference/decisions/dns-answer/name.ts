@@ -4,6 +4,7 @@
  */
 
 import { copyOctets } from '#reference/base/octet-block.ts';
+import type { KnownRest, NameIndex } from './name-index.ts';
 
 /** Uncompressed wire form, ASCII letters lower-cased, the root's zero octet included; at most 255 octets. */
 export type WireName = Uint8Array;
@@ -12,7 +13,7 @@ const maxNameOctets = 255;
 const maxLabelOctets = 63;
 const headerOctets = 12;
 /** No honest name needs as many: it has 127 labels at most (RFC 9267). */
-const maxPointers = 255;
+export const maxPointers = 255;
 
 export interface NameAt {
   readonly name: WireName;
@@ -25,34 +26,53 @@ export interface NameAt {
 const scratch = new Uint8Array(maxNameOctets);
 
 /**
- * Reads the name at `offset`. A pointer goes strictly backwards, never into the header, so that no loop is
- * possible.
- * Null when it is malformed: a label type that is none, too long, cut off, a pointer forwards, too many
- * pointers.
+ * Reads the name at `offset`. A pointer leads to a prior occurrence of a name (RFC 1035 section 4.1.4): strictly
+ * backwards, so that no loop is possible, never into the header, and to labels that end before those begin which
+ * led there.
+ * Null when it is malformed: a label type that is none, too long, cut off, a pointer elsewhere, too many pointers.
+ * @param index of this message: what it knows is not walked again
  */
-export function readName(message: Uint8Array, offset: number): NameAt | null {
+export function readName(message: Uint8Array, offset: number, index: NameIndex | null = null): NameAt | null {
   let at = offset;
   let end = -1;
-  let lowest = offset;
+  let start = offset;
+  let limit = message.length;
   let length = 0;
   let pointers = 0;
+  if (index !== null) index.begin();
   for (;;) {
-    const octet = message[at];
-    if (octet === undefined) return null;
+    if (at >= limit) return null;
+    const octet = message[at] as number;
     if (octet >= 0xc0) {
-      const target = ((octet & 0x3f) << 8) | (message[at + 1] ?? 0);
-      if (at + 1 >= message.length || target >= lowest || target < headerOctets) return null;
+      if (at + 1 >= limit) return null;
+      const target = ((octet & 0x3f) << 8) | (message[at + 1] as number);
+      if (target >= start || target < headerOctets) return null;
       pointers += 1;
       if (pointers > maxPointers) return null;
       if (end === -1) end = at + 2;
-      lowest = target;
+      if (index !== null) index.leave(at + 2);
+      limit = start;
+      start = target;
       at = target;
       continue;
     }
+    if (index !== null) {
+      if (index.knows(at)) {
+        const rest = index.rest(at, start, limit, length, pointers);
+        return rest === null ? null : joined(length, rest, end === -1 ? rest.end : end, index);
+      }
+      index.enter(at, length, pointers);
+    }
     if (octet > maxLabelOctets || length + octet + 1 > maxNameOctets) return null;
     scratch[length] = octet;
-    if (octet === 0)
-      return { name: copyOctets(scratch, length + 1), end: end === -1 ? at + 1 : end, pointers };
+    if (octet === 0) {
+      const found = { name: copyOctets(scratch, length + 1), end: end === -1 ? at + 1 : end, pointers };
+      if (index !== null) {
+        index.leave(at + 1);
+        index.add(found.name, pointers);
+      }
+      return found;
+    }
     const last = at + octet;
     while (at < last) {
       at += 1;
@@ -63,6 +83,24 @@ export function readName(message: Uint8Array, offset: number): NameAt | null {
     length += 1;
     at += 1;
   }
+}
+
+/** So many octets that were read, and the rest that is known. */
+function joined(
+  length: number,
+  { whole, skip, pointers }: KnownRest,
+  end: number,
+  index: NameIndex,
+): NameAt | null {
+  const octets = length + whole.length - skip;
+  if (octets > maxNameOctets || pointers > maxPointers) return null;
+  let name = whole;
+  if (octets !== whole.length || length > 0) {
+    for (let at = skip; at < whole.length; at++) scratch[length + at - skip] = whole[at] as number;
+    name = copyOctets(scratch, octets);
+  }
+  index.add(name, pointers);
+  return { name, end, pointers };
 }
 
 export function sameName(a: WireName, b: WireName): boolean {

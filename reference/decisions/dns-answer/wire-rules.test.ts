@@ -169,6 +169,19 @@ describe('the owner of a record', () => {
     ]);
   });
 
+  test('is never a name of the message before, which stood in the same octets', () => {
+    // So many names that an index is kept; the last owner leads to the second label of the long one.
+    const few = Array.from({ length: 12 }, (_, index) => record({ name: [...label(1, 0x61 + index), ...a] }));
+    const start = 12 + question(a).length + few.flat().length;
+    const long = record({ name: [1, 120, 1, 121, ...a] });
+    const ends = record({ name: [...word(0xc000 | (start + 2))] });
+    const octets = Uint8Array.from([...header(1, 14, 0, 0), ...question(a), ...few.flat(), ...long, ...ends]);
+    const lastOwner = () => nameKey(readMessage(octets)?.answers.at(-1)?.name ?? Uint8Array.of(0));
+    expect(lastOwner()).toBe('\u0001y\u0001a\u0000');
+    octets[start + 3] = 122;
+    expect(lastOwner()).toBe('\u0001z\u0001a\u0000');
+  });
+
   test('that is no name ends the reading, though the question would pass for one', () => {
     // The name that was read last ends where type A and class IN of the question stand; ten octets on, four of data.
     expect(read(header(1, 1, 0, 0), question(a), [0x80, 0, 0, 0, 0, 4, 1, 1, 1, 1])).toBeNull();
@@ -251,6 +264,25 @@ describe('a name on the wire', () => {
     expect(keyAt(at12(1, 98, 0, 1, 97, 0xc0, 12), 15)).toBe('\u0001a\u0001b\u0000');
     // Back to its own start, behind a label: the loop of RFC 9267.
     expect(readName(at12(1, 97, 0xc0, 12), 12)).toBeNull();
+  });
+
+  test('never points to labels that run on into the name that points there', () => {
+    // Two labels; the second one ends where the pointer begins, in its middle, or behind it.
+    const run = (last: number) => [...at12(1, 97, last, 98, 98), 0xc0, 12, 0, 0];
+    for (const last of [2, 3, 4, 5]) {
+      expect(readName(Uint8Array.from(run(last)), 17)).toBeNull();
+      // It stands behind a label of its own, which begins where they have to be over.
+      expect(readName(Uint8Array.from([...run(last).slice(0, 17), 1, 99, 0xc0, 12, 0, 0]), 17)).toBeNull();
+    }
+    expect(keyAt(at12(1, 97, 1, 98, 0, 0xc0, 12), 17)).toBe('\u0001a\u0001b\u0000');
+    // A pointer on the way: half of it, and the whole, before the labels that led to it.
+    const on = (last: number) => at12(0, 2, 99, 99, last, 100, 0xc0, 12, 0xc0, 16);
+    expect(readName(on(2), 20)).toBeNull();
+    expect(keyAt(on(1), 20)).toBe('\u0001d\u0000');
+    // Of the second of two pointers: its labels may not run on into those of the first.
+    const second = (length: number) => at12(length, 97, 0, 1, 98, 0xc0, 12, 0xc0, 15);
+    expect(keyAt(second(1), 19)).toBe('\u0001b\u0001a\u0000');
+    expect(readName(second(2), 19)).toBeNull();
   });
 
   test('always points by fourteen bits', () => {

@@ -3,7 +3,8 @@
  * Bounded work, no exceptions; what the counts say is what is there, and nothing after it.
  */
 import { freshOctets } from '#reference/base/octet-block.ts';
-import { type NameAt, readName, type WireName } from './name.ts';
+import { maxPointers, type NameAt, readName, type WireName } from './name.ts';
+import { NameIndex } from './name-index.ts';
 
 export const headerOctets = 12;
 export const type = { a: 1, cname: 5, aaaa: 28, opt: 41 } as const;
@@ -56,23 +57,25 @@ export function rcodeOf(bytes: Uint8Array): number {
   return (bytes[3] as number) & 15;
 }
 
-/** Owners and targets beyond a few are rare; the cache stays small so that a look-up stays cheap. */
-const mostNames = 16;
+/** So many names are kept in a list, which costs an honest message less than an index does. */
+const fewNames = 8;
 
 /**
- * Names that were read before, by offset: most owners are a pointer to one of them. Counts what pointers there are in
- * all names of the message, those of a known name again and again.
+ * Names that were read before: most owners are a pointer to one of them. Counts what pointers there are in all names of
+ * the message, those of a known name again and again.
  */
 class NameCache {
-  readonly #offsets = new Uint16Array(mostNames);
+  readonly #offsets = new Uint16Array(fewNames);
   readonly #names: NameAt[] = [];
   #count = 0;
+  #index: NameIndex | null = null;
   end = 0;
   pointers = 0;
 
   /** A message is read without a break: one cache serves them all, one after the other. */
   begin(): this {
     this.#count = 0;
+    this.#index = null;
     this.pointers = 0;
     return this;
   }
@@ -88,19 +91,22 @@ class NameCache {
       const known = this.#placeOf(((first & 0x3f) << 8) | (bytes[offset + 1] as number));
       if (known !== -1) {
         const { name, pointers } = this.#names[known] as NameAt;
+        if (pointers === maxPointers) return null;
         this.end = offset + 2;
         this.pointers += pointers + 1;
         return name;
       }
     }
-    const found = readName(bytes, offset);
+    const found = readName(bytes, offset, this.#index);
     if (found === null) return null;
     this.end = found.end;
     this.pointers += found.pointers;
-    if (this.#count < mostNames) {
+    if (this.#count < fewNames) {
       this.#offsets[this.#count] = offset;
       this.#names[this.#count] = found;
       this.#count += 1;
+    } else {
+      this.#index ??= new NameIndex();
     }
     return found.name;
   }

@@ -43,6 +43,12 @@ const crowdedAnswer = exchangePart({
 const burstQuestions = 1_200;
 const honestGapMs = 50;
 
+/** For a server that tells clients by their address, where this machine has a second one. */
+function greedyAddress({ server }: Stage['settings']): { readonly from?: string } {
+  const isLoopback = process.platform === 'linux' && /^127\./.test(server.address);
+  return isLoopback ? { from: '127.0.0.66' } : {};
+}
+
 /** Never faster than --rate: the honest client's turns are among the burst's. */
 async function burst(stage: Stage): Promise<Finding> {
   const name = stage.names.next('bounds/burst');
@@ -79,7 +85,7 @@ async function sendAll(
     for (let index = 0; index < size; index++) {
       await stage.pace.turn();
       const octets = encodeMessage(query([`b${index}`, ...name], types.a, index));
-      waiting.push(stage.ask(octets, { until: ended, turnTaken: true }));
+      waiting.push(stage.ask(octets, { until: ended, turnTaken: true, ...greedyAddress(stage.settings) }));
     }
   } finally {
     greedy.over = true;

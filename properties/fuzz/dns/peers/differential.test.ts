@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { encodeMessage, query, replyTo, types } from '../../../models/dns-message.ts';
 import { diagnose, type ReadMessage } from '../../../oracles/dns/strict-reader.ts';
 import { loadCodec } from '../codec.ts';
+import { compare } from './compare.ts';
 import { differential } from './differential.ts';
 import { dnsPacketPeer } from './dns-packet.ts';
 import { startDnspython } from './dnspython.ts';
@@ -49,6 +50,18 @@ function bentPeer(bend: (reading: PeerReading & { read: true }) => PeerReading):
     (await dnsPacketPeer.read(messages)).map((reading) => (reading.read ? bend(reading) : reading));
   return { ...dnsPacketPeer, read };
 }
+
+test('the notation of an address is never a difference', async () => {
+  const asked = encodeMessage(query(['example', 'com'], types.aaaa));
+  const raw = [0xfe, 0xc0, 0, 0, 0, 0, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+  const record = { owner: ['example', 'com'], type: types.aaaa, class: 1, ttl: 60, data: { raw } };
+  const reply = Uint8Array.from(encodeMessage(replyTo(Buffer.from(asked).toString('hex'), [record])));
+  for (const peer of 'read' in python ? [dnsPacketPeer, python] : [dnsPacketPeer]) {
+    const [reading] = await peer.read([reply]);
+    expect(reading).toMatchObject({ read: true });
+    expect(compare(diagnose(reply), reading as PeerReading)).toEqual({ kind: 'same' });
+  }
+});
 
 describe('a difference', () => {
   test.each<[string, RegExp, (reading: PeerReading & { read: true }) => PeerReading]>([

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import * as dnsPacket from 'dns-packet';
 import { type Labels, types } from '../../../models/dns-message.ts';
+import { addressNumber, addressText } from '../../../oracles/addresses/address-number.ts';
 import type { Peer, PeerReading, PeerRecord } from './peer.ts';
 
 const require = createRequire(import.meta.url);
@@ -26,7 +27,12 @@ function recordOf({ name, type, class: own, ttl = 0, data }: LooseRecord): PeerR
   const code = typeOf(type);
   const isText = typeof data === 'string';
   const isAddress = isText && (code === types.a || code === types.aaaa);
-  const read = isAddress ? data : isText && code === types.cname ? labelsOf(data) : null;
+  // Of two runs of zeros it shortens the first, not the longest (RFC 5952 section 4.2.3): notation is not compared.
+  const read = isAddress
+    ? addressText(addressNumber(data))
+    : isText && code === types.cname
+      ? labelsOf(data)
+      : null;
   return { owner: labelsOf(name), type: code, class: classOf(own), ttl, data: read };
 }
 

@@ -68,6 +68,12 @@ const dnsPacket: readonly Omit<KnownDifference, 'peer'>[] = [
     why: 'follows any number of pointers for every name',
   },
   {
+    id: 'overlap',
+    kind: 'only-peer',
+    reason: /^labels run on into the name that points to them$/,
+    why: 'lets labels that a pointer leads to run on over that pointer',
+  },
+  {
     id: 'foreign-data',
     kind: 'only-we',
     reason: /./,
@@ -113,6 +119,12 @@ const dnspython: readonly Omit<KnownDifference, 'peer'>[] = [
     kind: 'only-peer',
     reason: /^too many pointers$/,
     why: 'follows as many pointers as lead backwards, for every name',
+  },
+  {
+    id: 'overlap',
+    kind: 'only-peer',
+    reason: /^labels run on into the name that points to them$/,
+    why: 'lets labels that a pointer leads to run on over that pointer, as far as the data that it stands in',
   },
   {
     id: 'tsig',
