@@ -1,0 +1,44 @@
+/**
+ * Where fetched and built artifacts are kept: below the user's cache folder, so that every clone has them.
+ * Invariant: a name in it is complete or not there; what is read from it is held to a digest by its reader.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+/** HUSKPROOF_CACHE, else as the XDG base directory specification says. */
+export function cacheFolder(): string {
+  const { HUSKPROOF_CACHE, XDG_CACHE_HOME } = process.env;
+  if (HUSKPROOF_CACHE !== undefined && HUSKPROOF_CACHE !== '') return resolve(HUSKPROOF_CACHE);
+  const base = XDG_CACHE_HOME?.startsWith('/') === true ? XDG_CACHE_HOME : join(homedir(), '.cache');
+  return join(base, 'huskproof');
+}
+
+/**
+ * Path of an artifact; when it is not there, `make` writes it (a file or folder) where it is told to.
+ * Two processes that make it at once both succeed, and one of the two results stays.
+ */
+export async function cached(name: string, make: (path: string) => Promise<void>): Promise<string> {
+  const path = join(cacheFolder(), name);
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return path;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  chmodSync(cacheFolder(), 0o700);
+  const unfinished = `${path}.${randomUUID()}.tmp`;
+  try {
+    await make(unfinished);
+    renameSync(unfinished, path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+  return path;
+}
+
+/** What turned out not to be what it must be. */
+export function forget(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+}
