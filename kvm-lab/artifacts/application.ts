@@ -3,6 +3,7 @@
  * application's root. Stripping in the guest would cost a second of each boot.
  * Invariant: what is imported is in it or the build fails; nothing else is.
  */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { posix } from 'node:path';
@@ -10,14 +11,23 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
+const timeoutMs = 60_000;
+const maxOctets = 64 * 1024 * 1024;
+
 /** Static imports, exports from elsewhere, and imports of a literal while it runs. */
 const specifiers = /(\bfrom\s*|\bimport\s*\(?\s*)(['"])([^'"\n]+)\2/g;
 
 /** Modules of the runtime, and the one package that a guest has. */
 const isOutside = (specifier: string) => specifier.startsWith('node:') || specifier === 'koffi';
 
-/** Path from the application's root → text of the module. */
-export function application(main: string): ReadonlyMap<string, string> {
+/** Path from the application's root → text of the module. In a process of its own: this API of Node's warns once. */
+export function application(main: string): Record<string, string> {
+  const words = ['--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url), main];
+  const text = execFileSync(process.execPath, words, { timeout: timeoutMs, maxBuffer: maxOctets });
+  return JSON.parse(text.toString('utf8')) as Record<string, string>;
+}
+
+function strippedModules(main: string): Map<string, string> {
   const modules = new Map<string, string>();
   const waiting = [main];
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
@@ -57,3 +67,8 @@ process.dlopen(native, fileURLToPath(new URL('./koffi.node', import.meta.url)));
 export default native.exports;
 `;
 export const koffiManifest = `${JSON.stringify({ name: 'koffi', type: 'module', exports: './koffi.js' })}\n`;
+
+if (import.meta.main) {
+  const [, , main = ''] = process.argv;
+  process.stdout.write(JSON.stringify(Object.fromEntries(strippedModules(main))));
+}

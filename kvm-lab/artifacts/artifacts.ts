@@ -5,8 +5,8 @@
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CodedError } from '#reference/base/coded-error.ts';
-import { cached, forget } from './cache-folder.ts';
-import { unpacked } from './debian-package.ts';
+import { cached, forget, isCached, keepNewest } from './cache-folder.ts';
+import { cacheName, unpacked } from './debian-package.ts';
 import { initramfs } from './initramfs.ts';
 import { type LockedKernel, readLock, readPinned, sha256 } from './lock.ts';
 import type { Say } from './run-step.ts';
@@ -34,6 +34,9 @@ export const kernelNames = (): string[] => Object.keys(readLock().kernels);
 /** Serial console with little on it; a guest that panics ends at once (with QEMU's -no-reboot). */
 const commandLine = 'console=ttyS0 quiet panic=-1';
 
+/** 120 MB each; every change of the agent makes another. */
+const maxInitrds = 12;
+
 const silent: Say = () => undefined;
 
 /**
@@ -55,6 +58,15 @@ export async function guestArtifacts(
   const kernel = await kernelPath(locked, say);
   const chunks = await initramfs(lock, locked, agentMain(image), say);
   return { kernelName, ...kernel, ...(await initrdPath(chunks)), commandLine };
+}
+
+/** Packages that the default guest needs and that are not in the cache. */
+export function missingArtifacts(kernelName: string = defaultKernel): string[] {
+  const { kernels, packages } = readLock();
+  const kernel = kernels[kernelName];
+  return [...(kernel === undefined ? [] : [kernel]), ...packages]
+    .filter((locked) => !isCached(cacheName(locked)))
+    .map((locked) => locked.package);
 }
 
 /** The agent, or what answers pings until there is one. */
@@ -82,6 +94,7 @@ async function initrdPath(chunks: Uint8Array[]) {
     forget(path);
     await make();
   }
+  keepNewest('initrd', maxInitrds);
   return { initrd: path, initrdSha256: digest };
 }
 

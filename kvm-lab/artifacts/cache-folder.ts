@@ -4,7 +4,16 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -22,7 +31,7 @@ export function cacheFolder(): string {
  */
 export async function cached(name: string, make: (path: string) => Promise<void>): Promise<string> {
   const path = join(cacheFolder(), name);
-  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return path;
+  if (isCached(name)) return used(path);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   chmodSync(cacheFolder(), 0o700);
   const unfinished = `${path}.${randomUUID()}.tmp`;
@@ -36,6 +45,31 @@ export async function cached(name: string, make: (path: string) => Promise<void>
     rmSync(unfinished, { recursive: true, force: true });
   }
   return path;
+}
+
+/** So that what is used is not what is the oldest. */
+function used(path: string): string {
+  const now = new Date();
+  utimesSync(path, now, now);
+  return path;
+}
+
+export function isCached(name: string): boolean {
+  return lstatSync(join(cacheFolder(), name), { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Others may be about to open what is younger. */
+const keepAtLeastMs = 3_600_000;
+
+/** Takes away all but the youngest files of a folder. */
+export function keepNewest(folder: string, count: number): void {
+  const path = join(cacheFolder(), folder);
+  const files = readdirSync(path)
+    .map((name) => ({ name, ...statSync(join(path, name), { throwIfNoEntry: false }) }))
+    .toSorted((one, other) => (other.mtimeMs ?? 0) - (one.mtimeMs ?? 0));
+  for (const { name, mtimeMs = 0 } of files.slice(count)) {
+    if (Date.now() - mtimeMs > keepAtLeastMs) rmSync(join(path, name), { force: true });
+  }
 }
 
 /** What turned out not to be what it must be. */

@@ -19,9 +19,12 @@ export interface FetchedPackage {
   readonly archive: string;
 }
 
+/** Name in the cache of the folder that holds what the lock names of it. */
+export const cacheName = (locked: LockedPackage) => `packages/${keyOf(locked)}`;
+
 /** Folder that holds the files of it that the lock names. */
 export function unpacked(locked: LockedPackage, say: Say): Promise<string> {
-  return cached(`packages/${keyOf(locked)}`, async (folder) => {
+  return cached(cacheName(locked), async (folder) => {
     await withPackage(locked.package, locked.version, say, async ({ sha256: found, archive }) => {
       if (found !== locked.sha256) {
         throw new CodedError(

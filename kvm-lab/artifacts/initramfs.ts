@@ -75,7 +75,7 @@ async function filesOf(locked: LockedPackage, say: Say): Promise<ArchiveEntry[]>
 function applicationFiles(lock: Lock, main: string): ArchiveEntry[] {
   const koffi = `${applicationRoot}/node_modules/koffi`;
   return [
-    ...[...application(main)].map(([path, text]) =>
+    ...Object.entries(application(main)).map(([path, text]) =>
       file(`${applicationRoot}/${path}`, 0o644, Buffer.from(text)),
     ),
     file(`${applicationRoot}/package.json`, 0o644, Buffer.from(applicationManifest)),
