@@ -101,6 +101,7 @@ const hostname = words(/^(?=.{1,64}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
 
 const controlShapes: Readonly<Record<ControlRequest['method'], Shape>> = {
   ping: {},
+  facts: {},
   init: { ...program, background: optional(isTrue) },
   prepare_snapshot: { allow_processes: optional(listOf(shaped({ comm: words(/^[^\0]{1,15}$/) }), 64)) },
   notify_forked: {
