@@ -7,6 +7,7 @@ import type {
   AllowedProcess,
   ControlReply,
   ControlRequest,
+  FactsReply,
   ForkConfiguration,
   InitReply,
   InitRequest,
@@ -37,6 +38,7 @@ export interface AgentParts {
   /** Requests on `services` that have not ended. */
   inFlight(): number;
   init(request: InitRequest): Promise<InitReply>;
+  facts(): FactsReply;
   /** The whole way of a fork, without any effect. */
   rehearse(): Promise<void>;
   log(sentence: string): void;
@@ -64,8 +66,10 @@ export class Agent {
     switch (request.method) {
       case 'ping':
         return this.#ping();
+      case 'facts':
+        return this.#beforeSnapshot(() => this.#parts.facts());
       case 'init':
-        return this.#init(request);
+        return this.#beforeSnapshot(() => this.#parts.init(request));
       case 'prepare_snapshot': {
         const task = { ...noTask, allowed: request.allow_processes ?? [] };
         return this.#run({ kind: 'prepare-snapshot' }, task);
@@ -96,9 +100,8 @@ export class Agent {
     return { ok: true, agent: agentName, versions: reseedVersions, phase, generation };
   }
 
-  async #init(request: InitRequest): Promise<ControlReply> {
-    if (this.#state.phase !== 'running') return { ok: false, error: 'not after the first snapshot' };
-    return this.#parts.init(request);
+  #beforeSnapshot(answer: () => ControlReply | Promise<ControlReply>): ControlReply | Promise<ControlReply> {
+    return this.#state.phase === 'running' ? answer() : { ok: false, error: 'not after the first snapshot' };
   }
 
   async #run(first: AgentEvent, task: Task): Promise<ControlReply> {

@@ -9,6 +9,7 @@ import { Links } from './eth0.ts';
 import { Generators, replaceMathRandom } from './generators.ts';
 import { fileWriter } from './guest-files.ts';
 import { runInitCommand } from './init-command.ts';
+import { kernelFacts } from './kernel-facts.ts';
 import { readControl } from './read-request.ts';
 import { Reaper } from './reaper.ts';
 import { rehearseFork } from './rehearsal.ts';
@@ -50,6 +51,7 @@ export async function runGuestAgent({ control, services, log }: GuestOptions): P
     workload,
     inFlight: () => served.inFlight,
     init: (request) => runInitCommand(starter, request),
+    facts: kernelFacts,
     rehearse: () => rehearseFork(links),
     log,
   });

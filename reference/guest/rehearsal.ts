@@ -74,6 +74,7 @@ export async function rehearseFork(links: Pick<Links, 'look'> | null): Promise<v
       workload: noWorkload,
       inFlight: () => 0,
       init: async () => ({ ok: false }),
+      facts: () => ({ ok: true, node: '', kernel_release: '', generator_symbol: null }),
       rehearse: async () => undefined,
       log: nothing,
     });
