@@ -5,7 +5,7 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { crc32 } from 'node:zlib';
+import { checkedLine, readCheckedLines } from '#reference/base/checked-lines.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { isGeneration } from '../decisions/reseed-proof.ts';
 
@@ -23,28 +23,9 @@ interface Header {
 
 export const maxKeysOfRecord = 8;
 export const maxKeyLength = 128;
-const checksumDigits = 8;
 /** A larger file is no file of ours. */
 const maxFileOctets = 2 ** 28;
 const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
-
-function lineOf(value: object): string {
-  const text = JSON.stringify(value);
-  return `${checksum(text)} ${text}\n`;
-}
-
-const checksum = (text: string) => crc32(text).toString(16).padStart(checksumDigits, '0');
-
-/** undefined: not written whole. */
-function readLine(line: string): unknown {
-  const text = line.slice(checksumDigits + 1);
-  if (line[checksumDigits] !== ' ' || line.slice(0, checksumDigits) !== checksum(text)) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 export function isRecord(value: unknown): value is WitnessRecord {
   if (typeof value !== 'object' || value === null) return false;
@@ -86,25 +67,14 @@ interface Content {
 
 /** null: not even the header is whole, so nothing was ever answered. */
 function contentOf(octets: Buffer, snapshot: string): Content | null {
-  let header: Header | null = null;
-  const records: WitnessRecord[] = [];
-  let whole = 0;
-  for (let at = 0; ; at = whole) {
-    const end = octets.indexOf(10, at);
-    // A write is cut off before its last newline, or not at all: a line that has one was written whole.
-    if (end === -1) break;
-    const value = readLine(octets.toString('utf8', at, end));
-    whole = end + 1;
-    if (value === undefined) throw storeFailed(`the witnesses of snapshot ${snapshot} are damaged`);
-    if (header === null) {
-      if (!isHeader(value, snapshot)) throw storeFailed(`the witnesses of ${snapshot} are of another format`);
-      header = value;
-    } else {
-      if (!isRecord(value)) throw storeFailed(`the witnesses of snapshot ${snapshot} are damaged`);
-      records.push(value);
-    }
+  const lines = readCheckedLines(octets);
+  if (lines === null) throw storeFailed(`the witnesses of snapshot ${snapshot} are damaged`);
+  const [header, ...records] = lines.values;
+  if (header === undefined) return null;
+  if (!isHeader(header, snapshot) || !records.every(isRecord)) {
+    throw storeFailed(`the witnesses of snapshot ${snapshot} are of another format`);
   }
-  return header === null ? null : { above: header.above, records, octets: whole };
+  return { above: header.above, records, octets: lines.octets };
 }
 
 export class WitnessFile {
@@ -142,7 +112,7 @@ export class WitnessFile {
       await handle.truncate(kept.octets);
       const file = new WitnessFile(handle, kept.above, kept.octets);
       if (content === null) {
-        await file.#write(lineOf({ format: 1, snapshot, above } satisfies Header));
+        await file.#write(checkedLine({ format: 1, snapshot, above } satisfies Header));
         await syncFolder(folder);
       } else {
         // Records that a killed run did not answer for are answered for from now on.
@@ -160,7 +130,7 @@ export class WitnessFile {
   async append(records: readonly WitnessRecord[]): Promise<void> {
     if (!this.#isUsable) throw storeFailed('an earlier write could not be taken back');
     try {
-      await this.#write(records.map(lineOf).join(''));
+      await this.#write(records.map(checkedLine).join(''));
     } catch (cause) {
       await this.#takeBack();
       throw storeFailed('witnesses could not be written', cause);
