@@ -38,11 +38,19 @@ const honest: Member = { guest: { kind: 'honest' }, manners: 'well' };
 class Crowd {
   readonly activation: Activation;
   readonly source: ForkSource;
-  readonly #first: { asked: Asked | null } = { asked: null };
+  readonly #first: { asked: Asked | null };
   #index: number;
 
-  constructor(store: WitnessPort, hostWitness: boolean, snapshot = 'crowd', limits = {}, index = 0) {
-    this.#index = index;
+  /** @param before forks of an earlier run of the host */
+  constructor(
+    store: WitnessPort,
+    hostWitness: boolean,
+    snapshot = 'crowd',
+    limits = {},
+    before: { count: number; first: { asked: Asked | null } } = { count: 0, first: { asked: null } },
+  ) {
+    this.#index = before.count;
+    this.#first = before.first;
     this.activation = new Activation(store, log, { deadlineMs, ...limits });
     this.source = sourceOf(snapshotNamed(snapshot), hostWitness);
   }
@@ -176,10 +184,11 @@ test('any crowd, in any order, over restarts of the host: siblings that share a 
     fc.asyncProperty(batches, fc.boolean(), async (crowds, hostWitness) => {
       using ground = new WitnessGround();
       const passed: Passed[] = [];
+      const first: { asked: Asked | null } = { asked: null };
       for (const guests of crowds) {
         // A restart: the store alone is left.
         const store = await ground.open();
-        const crowd = new Crowd(store, hostWitness, 'crowd', {}, passed.length);
+        const crowd = new Crowd(store, hostWitness, 'crowd', {}, { count: passed.length, first });
         passed.push(...(await Promise.all(guests.map((one) => crowd.pass({ guest: one, manners: 'well' })))));
         await crowd.end();
         await store.close();

@@ -177,46 +177,56 @@ export class ServiceChannel {
       at += part.length + 1;
       this.#held.push(part);
       this.#heldOctets += part.length;
-      if (this.#heldOctets >= maxLineOctets) return this.#finish('the guest sent a line that is too long');
-      if (end === -1) return;
+      if (this.#heldOctets >= maxLineOctets) this.#finish('the guest sent a line that is too long');
+      if (end === -1 || this.#end !== null) return;
       const line = Buffer.concat(this.#held).toString('utf8');
       this.#held = [];
       this.#heldOctets = 0;
       const reply = readReply(line);
-      if (reply === null) return this.#finish('the guest sent what is no reply');
-      const request = this.#running.get(reply.id);
-      if (request !== undefined) this.#take(request, reply.part);
+      const request = reply === null ? undefined : this.#running.get(reply.id);
+      if (reply === null) this.#finish('the guest sent what is no reply');
+      else if (request !== undefined) this.#take(request, reply.part);
     }
   }
 
   #take(request: Request, part: ServicePart): void {
-    if (part.kind === 'end') {
+    const fault = this.#fault(request, part);
+    if (fault !== null) {
+      this.#finish(fault);
+    } else if (part.kind === 'end') {
       // After all that came before it.
       request.taking = request.taking.then(() => this.#over(request, part.end));
-      return;
-    }
-    if (part.kind === 'ack') {
+    } else if (part.kind === 'ack') {
       request.sent -= part.chunks;
-      if (request.sent < 0) return this.#finish('the guest acknowledged what was not sent');
       request.wake?.();
-      return;
+    } else {
+      request.left -= sizeOf(part);
+      request.waiting += 1;
+      request.taking = request.taking.then(() => this.#pass(request, part));
     }
-    request.left -= part.kind === 'chunk' ? part.octets.length : part.entries.length;
-    request.waiting += 1;
-    if (request.left < 0) return this.#finish('the guest sent more than it was asked for');
-    if (request.waiting > maxChunksInFlight) return this.#finish('the guest did not keep to its window');
-    request.taking = request.taking.then(async () => {
-      if (request.isOver) return;
-      try {
-        if (part.kind === 'chunk') await request.take(part.stream, part.octets);
-        else request.entries.push(...part.entries);
-      } catch {
-        // Nobody reads any more; the guest's end tells the rest.
-        this.#follow(request, { method: 'cancel' });
-      }
-      request.waiting -= 1;
-      this.#follow(request, { method: 'ack', chunks: 1 });
-    });
+  }
+
+  /** What the guest may not do, or null. */
+  #fault(request: Request, part: ServicePart): string | null {
+    if (part.kind === 'end') return null;
+    if (part.kind === 'ack') {
+      return part.chunks > request.sent ? 'the guest acknowledged what was not sent' : null;
+    }
+    if (sizeOf(part) > request.left) return 'the guest sent more than it was asked for';
+    return request.waiting < maxChunksInFlight ? null : 'the guest did not keep to its window';
+  }
+
+  async #pass(request: Request, part: Extract<ServicePart, { kind: 'chunk' | 'entries' }>): Promise<void> {
+    if (request.isOver) return;
+    try {
+      if (part.kind === 'chunk') await request.take(part.stream, part.octets);
+      else request.entries.push(...part.entries);
+    } catch {
+      // Nobody reads any more; the guest's end tells the rest.
+      this.#follow(request, { method: 'cancel' });
+    }
+    request.waiting -= 1;
+    this.#follow(request, { method: 'ack', chunks: 1 });
   }
 
   #silent(request: Request): void {
@@ -254,6 +264,9 @@ export class ServiceChannel {
     this.#stream.destroy();
   }
 }
+
+const sizeOf = (part: Extract<ServicePart, { kind: 'chunk' | 'entries' }>) =>
+  part.kind === 'chunk' ? part.octets.length : part.entries.length;
 
 function lineOf(message: object): string {
   const line = `${JSON.stringify(message)}\n`;

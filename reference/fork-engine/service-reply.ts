@@ -62,8 +62,8 @@ function endOf(fields: Fields): ServicePart | null {
     ...(typeof error === 'string' ? { error } : {}),
     ...(typeof exit_code === 'number' ? { exit_code } : {}),
     ...(typeof signal === 'string' ? { signal } : {}),
-    ...(timed_out === true ? { timed_out } : {}),
-    ...(truncated === true ? { truncated } : {}),
+    ...(timed_out === true ? { timed_out: true as const } : {}),
+    ...(truncated === true ? { truncated: true as const } : {}),
     ...(isEntry(entry) ? { entry: entryOf(entry) } : {}),
   };
   return { kind: 'end', end };
