@@ -37,6 +37,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'the first line on stdin is no header of the subject protocol, or names another decision',
     remedy: 'begin with {"v":1,"decision":…,"config":…} as docs/decisions.md shows',
   },
+  'bad-machine': {
+    means: 'a machine is asked for that the VMM cannot make',
+    remedy: 'correct the machine of the template, as the message says',
+  },
   'bad-nat64-prefix': {
     means: 'a NAT64 prefix has a length that RFC 6052 does not know, or bits 64 to 71 set',
     remedy: 'name the prefix that the translator uses, of /32 /40 /48 /56 /64 or /96',
@@ -74,6 +78,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'another process is the datapath of this network namespace',
     remedy: 'end it, or give this one a network namespace of its own',
   },
+  'disk-full': {
+    means: 'a snapshot cannot be written whole; nothing of it was left',
+    remedy: 'make room, or keep fewer snapshots',
+  },
+  'file-too-large': {
+    means: 'what should be a kernel, an initrd or a part of a snapshot is longer than it may be',
+    remedy: 'see that it is the right file',
+  },
   'filter-taken': {
     means: 'another process filters what leaves a network namespace',
     remedy: 'end it first; see ss -xap for who holds @mitos/dns',
@@ -85,6 +97,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'ipv6-unsupported': {
     means: 'IPv6 is asked for in a pod that forwards none: net.ipv6.conf.all.forwarding is 0',
     remedy: 'allow this unsafe sysctl and set it to 1 in the pod’s securityContext, or leave IPv6 off',
+  },
+  'kernel-refused': {
+    means: 'a kernel or an initrd is not the one whose digest is set, or no regular file',
+    remedy: 'stage the right file, or set the digest of the one that is meant',
   },
   'line-too-long': {
     means: 'a line on stdin exceeds the bound of the subject protocol',
@@ -106,9 +122,17 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'there is no interface of that name in the network namespace',
     remedy: 'name one that ip link shows',
   },
+  'no-landlock': {
+    means: 'the kernel has no Landlock, without which no VMM is started',
+    remedy: 'take a kernel with CONFIG_SECURITY_LANDLOCK, and landlock among the lsm= of its command line',
+  },
   'no-net-admin': {
     means: 'nf_tables may not be changed in a network namespace',
     remedy: 'run it with CAP_NET_ADMIN in the user namespace that owns the network namespace',
+  },
+  'no-qemu': {
+    means: 'QEMU is not there, or does not tell its version',
+    remedy: 'install qemu-system-x86',
   },
   'no-sandbox': {
     means: 'no sandbox stands at that tap',
@@ -175,6 +199,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'nf_tables refused a transaction; nothing of it stands',
     remedy: 'look for a name that is taken, and for NET_ADMIN and the module nf_tables',
   },
+  'snapshot-mismatch': {
+    means: 'a snapshot is not what its manifest says, or was made by another VMM or on another machine',
+    remedy: 'build the template anew on this node',
+  },
+  'snapshot-taken': {
+    means: 'there is something already where a snapshot was to be stored',
+    remedy: 'load the one that is there, or remove it',
+  },
   'stale-mutant': {
     means: 'a mutant’s text is not there exactly once',
     remedy: 'bring the mutant up to date with its file',
@@ -228,5 +260,8 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'witness-store-taken': {
     means: 'another process writes the store behind the reseed gate',
     remedy: 'end it, or give this one a folder of its own',
+  'vmm-failed': {
+    means: 'a virtual machine monitor did not start, did not answer in time, or refused what it was asked',
+    remedy: 'see what the VMM said, and whether the guest is alive',
   },
 };
