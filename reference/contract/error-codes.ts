@@ -90,6 +90,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'another process filters what leaves a network namespace',
     remedy: 'end it first; see ss -xap for who holds @mitos/dns',
   },
+  'guest-line-too-long': {
+    means: 'an answer of the guest agent is longer than a line of the protocol',
+    remedy: 'answer in chunks',
+  },
   'image-not-built': {
     means: 'the image of a husk’s container could not be built; nothing half-built was left',
     remedy: 'install mmdebstrap; see what it said',
@@ -117,6 +121,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'netlink-unsettled': {
     means: 'a table of the kernel changed during each of many dumps',
     remedy: 'let nobody else change it all the time',
+  },
+  'no-guest-interface': {
+    means: 'the guest has no eth0, and was given a network',
+    remedy: 'give the VM a network device, or no network to configure',
+  },
+  'no-guest-port': {
+    means: 'the guest has no virtio-serial port of a channel',
+    remedy: 'give the VM a virtserialport of that name, and load the module virtio_console',
   },
   'no-interface': {
     means: 'there is no interface of that name in the network namespace',
@@ -165,6 +177,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'no-upstream': {
     means: 'there is no upstream server to ask',
     remedy: 'name one, or give a resolv.conf that has a nameserver line',
+  },
+  'no-volume': {
+    means: 'no block device of the guest has the serial of a volume',
+    remedy: 'give the VM a virtio-blk device of that serial',
+  },
+  'not-pid-1': {
+    means: 'the guest agent was not started as PID 1',
+    remedy: 'boot it as init, or run it under unshare --pid --fork as --help shows',
   },
   'not-sent': {
     means: 'a frame could not be put on the link that --send-on names',

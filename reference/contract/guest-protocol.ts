@@ -38,6 +38,8 @@ export type ControlRequest =
   | { readonly method: 'ping' }
   /** A command of the template, in the workload: before the first snapshot only, one after the other. */
   | ({ readonly method: 'init' } & InitRequest)
+  /** What only the guest can say of its kernel. Before the first snapshot only. */
+  | { readonly method: 'facts' }
   /** Freezes the workload; after the reply the VM may be stopped and saved. */
   | { readonly method: 'prepare_snapshot'; readonly allow_processes?: readonly AllowedProcess[] }
   | ({ readonly method: 'notify_forked' } & NotifyForked & ForkConfiguration)
@@ -92,6 +94,7 @@ export interface GuestVolume {
 /** `control`, guest → host: one flat object a request, in order. */
 export type ControlReply =
   | PingReply
+  | FactsReply
   | InitReply
   | PrepareSnapshotReply
   | NotifyForkedReply
@@ -105,6 +108,16 @@ export interface PingReply {
   readonly versions: readonly number[];
   readonly phase: string;
   readonly generation: number;
+}
+
+export interface FactsReply {
+  readonly ok: true;
+  /** Of the agent's runtime, such as v24.9.0. */
+  readonly node: string;
+  /** As `uname -r` prints it. */
+  readonly kernel_release: string;
+  /** Address of `base_crng` in /proc/kallsyms, 16 hex digits; null: the kernel does not tell. */
+  readonly generator_symbol: string | null;
 }
 
 /** `ok`: it ended with exit code 0, or runs in the background. */
