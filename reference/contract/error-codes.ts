@@ -9,6 +9,15 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'another process listens on a resolver address',
     remedy: 'see who with ss -lnup and ss -lntp; end it, or name another address',
   },
+  'artifact-mismatch': {
+    means: 'what a guest is to boot from has another SHA-256 than the one that is pinned',
+    remedy: 'if its version was meant to change: pnpm lab artifacts --update; else do not use it',
+  },
+  'artifact-missing': {
+    means: 'a package that a guest boots from cannot be fetched or unpacked',
+    remedy:
+      'apt-get update, as root, and again; if the archive no longer has it: pnpm lab artifacts --update',
+  },
   'bad-address': {
     means: 'what should be an address is none',
     remedy: 'write it as 10.0.0.1 or fd00::1',
@@ -243,6 +252,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     remedy: 'name one that is, or fetch it',
   },
   'unknown-decision': { means: 'there is no such decision', remedy: 'choose one of docs/decisions.md' },
+  'unknown-kernel': {
+    means: 'there is no such kernel among the artifacts of guests',
+    remedy: 'choose one of kvm-lab/artifacts/artifacts.lock.json',
+  },
   'unknown-part': {
     means: 'there is no such folder or file of reference/decisions',
     remedy: 'see pnpm test:mutation --help, or name none for all',
