@@ -293,6 +293,7 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'witness-store-taken': {
     means: 'another process writes the store behind the reseed gate',
     remedy: 'end it, or give this one a folder of its own',
+  },
   'vmm-failed': {
     means: 'a virtual machine monitor did not start, did not answer in time, or refused what it was asked',
     remedy: 'see what the VMM said, and whether the guest is alive',

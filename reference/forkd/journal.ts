@@ -51,7 +51,9 @@ export class Journal {
       const file = await rewritten(path, left);
       return { journal: new Journal(path, file, left), left: new Map(left) };
     } catch (cause) {
-      throw cause instanceof CodedError ? cause : failed('the crash journal cannot be read or written', cause);
+      throw cause instanceof CodedError
+        ? cause
+        : failed('the crash journal cannot be read or written', cause);
     }
   }
 
