@@ -9,6 +9,15 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'another process listens on a resolver address',
     remedy: 'see who with ss -lnup and ss -lntp; end it, or name another address',
   },
+  'artifact-mismatch': {
+    means: 'what a guest is to boot from has another SHA-256 than the one that is pinned',
+    remedy: 'if its version was meant to change: pnpm lab artifacts --update; else do not use it',
+  },
+  'artifact-missing': {
+    means: 'a package that a guest boots from cannot be fetched or unpacked',
+    remedy:
+      'apt-get update, as root, and again; if the archive no longer has it: pnpm lab artifacts --update',
+  },
   'bad-address': {
     means: 'what should be an address is none',
     remedy: 'write it as 10.0.0.1 or fd00::1',
@@ -90,6 +99,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'another process filters what leaves a network namespace',
     remedy: 'end it first; see ss -xap for who holds @mitos/dns',
   },
+  'guest-line-too-long': {
+    means: 'an answer of the guest agent is longer than a line of the protocol',
+    remedy: 'answer in chunks',
+  },
   'image-not-built': {
     means: 'the image of a husk’s container could not be built; nothing half-built was left',
     remedy: 'install mmdebstrap; see what it said',
@@ -117,6 +130,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'netlink-unsettled': {
     means: 'a table of the kernel changed during each of many dumps',
     remedy: 'let nobody else change it all the time',
+  },
+  'no-guest-interface': {
+    means: 'the guest has no eth0, and was given a network',
+    remedy: 'give the VM a network device, or no network to configure',
+  },
+  'no-guest-port': {
+    means: 'the guest has no virtio-serial port of a channel',
+    remedy: 'give the VM a virtserialport of that name, and load the module virtio_console',
   },
   'no-interface': {
     means: 'there is no interface of that name in the network namespace',
@@ -165,6 +186,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'no-upstream': {
     means: 'there is no upstream server to ask',
     remedy: 'name one, or give a resolv.conf that has a nameserver line',
+  },
+  'no-volume': {
+    means: 'no block device of the guest has the serial of a volume',
+    remedy: 'give the VM a virtio-blk device of that serial',
+  },
+  'not-pid-1': {
+    means: 'the guest agent was not started as PID 1',
+    remedy: 'boot it as init, or run it under unshare --pid --fork as --help shows',
   },
   'not-sent': {
     means: 'a frame could not be put on the link that --send-on names',
@@ -223,6 +252,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     remedy: 'name one that is, or fetch it',
   },
   'unknown-decision': { means: 'there is no such decision', remedy: 'choose one of docs/decisions.md' },
+  'unknown-kernel': {
+    means: 'there is no such kernel among the artifacts of guests',
+    remedy: 'choose one of kvm-lab/artifacts/artifacts.lock.json',
+  },
   'unknown-part': {
     means: 'there is no such folder or file of reference/decisions',
     remedy: 'see pnpm test:mutation --help, or name none for all',
