@@ -23,6 +23,7 @@ export interface GuestArtifacts {
 /** Main files of the agents that images are built for. */
 const agents = {
   honest: 'reference/main/guest-agent.ts',
+  zoo: 'kvm-lab/guests/zoo-agent.ts',
 } as const;
 export type GuestImage = keyof typeof agents;
 export const images = Object.keys(agents) as GuestImage[];
