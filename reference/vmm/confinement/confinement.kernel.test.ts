@@ -2,7 +2,7 @@
  * A VMM that a guest has taken over: a program that tries what such a one would, started as a VMM is. The same program
  * started as any other, by the same test, shows that each attempt can succeed.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { createServer, type Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -72,6 +72,8 @@ afterAll(async () => {
   sibling?.launched.kill();
   await launcher?.close();
   for (const server of servers) server.close();
+  // What the control mounted, where it may mount.
+  spawnSync('umount', [join(folder, 'mount')], { stdio: 'ignore' });
   rmSync(folder, { recursive: true, force: true });
 });
 
