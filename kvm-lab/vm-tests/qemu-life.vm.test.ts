@@ -77,9 +77,9 @@ test('a guest in a loop is read and stopped all the same', async () => {
 
 test('what a fork writes is its own alone: it costs what it writes, and a sibling next to nothing', async () => {
   const [greedy, other] = [await fork(), await fork()];
-  expect(await greedy.talk.ask('fill 30')).toBe('ok');
+  expect(await greedy.talk.ask('fill 16')).toBe('ok');
   expect(await other.talk.ask('ping')).toBe('pong');
-  expect(privateMiB(greedy.vm)).toBeGreaterThan(30);
+  expect(privateMiB(greedy.vm)).toBeGreaterThan(16);
   expect(privateMiB(greedy.vm)).toBeLessThanOrEqual(boot.spec.machine.memoryMiB);
   expect(privateMiB(other.vm)).toBeLessThan(10);
   await Promise.all([greedy.vm.stop(), other.vm.stop()]);
