@@ -15,7 +15,7 @@ const refusedIs: Readonly<Record<ZooGuest['refused'], string>> = {
   always: 'every one',
   'all siblings but one': 'all but the first',
   'forks of its fork': 'those of its first fork',
-  clones: 'all but the first, of those that a deterministic clock made alike',
+  clones: 'all but one of those alike',
 };
 
 export async function guestsCommand(flags: { json?: true }): Promise<number> {
