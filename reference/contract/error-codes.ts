@@ -9,6 +9,15 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'another process listens on a resolver address',
     remedy: 'see who with ss -lnup and ss -lntp; end it, or name another address',
   },
+  'artifact-mismatch': {
+    means: 'what a guest is to boot from has another SHA-256 than the one that is pinned',
+    remedy: 'if its version was meant to change: pnpm lab artifacts --update; else do not use it',
+  },
+  'artifact-missing': {
+    means: 'a package that a guest boots from cannot be fetched or unpacked',
+    remedy:
+      'apt-get update, as root, and again; if the archive no longer has it: pnpm lab artifacts --update',
+  },
   'bad-address': {
     means: 'what should be an address is none',
     remedy: 'write it as 10.0.0.1 or fd00::1',
@@ -36,6 +45,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'bad-header': {
     means: 'the first line on stdin is no header of the subject protocol, or names another decision',
     remedy: 'begin with {"v":1,"decision":…,"config":…} as docs/decisions.md shows',
+  },
+  'bad-machine': {
+    means: 'a machine is asked for that the VMM cannot make',
+    remedy: 'correct the machine of the template, as the message says',
   },
   'bad-nat64-prefix': {
     means: 'a NAT64 prefix has a length that RFC 6052 does not know, or bits 64 to 71 set',
@@ -74,9 +87,21 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'another process is the datapath of this network namespace',
     remedy: 'end it, or give this one a network namespace of its own',
   },
+  'disk-full': {
+    means: 'a snapshot cannot be written whole; nothing of it was left',
+    remedy: 'make room, or keep fewer snapshots',
+  },
+  'file-too-large': {
+    means: 'what should be a kernel, an initrd or a part of a snapshot is longer than it may be',
+    remedy: 'see that it is the right file',
+  },
   'filter-taken': {
     means: 'another process filters what leaves a network namespace',
     remedy: 'end it first; see ss -xap for who holds @mitos/dns',
+  },
+  'guest-line-too-long': {
+    means: 'an answer of the guest agent is longer than a line of the protocol',
+    remedy: 'answer in chunks',
   },
   'image-not-built': {
     means: 'the image of a husk’s container could not be built; nothing half-built was left',
@@ -85,6 +110,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'ipv6-unsupported': {
     means: 'IPv6 is asked for in a pod that forwards none: net.ipv6.conf.all.forwarding is 0',
     remedy: 'allow this unsafe sysctl and set it to 1 in the pod’s securityContext, or leave IPv6 off',
+  },
+  'kernel-refused': {
+    means: 'a kernel or an initrd is not the one whose digest is set, or no regular file',
+    remedy: 'stage the right file, or set the digest of the one that is meant',
+  },
+  'lab-failed': {
+    means: 'the lab of microVMs did not come up, or a request to it broke',
+    remedy: 'see lab.log in the cache folder',
   },
   'line-too-long': {
     means: 'a line on stdin exceeds the bound of the subject protocol',
@@ -102,17 +135,37 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a table of the kernel changed during each of many dumps',
     remedy: 'let nobody else change it all the time',
   },
+  'no-guest-interface': {
+    means: 'the guest has no eth0, and was given a network',
+    remedy: 'give the VM a network device, or no network to configure',
+  },
+  'no-guest-port': {
+    means: 'the guest has no virtio-serial port of a channel',
+    remedy: 'give the VM a virtserialport of that name, and load the module virtio_console',
+  },
   'no-interface': {
     means: 'there is no interface of that name in the network namespace',
     remedy: 'name one that ip link shows',
+  },
+  'no-landlock': {
+    means: 'the kernel has no Landlock, without which no VMM is started',
+    remedy: 'take a kernel with CONFIG_SECURITY_LANDLOCK, and landlock among the lsm= of its command line',
   },
   'no-net-admin': {
     means: 'nf_tables may not be changed in a network namespace',
     remedy: 'run it with CAP_NET_ADMIN in the user namespace that owns the network namespace',
   },
+  'no-qemu': {
+    means: 'QEMU is not there, or does not tell its version',
+    remedy: 'install qemu-system-x86',
+  },
   'no-sandbox': {
     means: 'no sandbox stands at that tap',
     remedy: 'open one, or name the tap of one',
+  },
+  'no-lab': {
+    means: 'no lab of microVMs is up',
+    remedy: 'pnpm lab up',
   },
   'no-namespace': {
     means: 'a network namespace is not there, or may not be entered',
@@ -141,6 +194,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'no-upstream': {
     means: 'there is no upstream server to ask',
     remedy: 'name one, or give a resolv.conf that has a nameserver line',
+  },
+  'no-volume': {
+    means: 'no block device of the guest has the serial of a volume',
+    remedy: 'give the VM a virtio-blk device of that serial',
+  },
+  'not-pid-1': {
+    means: 'the guest agent was not started as PID 1',
+    remedy: 'boot it as init, or run it under unshare --pid --fork as --help shows',
   },
   'not-sent': {
     means: 'a frame could not be put on the link that --send-on names',
@@ -175,6 +236,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'nf_tables refused a transaction; nothing of it stands',
     remedy: 'look for a name that is taken, and for NET_ADMIN and the module nf_tables',
   },
+  'snapshot-mismatch': {
+    means: 'a snapshot is not what its manifest says, or was made by another VMM or on another machine',
+    remedy: 'build the template anew on this node',
+  },
+  'snapshot-taken': {
+    means: 'there is something already where a snapshot was to be stored',
+    remedy: 'load the one that is there, or remove it',
+  },
   'stale-mutant': {
     means: 'a mutant’s text is not there exactly once',
     remedy: 'bring the mutant up to date with its file',
@@ -191,6 +260,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     remedy: 'name one that is, or fetch it',
   },
   'unknown-decision': { means: 'there is no such decision', remedy: 'choose one of docs/decisions.md' },
+  'unknown-guest': {
+    means: 'there is no such guest that a lab of microVMs can be made of',
+    remedy: 'choose one of pnpm lab guests',
+  },
+  'unknown-kernel': {
+    means: 'there is no such kernel among the artifacts of guests',
+    remedy: 'choose one of kvm-lab/artifacts/artifacts.lock.json',
+  },
   'unknown-part': {
     means: 'there is no such folder or file of reference/decisions',
     remedy: 'see pnpm test:mutation --help, or name none for all',
@@ -216,5 +293,142 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'upstream-loop': {
     means: 'an upstream server is the proxy itself',
     remedy: 'name the server that this machine asks, as in /run/systemd/resolve/resolv.conf',
+  },
+  'witness-store-failed': {
+    means: 'the store behind the reseed gate cannot be read or written, or is damaged: its forks are refused',
+    remedy: 'free space, or remove the template together with its witnesses and build it anew',
+  },
+  'witness-store-full': {
+    means: 'the store behind the reseed gate holds as many snapshots as it may',
+    remedy: 'remove templates that nobody forks any more',
+  },
+  'witness-store-taken': {
+    means: 'another process writes the store behind the reseed gate',
+    remedy: 'end it, or give this one a folder of its own',
+  },
+  'vmm-failed': {
+    means: 'a virtual machine monitor did not start, did not answer in time, or refused what it was asked',
+    remedy: 'see what the VMM said, and whether the guest is alive',
+  },
+  'answer-cut-off': {
+    means: 'a program ran in a sandbox, and how it ended was not told',
+    remedy: 'see the log of the sandbox server',
+  },
+  'bad-request': {
+    means: 'a request to the sandbox server is none',
+    remedy: 'see /openapi.json',
+  },
+  'bad-rootfs': {
+    means: 'a folder of files cannot be put over a guest’s first root',
+    remedy: 'give a folder of regular files, folders and links, not larger than the bound',
+  },
+  'bad-secret': {
+    means: 'a secret of a sandbox is too long, or is neither a variable nor a file',
+    remedy: 'mend what the message names',
+  },
+  'engine-closed': {
+    means: 'a fork engine was asked for something while it ends',
+    remedy: 'start another one',
+  },
+  'fork-not-reaped': {
+    means: 'a fork was refused or ended, and something of it is left',
+    remedy: 'see what the log names; restart the engine: it takes away what is left',
+  },
+  'fork-refused': {
+    means: 'a fork did not pass the reseed gate; it was reaped',
+    remedy: 'fork again; if it is refused again, build the template anew',
+  },
+  'forkd-taken': {
+    means: 'another fork engine works in a folder',
+    remedy: 'end it, or give this one a folder of its own',
+  },
+  'guest-busy': {
+    means: 'as many requests are in flight in a guest as may be',
+    remedy: 'wait until one of them has ended',
+  },
+  'guest-channel-ended': {
+    means: 'a channel of a guest was closed, failed, or was broken off because the guest broke its rules',
+    remedy: 'terminate the sandbox',
+  },
+  'guest-refused': {
+    means: 'a guest refused what was asked of it',
+    remedy: 'see what it says',
+  },
+  'guest-request-too-long': {
+    means: 'a request to a guest is longer than a line may be',
+    remedy: 'shorten its arguments, environment or path',
+  },
+  'guest-silent': {
+    means: 'a guest did not answer in time',
+    remedy: 'terminate the sandbox when it does so again',
+  },
+  'journal-failed': {
+    means: 'the crash journal of a fork engine cannot be read or written, or is damaged',
+    remedy: 'free space; when it is damaged, see that no VM of this engine is left, and remove it',
+  },
+  'left-behind': {
+    means: 'something that a killed fork engine had made does not go',
+    remedy: 'see what holds it (ps, dmesg), end it, and start again',
+  },
+  'no-network': {
+    means: 'a sandbox was to have a network, and the engine has none to give',
+    remedy: 'run it as root, with /dev/net/tun; or fork without a network',
+  },
+  'no-such-image': {
+    means: 'the sandbox server was not started with an image of that name',
+    remedy: 'choose one that the message names',
+  },
+  'no-such-sandbox': {
+    means: 'there is no sandbox of that id',
+    remedy: 'fork one; it may have ended',
+  },
+  'no-such-template': {
+    means: 'there is no template of that id',
+    remedy: 'build it first',
+  },
+  'not-released': {
+    means: 'something was to be delivered to a fork that has not passed the gate',
+    remedy: 'wait until it is ready; a fork that was refused never is',
+  },
+  'sandbox-busy': {
+    means: 'a sandbox is being forked, or cannot be while requests are in flight',
+    remedy: 'try again when that has ended',
+  },
+  'secret-not-delivered': {
+    means: 'a secret could not be written in a guest; the sandbox was ended',
+    remedy: 'name a path that is a file’s, in a folder that can be made',
+  },
+  'secrets-not-inherited': {
+    means: 'a sandbox that holds secrets was to be forked',
+    remedy: 'fork one without secrets, or allow their inheritance',
+  },
+  'server-refused': {
+    means: 'the sandbox server refused a request of its client',
+    remedy: 'do what the message says',
+  },
+  'snapshot-refused': {
+    means: 'a sandbox could not be frozen, and goes on',
+    remedy: 'end what cannot be frozen',
+  },
+  'template-refused': {
+    means:
+      'a guest did not become a template: it died, an init command failed, or a process would live on in it',
+    remedy: 'mend the image or its init commands, and build it again',
+  },
+  'too-many-requests': {
+    means: 'as many requests are under way at the sandbox server as may be',
+    remedy: 'try again when one of them has ended',
+  },
+  'too-many-templates': {
+    means: 'a fork engine has as many templates as it may',
+    remedy: 'remove one that nobody forks any more',
+  },
+  'too-many-vms': {
+    means: 'a fork engine has as many VMs as it may, or memory is short',
+    remedy: 'terminate sandboxes, and try again later',
+  },
+  unauthorized: {
+    means: 'the bearer token of a request to the sandbox server is missing or wrong',
+    remedy: 'send the one in the token file of the server',
   },
 };

@@ -1,0 +1,143 @@
+/**
+ * The whole way of a fork without any effect: an agent of its own, on ground that changes nothing; and an exec. After
+ * them, what a fork runs is loaded and compiled, and the snapshot holds it so.
+ */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { SyscallError } from '#reference/base/syscalls.ts';
+import type { ControlReply } from '#reference/contract/guest-protocol.ts';
+import { nonceOctets } from '#reference/contract/reseed.ts';
+import { Agent } from './agent.ts';
+import { lineOf } from './channel.ts';
+import type { Links } from './eth0.ts';
+import { ExecService } from './exec-service.ts';
+import { Generators } from './generators.ts';
+import { type FileWriter, fileWriter, sandboxFolder } from './guest-files.ts';
+import type { Starter } from './program.ts';
+import { readControl } from './read-request.ts';
+import { type SystemCalls, systemCalls } from './system-calls.ts';
+import { CgroupWorkload, type Workload } from './workload.ts';
+
+const nothing = () => undefined;
+const RNDGETENTCNT = 0x80045200;
+
+/** Calls that the kernel answers, and that change nothing. */
+function idleCalls(calls: SystemCalls): SystemCalls {
+  return {
+    ...calls,
+    // The same call and device; it only asks.
+    ioctl: (fd) => calls.ioctl(fd, RNDGETENTCNT, Buffer.alloc(4)),
+    clockSettime: (_, time) => refusedBy(() => calls.clockSettime(noClock, time)),
+    sethostname: () => calls.sethostname(hostname()),
+    mount: nothing,
+  };
+}
+
+/** A clock that no kernel has. */
+const noClock = 1_000;
+
+function refusedBy(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof SyscallError) || error.code !== 'EINVAL') throw error;
+  }
+}
+
+/** A cgroup of its own, with nobody in it; what others there are hinders nobody. */
+class IdleWorkload extends CgroupWorkload {
+  override others(): readonly [] {
+    return [];
+  }
+}
+
+const rehearsalFile = `${sandboxFolder}/rehearsal`;
+
+/** A file of its own, in the place of every file. */
+const idleFiles: FileWriter = {
+  replace: (_, text, mode) => fileWriter.replace(rehearsalFile, text, mode),
+  overwrite: (_, text) => fileWriter.overwrite(rehearsalFile, text),
+};
+
+const lines = (): object[] => [
+  { method: 'prepare_snapshot' },
+  {
+    method: 'notify_forked',
+    version: 1,
+    generation: 1,
+    nonce: randomBytes(nonceOctets).toString('hex'),
+    seed: randomBytes(64).toString('hex'),
+    host_wall_clock_nanos: 0,
+    network: { address: '10.0.0.2/30', gateway: '10.0.0.1', resolvers: ['10.0.0.1'], mtu: 1_500 },
+    volumes: [],
+    hostname: 'rehearsal',
+  },
+  { method: 'release', generation: 1 },
+];
+
+/** Until what they run is compiled and knows the shapes that it sees; and again after the collection. */
+const roundsBefore = 8;
+const roundsAfter = 2;
+
+/** @throws Error when the way of a fork is not open */
+export async function rehearseFork(links: Pick<Links, 'look'>): Promise<void> {
+  const calls = idleCalls(systemCalls);
+  const generators = new Generators(calls);
+  const workload = new IdleWorkload('rehearsal');
+  try {
+    for (let round = 0; round < roundsBefore + roundsAfter; round++) {
+      // In a fork it would be the dearest thing to run, and make shared pages its own.
+      if (round === roundsBefore) globalThis.gc?.();
+      await rehearseOnce(idleAgent(calls, generators, workload, links));
+    }
+  } finally {
+    generators.close();
+  }
+}
+
+async function rehearseOnce(agent: Agent): Promise<void> {
+  for (const message of lines()) {
+    const reading = readControl(lineOf(message).toString());
+    const reply: ControlReply =
+      'error' in reading ? { ok: false, error: reading.error } : await agent.control(reading.request);
+    if (!reply.ok) throw new Error(`the rehearsal of a fork failed: ${'error' in reply ? reply.error : ''}`);
+    lineOf(reply);
+  }
+}
+
+function idleAgent(
+  calls: SystemCalls,
+  generators: Generators,
+  workload: Workload,
+  links: Pick<Links, 'look'>,
+): Agent {
+  return new Agent({
+    generators,
+    repair: {
+      calls,
+      files: idleFiles,
+      generators,
+      configureNetwork: () => links.look(),
+      mountVolume: nothing,
+    },
+    workload,
+    inFlight: () => 0,
+    init: async () => ({ ok: false }),
+    facts: () => ({ ok: true, node: '', kernel_release: '', generator_symbol: null }),
+    rehearseExec: async () => undefined,
+    rehearseFork: async () => undefined,
+    log: nothing,
+  });
+}
+
+let isExecRehearsed = false;
+
+/** Of the one program that is there for certain. Once: what is compiled stays so. */
+export async function rehearseExec(starter: Starter): Promise<void> {
+  if (isExecRehearsed) return;
+  isExecRehearsed = true;
+  const request = { argv: [process.execPath, '--version'], timeout_ms: 10_000, max_output_octets: 1_024 };
+  const service = new ExecService(starter, request, async (part) => void lineOf(part));
+  const { error } = await service.ended;
+  if (error !== undefined) throw new Error(`the rehearsal of an exec failed: ${error}`);
+}
