@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { VmEnd } from '#reference/contract/vmm-port.ts';
 import { landlockVersion, type OpenPaths } from './landlock.ts';
-import { privileges, setpriv } from './privileges.ts';
+import { type DeviceAccess, privileges, setpriv } from './privileges.ts';
 
 export interface ProcessLimits {
   /** Private memory that it may write, mapped or not. */
@@ -48,6 +48,8 @@ const shell = '/bin/sh';
 export const launchPrograms: readonly string[] = [prlimit, setpriv, shell];
 const startDeadlineMs = 20_000;
 
+const noDevice: DeviceAccess = { byOthers: true, groups: [] };
+
 interface Launched {
   /** null: not started yet. */
   pid: number | null;
@@ -62,8 +64,11 @@ export class ConfinedLauncher {
   #nextId = 1;
   #closed = false;
 
-  private constructor(thread: Worker) {
+  readonly #device: DeviceAccess;
+
+  private constructor(thread: Worker, device: DeviceAccess) {
     this.#thread = thread;
+    this.#device = device;
     thread.on('message', (report: LaunchReport) => this.#report(report));
     thread.once('error', (cause) => this.#lost(cause));
     thread.once('exit', () => this.#lost(new Error('the thread ended')));
@@ -71,8 +76,11 @@ export class ConfinedLauncher {
     thread.unref();
   }
 
-  /** @throws CodedError `no-landlock`, `vmm-failed` */
-  static async start(paths: OpenPaths): Promise<ConfinedLauncher> {
+  /**
+   * @param device how the one device that all of them open can be opened
+   * @throws CodedError `no-landlock`, `vmm-failed`
+   */
+  static async start(paths: OpenPaths, device: DeviceAccess = noDevice): Promise<ConfinedLauncher> {
     landlockVersion();
     const thread = new Worker(new URL('./launch-thread.ts', import.meta.url), { workerData: paths, env: {} });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -88,7 +96,7 @@ export class ConfinedLauncher {
       clearTimeout(timer);
       thread.removeListener('error', reject);
     }
-    return new ConfinedLauncher(thread);
+    return new ConfinedLauncher(thread, device);
   }
 
   /**
@@ -106,10 +114,15 @@ export class ConfinedLauncher {
     const start = Promise.withResolvers<number>();
     const end = Promise.withResolvers<VmEnd>();
     this.#launched.set(id, { pid: null, started: start.resolve, failed: start.reject, ended: end.resolve });
-    const uid = privileges().takeUid();
+    const uid = this.#device.byOthers ? privileges().takeUid() : null;
     const order: LaunchOrder = {
       id,
-      argv: [...limited(limits), ...privileges().drop(uid), ...unlessOrphaned, ...program],
+      argv: [
+        ...limited(limits),
+        ...privileges().drop(uid, this.#device.groups),
+        ...unlessOrphaned,
+        ...program,
+      ],
       fds,
     };
     void end.promise.then(() => privileges().giveBackUid(uid));

@@ -1,6 +1,6 @@
 /**
  * A VMM that a guest has taken over: a program that tries what such a one would, started as a VMM is. The same program
- * started as any other, by the same test, shows that each attempt can succeed.
+ * started like all others, by the same test, shows that each attempt can succeed.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
