@@ -3,6 +3,7 @@
  * limits, a uid of its own where this process may give one, descriptors and nothing else.
  * Invariant: no process is started that is not so held, and none outlives this one.
  */
+import { chownSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { VmEnd } from '#reference/contract/vmm-port.ts';
@@ -22,6 +23,8 @@ export interface LaunchOrder {
   readonly argv: readonly string[];
   /** The child's descriptors 1, 2, 3 …; 0 is /dev/null. */
   readonly fds: readonly number[];
+  /** Where it starts. */
+  readonly folder: string;
 }
 
 export type LaunchReport =
@@ -58,7 +61,25 @@ interface Launched {
   readonly ended: (end: VmEnd) => void;
 }
 
-export class ConfinedLauncher {
+/** Starts processes: confined ones, but for a test's. */
+export interface Launcher {
+  /**
+   * @param program absolute path and arguments
+   * @param fds the child's descriptors 1, 2, 3 …; they stay the caller's
+   * @param folder where it starts; another one than / is given to its uid
+   * @throws CodedError `vmm-failed`
+   */
+  launch(
+    program: readonly string[],
+    fds: readonly number[],
+    limits: ProcessLimits,
+    folder?: string,
+  ): Promise<LaunchedProcess>;
+  /** What it started is killed. */
+  close(): Promise<void>;
+}
+
+export class ConfinedLauncher implements Launcher {
   readonly #thread: Worker;
   readonly #launched = new Map<number, Launched>();
   #nextId = 1;
@@ -99,15 +120,11 @@ export class ConfinedLauncher {
     return new ConfinedLauncher(thread, device);
   }
 
-  /**
-   * @param program absolute path, one of `programs`, and its arguments
-   * @param fds the child's descriptors 1, 2, 3 …; they stay the caller's
-   * @throws CodedError `vmm-failed`
-   */
   async launch(
     program: readonly string[],
     fds: readonly number[],
     limits: ProcessLimits,
+    folder = '/',
   ): Promise<LaunchedProcess> {
     if (this.#closed) throw launchFault('the launcher is closed');
     const id = this.#nextId++;
@@ -115,6 +132,7 @@ export class ConfinedLauncher {
     const end = Promise.withResolvers<VmEnd>();
     this.#launched.set(id, { pid: null, started: start.resolve, failed: start.reject, ended: end.resolve });
     const uid = this.#device.byOthers ? privileges().takeUid() : null;
+    if (uid !== null && folder !== '/') chownSync(folder, uid, uid);
     const order: LaunchOrder = {
       id,
       argv: [
@@ -124,6 +142,7 @@ export class ConfinedLauncher {
         ...program,
       ],
       fds,
+      folder,
     };
     void end.promise.then(() => privileges().giveBackUid(uid));
     this.#thread.postMessage(order);
@@ -135,7 +154,6 @@ export class ConfinedLauncher {
     }
   }
 
-  /** What it started is killed. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const [id, { pid }] of this.#launched) if (pid !== null) this.#kill(id, pid);

@@ -49,8 +49,10 @@ test('a kernel without Landlock is told, and on no other machine is a filter gue
     throw new SyscallError('landlock_create_ruleset', 38);
   };
   expect(() => landlockVersion(without)).toThrow(expect.objectContaining({ code: 'no-landlock' }));
-  expect(() => deniedCalls('riscv64')).toThrow(expect.objectContaining({ code: 'unsupported-machine' }));
-  expect(deniedCalls('arm64').length).toBe(deniedCalls('x64').length);
+  expect(() => deniedCalls(false, 'riscv64')).toThrow(
+    expect.objectContaining({ code: 'unsupported-machine' }),
+  );
+  expect(deniedCalls(true, 'arm64').length).toBe(deniedCalls(true, 'x64').length);
 });
 
 test('a device is opened with the least that its mode asks for, and never with root’s group', () => {
