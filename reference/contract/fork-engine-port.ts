@@ -1,5 +1,5 @@
 /**
- * What sandbox-server and husk ask of a fork engine: templates that are built once, sandboxes that are forked from them.
+ * What sandbox-server and husk ask of a fork engine: templates that are built once, and sandboxes, forked from them.
  * Invariant: a sandbox that is handed out has passed the gate; what is refused or ended has left nothing.
  */
 import type { SandboxPolicy } from './datapath.ts';
