@@ -15,7 +15,7 @@ export interface TemplateSpec {
   readonly kernel: PinnedFile;
   readonly initrd: PinnedFile;
   readonly commandLine: string;
-  /** A folder whose files come on top of the initrd's; null: none. */
+  /** A folder, or an image archive, whose files come on top of the initrd's; null: none. */
   readonly rootfs: string | null;
   readonly memoryMiB: number;
   readonly cpus: number;
