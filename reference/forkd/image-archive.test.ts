@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-type Member = Header & { readonly text?: string };
+type Member = Partial<Header> & { readonly name: string; readonly text?: string };
 const limits = { octets: 10_000, entries: 100 };
 const file = (name: string, text = name): Member => ({ name, text });
 const bad = expect.objectContaining({ code: 'bad-rootfs' });
