@@ -100,6 +100,7 @@ export function runAgent(name: string, step: Bound<typeof agentStep>): void {
   });
   void serveLines('mitos.services', async (message, send) => {
     if (isLabRequest(message)) return send(answerLab(message));
+    if (message.method === 'ack') return;
     const { isServed } = decide({ kind: 'request', service: 'exec' });
     if (isServed && message.method === 'exec') runExec(message, send);
     else send({ id: message.id, ok: false, error: 'not served' });
