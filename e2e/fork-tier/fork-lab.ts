@@ -6,7 +6,7 @@ import type { GuestImage } from '#kvm-lab/artifacts/artifacts.ts';
 import { guestArtifacts } from '#kvm-lab/artifacts/artifacts.ts';
 import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
-import { openLog } from '#reference/base/log.ts';
+import { type Log, openLog } from '#reference/base/log.ts';
 import { close } from '#reference/base/syscalls.ts';
 import { within } from '#reference/base/within.ts';
 import { type ControlRequest, maxLineOctets } from '#reference/contract/guest-protocol.ts';
@@ -16,6 +16,7 @@ import { ControlChannel, readAnswer } from '#reference/fork-engine/control-chann
 import { WitnessStore } from '#reference/fork-engine/witness-store.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
 import { openVerified } from '#reference/vmm/sealed-files.ts';
+import { type Crossing, crossingsOf, type Hear } from './crossings.ts';
 import { GuestClient } from './guest-client.ts';
 import { type ForkHost, HistoricHost } from './historic-host.ts';
 
@@ -24,8 +25,10 @@ export interface TemplateWish {
   readonly kernel: string;
   readonly generationId: Machine['generationId'];
   readonly clock: 'jitter' | 'deterministic';
-  /** Commands that run in the background, alive in the snapshot. */
+  /** A program that runs in the background, alive in the snapshot. */
   readonly workload: readonly string[] | null;
+  /** Further words of the kernel's command line. */
+  readonly words: string;
 }
 
 export const plainWish = {
@@ -33,17 +36,23 @@ export const plainWish = {
   generationId: 'none',
   clock: 'jitter',
   workload: null,
+  words: '',
 } as const satisfies Partial<TemplateWish>;
 
 export interface LabTemplate {
-  readonly wish: TemplateWish;
   readonly snapshot: LoadedSnapshot;
   readonly source: ForkSource;
+  /** What the agent said of a live process that nobody had declared; null: there was none. */
+  readonly undeclared: Readonly<Record<string, unknown>> | null;
+  /** The highest that was asked for by its number: it only grows. */
+  lastGeneration: number;
 }
 
 export interface LabFork {
   readonly vm: RunningVm;
   readonly guest: GuestClient;
+  /** Between host and guest, so far. */
+  readonly crossings: readonly Crossing[];
 }
 
 /** The guest's, of a boot on a machine that others use too. */
@@ -51,14 +60,19 @@ const bootMs = 180_000;
 const answerMs = 60_000;
 /** The gate's: guests of TCG on a busy machine are slow, and honest. */
 export const gateDeadlineMs = 15_000;
+/** For a program of the workload to have begun. */
+const settleMs = 5_000;
 const memoryMiB = 512;
 const drawsToWarm = 2;
+/** Half a gigabyte each. */
+const maxTemplates = 4;
 
 export class ForkLab {
   readonly vmm: VmmPort;
   readonly #folder: string;
   readonly #templates = new Map<string, Promise<LabTemplate>>();
   readonly #store: WitnessStore;
+  readonly #used = new Set<string>();
 
   private constructor(vmm: VmmPort, folder: string, store: WitnessStore) {
     this.vmm = vmm;
@@ -72,17 +86,34 @@ export class ForkLab {
     return new ForkLab(await openQemu(accelerator), folder, store);
   }
 
-  /** The gate of the subject. */
-  async host(subject: BuiltInSubject): Promise<ForkHost> {
+  /** The gate of the subject. @param log of the reference's; else it says nothing */
+  async host(subject: BuiltInSubject, log: Log = openLog('gate', 'silent')): Promise<ForkHost> {
     if (subject !== 'reference') return HistoricHost.open(subject, gateDeadlineMs);
-    return new Activation(this.#store, openLog('gate', 'silent'), { deadlineMs: gateDeadlineMs });
+    return new Activation(this.#store, log, { deadlineMs: gateDeadlineMs });
   }
 
-  template(wish: TemplateWish): Promise<LabTemplate> {
+  async template(wish: TemplateWish): Promise<LabTemplate> {
     const key = JSON.stringify(wish);
-    const known = this.#templates.get(key) ?? this.#build(wish);
-    this.#templates.set(key, known);
-    return known;
+    const known = this.#templates.get(key);
+    // As the youngest.
+    this.#templates.delete(key);
+    const building = known ?? this.#build(wish);
+    this.#templates.set(key, building);
+    const [oldest = '', old] = [...this.#templates][0] ?? [];
+    if (this.#templates.size > maxTemplates) {
+      this.#templates.delete(oldest);
+      (await old?.catch(() => null))?.snapshot.close();
+    }
+    const template = await building;
+    this.#used.add(template.snapshot.manifest.guest.kernelRelease);
+    return template;
+  }
+
+  /** Releases of the kernels that were asked for since the last call. */
+  kernelsUsed(): string {
+    const used = [...this.#used].join(', ');
+    this.#used.clear();
+    return used;
   }
 
   async #build(wish: TemplateWish): Promise<LabTemplate> {
@@ -93,13 +124,9 @@ export class ForkLab {
     const initrd = await pinned(artifacts.initrd, artifacts.initrdSha256);
     try {
       const machine = this.#machineOf(wish);
-      const { commandLine } = artifacts;
+      const commandLine = `${artifacts.commandLine} ${wish.words}`.trim();
       const vm = await this.vmm.boot({ machine, kernel, initrd, commandLine, place: { tapFd: null } });
-      const snapshot = await warmed(vm, wish);
-      const { digest, manifest } = snapshot;
-      const { generatorAtSnapshot, generatorAddress } = manifest;
-      const source = { digest, generatorAtSnapshot, readsGenerator: generatorAddress !== null, generation: 0 };
-      return { wish, snapshot, source };
+      return await warmed(vm, wish);
     } finally {
       close(kernel.fd);
       close(initrd.fd);
@@ -114,10 +141,11 @@ export class ForkLab {
   }
 
   /** It runs; nobody has told it anything. */
-  async fork({ snapshot }: LabTemplate): Promise<LabFork> {
+  async fork({ snapshot }: Pick<LabTemplate, 'snapshot'>, hear?: Hear): Promise<LabFork> {
     const prepared = await this.vmm.prepare(snapshot, { tapFd: null });
     const vm = await prepared.resume();
-    return { vm, guest: new GuestClient(vm.channel('services')) };
+    const crossings = crossingsOf(vm, hear);
+    return { vm, guest: new GuestClient(vm.channel('services')), crossings };
   }
 
   async close(): Promise<void> {
@@ -130,34 +158,55 @@ export class ForkLab {
   }
 }
 
-/** Boots, warms what a fork will do, freezes, and opens the window in which no read reseeds by itself. */
-async function warmed(vm: RunningVm, { workload }: TemplateWish): Promise<LoadedSnapshot> {
+export function sourceOf({ digest, manifest }: LoadedSnapshot, generation: number): ForkSource {
+  const { generatorAtSnapshot, generatorAddress } = manifest;
+  return { digest, generatorAtSnapshot, readsGenerator: generatorAddress !== null, generation };
+}
+
+type Ask = (request: ControlRequest, ms?: number) => Promise<Readonly<Record<string, unknown>>>;
+
+/** Warms what a fork will do, freezes, and opens the window in which no read reseeds by itself. */
+async function warmed(vm: RunningVm, { workload, image }: TemplateWish): Promise<LabTemplate> {
   const control = new ControlChannel(vm.channel('control'));
   const guest = new GuestClient(vm.channel('services'));
-  const ask = async (request: ControlRequest, ms = answerMs) => {
+  const ask: Ask = async (request, ms = answerMs) => {
     const late = () => new Error(`no answer to ${request.method}; console: ${vm.consoleTail().slice(-500)}`);
     const answer = readAnswer((await within(control.ask(request, maxLineOctets), ms, late)).line);
-    if (answer?.ok === true) return answer;
-    throw new Error(`${request.method}: ${JSON.stringify(answer)}`);
+    return answer ?? { ok: false };
   };
   try {
-    const { versions } = await ask({ method: 'ping' }, bootMs);
-    const facts = await ask({ method: 'facts' });
-    if (workload !== null) await ask({ method: 'init', argv: workload, timeout_ms: answerMs, background: true });
-    await guest.draw(drawsToWarm);
-    const allowed = workload === null ? {} : { allow_processes: [{ comm: workloadName }] };
-    await ask({ method: 'prepare_snapshot', ...allowed });
-    await guest.must({ lab: 'renew' });
-    return await vm.save({
+    const { versions } = mustBe(await ask({ method: 'ping' }, bootMs));
+    const facts = mustBe(await ask({ method: 'facts' }));
+    // Guests of the zoo have no ear for the lab.
+    if (image !== 'zoo') await guest.draw(drawsToWarm);
+    const undeclared = workload === null ? null : await withProcess(ask, workload);
+    const allowed = undeclared === null ? {} : { allow_processes: namedIn(undeclared) };
+    mustBe(await ask({ method: 'prepare_snapshot', ...allowed }));
+    if (image !== 'zoo') await guest.must({ lab: 'renew' });
+    const snapshot = await vm.save({
       protocolVersions: versions as number[],
       kernelRelease: String(facts.kernel_release),
       generatorSymbol: facts.generator_symbol as string | null,
     });
+    return { snapshot, source: sourceOf(snapshot, 0), undeclared, lastGeneration: 0 };
   } finally {
     control.close();
     await vm.stop();
   }
 }
 
-/** What Node names the thread that a process begins with. */
-const workloadName = 'node';
+function mustBe(answer: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if (answer.ok === true) return answer;
+  throw new Error(`the guest is no template: ${JSON.stringify(answer).slice(0, 500)}`);
+}
+
+/** Starts it, and asks for a snapshot without a word of it. */
+async function withProcess(ask: Ask, argv: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+  mustBe(await ask({ method: 'init', argv, timeout_ms: answerMs, background: true }));
+  await new Promise((resolve) => setTimeout(resolve, settleMs));
+  return ask({ method: 'prepare_snapshot' });
+}
+
+function namedIn({ processes }: Readonly<Record<string, unknown>>): { comm: string }[] {
+  return ((processes ?? []) as { comm: string }[]).map(({ comm }) => ({ comm }));
+}

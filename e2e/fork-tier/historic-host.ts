@@ -9,7 +9,7 @@ import type { Bound, InputOf, OutputOf } from '#properties/protocol/decision.ts'
 import { loadSubject } from '#properties/subjects/load-subject.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { maxResponseLineOctets } from '#reference/contract/reseed.ts';
-import type { ForkToActivate } from '#reference/fork-engine/activation.ts';
+import type { ActivatedFork, ForkToActivate } from '#reference/fork-engine/activation.ts';
 import { ControlChannel } from '#reference/fork-engine/control-channel.ts';
 import type { Delivery } from '#reference/decisions/activation-step.ts';
 
@@ -19,7 +19,7 @@ type Action = OutputOf<typeof activationStep>['actions'][number];
 /** What both hosts are to an attack. */
 export interface ForkHost {
   /** Rejects when the gate refuses; the fork is reaped then. */
-  activate(fork: ForkToActivate): Promise<unknown>;
+  activate(fork: ForkToActivate): Promise<Pick<ActivatedFork, 'generation' | 'control'>>;
   /** Throws when it is not to be delivered. */
   deliver(id: string, what: Delivery): void;
 }
@@ -50,14 +50,16 @@ export class HistoricHost implements ForkHost {
     return actions;
   }
 
-  async activate({ vm, source, reap }: ForkToActivate): Promise<void> {
+  async activate({ vm, source, reap }: ForkToActivate): Promise<Pick<ActivatedFork, 'generation' | 'control'>> {
     const fork = vm.id;
+    this.#generation = Math.max(this.#generation, source.generation) + 1;
+    const generation = this.#generation;
     const control = new ControlChannel(vm.channel('control'));
     const actions = this.#decide({
       kind: 'fork',
       fork,
       snapshot: source.digest,
-      generation: ++this.#generation,
+      generation,
       seed: randomBytes(seedOctets).toString('hex'),
       nonce: randomBytes(nonceOctets).toString('hex'),
       hostWallClockNanos: Date.now() * 1e6,
@@ -65,7 +67,7 @@ export class HistoricHost implements ForkHost {
     const notify = actions.find((action) => action.kind === 'notify-forked');
     if (notify === undefined) throw new Error('a host that notifies nobody');
     const event = await this.#response(control, fork, notify.message);
-    if (!this.#decide(event).some(({ kind }) => kind === 'reap')) return;
+    if (!this.#decide(event).some(({ kind }) => kind === 'reap')) return { generation, control };
     control.close();
     await reap();
     throw new CodedError('fork-refused', `${fork} was refused`, 'fork again');

@@ -4,13 +4,14 @@
  * Invariant: only guests of the lab have it; the channel is that of services, the request a line `{"lab": …}`.
  */
 import { createHash, generateKeyPairSync, randomBytes, randomUUID, webcrypto } from 'node:crypto';
-import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import koffi from 'koffi';
 
 /** What draws in the agent's process. */
 export const agentReaders = [
   'getrandom',
   '/dev/urandom',
+  'random/uuid',
   'randomBytes',
   'WebCrypto',
   'randomUUID',
@@ -18,6 +19,8 @@ export const agentReaders = [
   'EC key',
 ] as const;
 export type AgentReader = (typeof agentReaders)[number];
+/** Those that the kernel answers; the others keep a state of their own in the process. */
+export const kernelReaders: readonly AgentReader[] = ['getrandom', '/dev/urandom', 'random/uuid'];
 
 export type LabRequest =
   | { readonly lab: 'draw'; readonly times: number }
@@ -67,6 +70,7 @@ function key(): string {
 const readers: Readonly<Record<AgentReader, () => string>> = {
   getrandom: fromKernel,
   '/dev/urandom': () => fromDevice('/dev/urandom'),
+  'random/uuid': () => readFileSync('/proc/sys/kernel/random/uuid', 'latin1').trim(),
   randomBytes: () => randomBytes(drawOctets).toString('hex'),
   WebCrypto: () => Buffer.from(webcrypto.getRandomValues(new Uint8Array(drawOctets))).toString('hex'),
   randomUUID: () => randomUUID(),
