@@ -21,6 +21,14 @@ import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.
 import { addResolversOptions, type ResolversFlags, resolversCommand } from './resolvers-command.ts';
 import { addRulesetsOptions, type RulesetsFlags, rulesetsCommand } from './rulesets-command.ts';
 import { addSandboxDnsOptions, type SandboxDnsFlags, sandboxDnsCommand } from './sandbox-command.ts';
+import {
+  addSandboxRunOptions,
+  addSandboxServeOptions,
+  type SandboxRunFlags,
+  type SandboxServeFlags,
+  sandboxRunCommand,
+  sandboxServeCommand,
+} from './sandbox-engine-command.ts';
 import { addSubjectArguments, subjectCommand } from './subject-command.ts';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -108,7 +116,7 @@ addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).actio
 
 const sandbox = verb('sandbox', 'parts of the reference for daily use, without a cluster').addHelpText(
   'after',
-  '\nExamples:\n  pnpm sandbox dns --netns builds --allow example.com:443',
+  '\nExamples:\n  pnpm sandbox run -- node -e "console.log(1)"\n  pnpm sandbox serve\n  pnpm sandbox dns --netns builds --allow example.com:443',
 );
 addSandboxDnsOptions(
   sandbox
@@ -117,6 +125,20 @@ addSandboxDnsOptions(
     .summary('the DNS proxy as an egress filter for a network namespace or container')
     .description('Lets a network namespace reach what it resolves through the proxy, and nothing else.'),
 ).action(async (flags: SandboxDnsFlags) => exitWith(await sandboxDnsCommand(flags)));
+addSandboxServeOptions(
+  sandbox
+    .command('serve')
+    .exitOverride()
+    .summary('forked microVMs behind HTTP on loopback, with a bearer token')
+    .description('Templates, forks, exec and files of microVMs, for whoever has the token.'),
+).action(async (flags: SandboxServeFlags) => exitWith(await sandboxServeCommand(flags)));
+addSandboxRunOptions(
+  sandbox
+    .command('run')
+    .exitOverride()
+    .summary('one program in a fork of a warm microVM')
+    .description('Forks a microVM that has nothing to itself, runs one program in it, and ends it.'),
+).action(async (argv: string[], flags: SandboxRunFlags) => exitWith(await sandboxRunCommand(argv, flags)));
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',
