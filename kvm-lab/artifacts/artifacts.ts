@@ -26,6 +26,7 @@ const agents = {
   reference: 'kvm-lab/guests/lab-agent.ts',
   published: 'properties/subjects/published/guest-main.ts',
   vulnerable: 'properties/subjects/vulnerable/guest-main.ts',
+  zoo: 'kvm-lab/guests/zoo-agent.ts',
 } as const;
 export type GuestImage = keyof typeof agents;
 export const images = Object.keys(agents) as GuestImage[];

@@ -1,7 +1,7 @@
 /**
  * The port of microVMs without a microVM: a guest is a program in this process, and its memory a JSON object, which
  * snapshots and forks copy as a VMM does.
- * Invariant: snapshots are real ones (sealed memory, manifest, digest, folder), so what is refused there is refused here.
+ * Invariant: snapshots are real ones (sealed memory, manifest, digest, folder), so what is refused there is so here.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, writeSync } from 'node:fs';
