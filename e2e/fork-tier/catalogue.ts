@@ -21,13 +21,19 @@ const all: readonly ForkAttack[] = [
 ];
 
 /** With those of one template beside each other: it is booted once. */
-export const forkAttacks: readonly ForkAttack[] = [...Map.groupBy(all, ({ template }) => template).values()].flat();
+export const forkAttacks: readonly ForkAttack[] = [
+  ...Map.groupBy(all, ({ template }) => template).values(),
+].flat();
 
 /** @throws CodedError `unknown-attack` */
 export function forkAttackNamed(id: string): ForkAttack {
   const found = forkAttacks.find((attack) => attack.id === id);
   if (found !== undefined) return found;
-  throw unknownName('attack', id, forkAttacks.map((attack) => attack.id));
+  throw unknownName(
+    'attack',
+    id,
+    forkAttacks.map((attack) => attack.id),
+  );
 }
 
 /** One attack for each claim: what verify and repro show. */

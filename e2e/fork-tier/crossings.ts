@@ -49,6 +49,7 @@ export function shown(vmm: VmmPort, show: (vm: RunningVm) => void): VmmPort {
   const prepare: VmmPort['prepare'] = async (snapshot, place) => {
     const prepared: PreparedVm = await vmm.prepare(snapshot, place);
     return {
+      channel: (name) => prepared.channel(name),
       resume: async () => {
         const vm = await prepared.resume();
         show(vm);
@@ -77,6 +78,9 @@ export function methodsTo(crossings: readonly Crossing[]): string[] {
       text
         .split('\n')
         .filter((line) => line !== '')
-        .map((line) => `${channel}: ${/"method":"(\w+)"/.exec(line)?.[1] ?? /"lab":"([^"]+)"/.exec(line)?.[1] ?? '?'}`),
+        .map(
+          (line) =>
+            `${channel}: ${/"method":"(\w+)"/.exec(line)?.[1] ?? /"lab":"([^"]+)"/.exec(line)?.[1] ?? '?'}`,
+        ),
     );
 }

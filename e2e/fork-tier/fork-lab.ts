@@ -10,7 +10,13 @@ import { type Log, openLog } from '#reference/base/log.ts';
 import { close } from '#reference/base/syscalls.ts';
 import { within } from '#reference/base/within.ts';
 import { type ControlRequest, maxLineOctets } from '#reference/contract/guest-protocol.ts';
-import type { Accelerator, LoadedSnapshot, Machine, RunningVm, VmmPort } from '#reference/contract/vmm-port.ts';
+import type {
+  Accelerator,
+  LoadedSnapshot,
+  Machine,
+  RunningVm,
+  VmmPort,
+} from '#reference/contract/vmm-port.ts';
 import { Activation, type ForkSource } from '#reference/fork-engine/activation.ts';
 import { ControlChannel, readAnswer } from '#reference/fork-engine/control-channel.ts';
 import { WitnessStore } from '#reference/fork-engine/witness-store.ts';
@@ -22,7 +28,7 @@ import { type ForkHost, HistoricHost } from './historic-host.ts';
 
 export interface TemplateWish {
   readonly image: GuestImage;
-  readonly kernel: string;
+  readonly kernel: (typeof forkKernels)[number];
   readonly generationId: Machine['generationId'];
   readonly clock: 'jitter' | 'deterministic';
   /** A program that runs in the background, alive in the snapshot. */
@@ -38,6 +44,9 @@ export const plainWish = {
   workload: null,
   words: '',
 } as const satisfies Partial<TemplateWish>;
+
+/** Of the attacks: the second one has a driver of the VM generation ID. */
+export const forkKernels = ['6.1-cloud', '6.1'] as const;
 
 export interface LabTemplate {
   readonly snapshot: LoadedSnapshot;

@@ -64,7 +64,9 @@ export function forkRecord(job: ForkJob, seen: Seen, where: string): CellRecord 
     judgedCases: seen.judgedCases,
     outcome,
     asExpected: outcome === common.expected && weak.length === 0,
-    ...(weak.length === 0 ? {} : { reason: `less than 0.9 is the same: ${weak.map(({ reader }) => reader).join(', ')}` }),
+    ...(weak.length === 0
+      ? {}
+      : { reason: `less than 0.9 is the same: ${weak.map(({ reader }) => reader).join(', ')}` }),
     evidence: {
       case: `${attack.id} on ${where}`,
       observed: seen.effects[0] ?? `nothing of the kind; ${seen.steps.at(-1) ?? ''}`.slice(0, 400),
@@ -96,7 +98,9 @@ export function planForks(
     .filter(({ id, claim }) => showpieces.has(id) && claims.some((one) => one.id === claim))
     .flatMap((attack) =>
       subjectsOf(attack)
-        .filter((subject) => (subject.startsWith('mutant:') ? isAll : subjects.some((one) => one === subject)))
+        .filter((subject) =>
+          subject.startsWith('mutant:') ? isAll : subjects.some((one) => one === subject),
+        )
         .map((subject) => ({ attack: attack.id, subject, seed })),
     );
 }

@@ -32,8 +32,6 @@ export interface ForkdLab {
   /** Its id. */
   readonly template: string;
   readonly forks: Forks;
-  /** What the engine's journal holds though no sandbox stands. */
-  leftOf(): string[];
 }
 
 const memoryMiB = 512;
@@ -47,12 +45,15 @@ export async function withForkd<T>(
   const folder = makeLabFolder('forkd');
   const forks = new Forks();
   // Of its own: an engine closes its VMM.
-  const vmm = shown(await openQemu(lab.vmm.accelerator), (vm) => forks.show({ vm, crossings: crossingsOf(vm) }));
+  const vmm = shown(await openQemu(lab.vmm.accelerator), (vm) =>
+    forks.show({ vm, crossings: crossingsOf(vm) }),
+  );
   const log = openLog('forkd', 'silent');
   const engine = await Forkd.start({
     ...{ folder, vmm, networks: null, log, deadlines },
     activation: { deadlineMs: gateDeadlineMs },
   });
+  let result: T;
   try {
     const artifacts = await guestArtifacts(kernel, image);
     const { id } = await engine.buildTemplate({
@@ -61,14 +62,13 @@ export async function withForkd<T>(
       commandLine: `${artifacts.commandLine} ${words}`.trim(),
       ...{ rootfs: null, memoryMiB, cpus: 1, init: [], allowProcesses: [] },
     });
-    const leftOf = () =>
-      engine.sandboxes().length === 0 ? [] : [`${engine.sandboxes().length} sandboxes stand after all were refused`];
-    return await use({ engine, template: id, forks, leftOf });
+    result = await use({ engine, template: id, forks });
   } finally {
     await engine.close();
-    const { journal, left } = await Journal.open(`${folder}/journal`);
-    await journal.close();
-    removeLabFolder(folder);
-    if (left.size > 0) throw new Error(`${left.size} entries are left in the journal of a closed engine`);
   }
+  const { journal, left } = await Journal.open(`${folder}/journal`);
+  await journal.close();
+  removeLabFolder(folder);
+  if (left.size === 0) return result;
+  throw new Error(`${left.size} entries are left in the journal of a closed engine`);
 }

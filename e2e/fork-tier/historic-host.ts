@@ -9,9 +9,9 @@ import type { Bound, InputOf, OutputOf } from '#properties/protocol/decision.ts'
 import { loadSubject } from '#properties/subjects/load-subject.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { maxResponseLineOctets } from '#reference/contract/reseed.ts';
+import type { Delivery } from '#reference/decisions/activation-step.ts';
 import type { ActivatedFork, ForkToActivate } from '#reference/fork-engine/activation.ts';
 import { ControlChannel } from '#reference/fork-engine/control-channel.ts';
-import type { Delivery } from '#reference/decisions/activation-step.ts';
 
 type Event = InputOf<typeof activationStep>['event'];
 type Action = OutputOf<typeof activationStep>['actions'][number];
@@ -50,7 +50,11 @@ export class HistoricHost implements ForkHost {
     return actions;
   }
 
-  async activate({ vm, source, reap }: ForkToActivate): Promise<Pick<ActivatedFork, 'generation' | 'control'>> {
+  async activate({
+    vm,
+    source,
+    reap,
+  }: ForkToActivate): Promise<Pick<ActivatedFork, 'generation' | 'control'>> {
     const fork = vm.id;
     this.#generation = Math.max(this.#generation, source.generation) + 1;
     const generation = this.#generation;

@@ -24,7 +24,7 @@ export interface SiblingPlan {
 const programs = {
   'a new process, /dev/urandom': ['head', '-c', '16', '/dev/urandom'],
   'a new process, random/uuid': ['cat', '/proc/sys/kernel/random/uuid'],
-  'a new process, Node’s randomBytes': ['node', '-p', 'crypto.randomBytes(16).toString("latin1")'],
+  'a new process, Node’s randomBytes': ['node', '-p', 'crypto.randomBytes(16).toString("hex")'],
 } as const;
 export type ProgramReader = keyof typeof programs;
 export const quickPrograms: readonly ProgramReader[] = [
@@ -58,7 +58,10 @@ export async function drawSiblings(
   }
 }
 
-async function drawn({ guest }: LabFork, { programs: names, times = timesDrawn }: SiblingPlan): Promise<Draws> {
+async function drawn(
+  { guest }: LabFork,
+  { programs: names, times = timesDrawn }: SiblingPlan,
+): Promise<Draws> {
   const draws: Record<string, readonly string[]> = { ...(await guest.draw(times)) };
   for (const name of names) {
     const { ok, stdout, error } = await guest.run(programs[name]);

@@ -3,10 +3,10 @@
  * Invariant: which guest a fork was is read from the generation that crossed to it, not from the order of calls.
  */
 import { existsSync } from 'node:fs';
-import { guestOf, everyGuest, type ZooGuest } from '#kvm-lab/guests/zoo.ts';
+import { everyGuest, guestOf, type ZooGuest } from '#kvm-lab/guests/zoo.ts';
 import type { RunningVm } from '#reference/contract/vmm-port.ts';
-import { messageOf } from './fork-attack.ts';
 import type { Crossing } from './crossings.ts';
+import { messageOf } from './fork-attack.ts';
 
 export interface ZooEnd {
   readonly guest: ZooGuest;
@@ -26,7 +26,9 @@ export interface ZooFork {
 }
 
 /** Rejects when the fork is refused. */
-export type ForkOne = (index: number) => Promise<{ readonly fork: () => ZooFork | null; readonly admitted: Promise<unknown> }>;
+export type ForkOne = (
+  index: number,
+) => Promise<{ readonly fork: () => ZooFork | null; readonly admitted: Promise<unknown> }>;
 
 function generationOf({ crossings }: ZooFork): number {
   const sent = crossings.find(({ to, text }) => to === 'guest' && text.includes('"method":"notify_forked"'));
@@ -62,7 +64,14 @@ function endOf(fork: ZooFork, rule: string): ZooEnd {
   const guest = guestOf(everyGuest, generation);
   if (guest === null) throw new Error(`no guest of the zoo has generation ${generation}`);
   const served = fork.crossings.filter(({ channel, to }) => channel === 'services' && to === 'guest').length;
-  return { guest, generation, isAdmitted: rule === '', rule, isLeft: rule !== '' && isThere(fork.vm.pid), served };
+  return {
+    guest,
+    generation,
+    isAdmitted: rule === '',
+    rule,
+    isLeft: rule !== '' && isThere(fork.vm.pid),
+    served,
+  };
 }
 
 const lateRule = /: (deadline|late$|no response)/;
@@ -78,9 +87,11 @@ export function faultsOf(ends: readonly ZooEnd[], isDeterministic: boolean): str
   for (const { guest, isAdmitted, rule, isLeft, served } of ends) {
     const isFirst = !firstOf.has(guest.name);
     firstOf.add(guest.name);
-    if (isAdmitted && mustBeRefused(guest, isFirst, isDeterministic)) faults.push(`${guest.name} was admitted: it ${guest.does}`);
+    if (isAdmitted && mustBeRefused(guest, isFirst, isDeterministic))
+      faults.push(`${guest.name} was admitted: it ${guest.does}`);
     if (!isAdmitted && guest.refused === 'never') faults.push(`an honest guest was refused: ${rule}`);
-    if (!isAdmitted && served > 0) faults.push(`${guest.name} was spoken to on its services channel before it was refused`);
+    if (!isAdmitted && served > 0)
+      faults.push(`${guest.name} was spoken to on its services channel before it was refused`);
     if (isLeft) faults.push(`${guest.name} was refused, and its VMM runs on`);
   }
   return faults;
@@ -96,9 +107,11 @@ function mustBeRefused({ refused }: ZooGuest, isFirst: boolean, isDeterministic:
 export const tooSlow = (ends: readonly ZooEnd[]) =>
   ends.filter(({ guest, rule }) => answers(guest) && lateRule.test(rule)).map(({ guest }) => guest.name);
 
-const answers = ({ name, seenBy }: ZooGuest) => seenBy === 'witness' || /^(answer|proof|stale|later)-/.test(name);
+const answers = ({ name, seenBy }: ZooGuest) =>
+  seenBy === 'witness' || /^(answer|proof|stale|later)-/.test(name);
 
 export const zooTable = (ends: readonly ZooEnd[]) =>
-  ends.map(({ guest, generation, isAdmitted, rule }) =>
-    `${generation} ${guest.name}: ${isAdmitted ? 'admitted' : `refused: ${rule.replace(/^\S+ was refused: /, '')}`}`,
+  ends.map(
+    ({ guest, generation, isAdmitted, rule }) =>
+      `${generation} ${guest.name}: ${isAdmitted ? 'admitted' : `refused: ${rule.replace(/^\S+ was refused: /, '')}`}`,
   );

@@ -2,13 +2,14 @@
  * The reference agent as a guest of the lab: whole and unchanged, beside it what the lab asks on the services channel.
  * Invariant: no line of the agent's own protocol is touched.
  */
+
+import { answerLab, isLabRequest, type LabRequest } from '#properties/subjects/guest-lab.ts';
 import { channelNames } from '#reference/contract/guest-protocol.ts';
 import type { Channel, LineHandler } from '#reference/guest/channel.ts';
 import { earlyInit } from '#reference/guest/early-init.ts';
 import { runGuestAgent } from '#reference/guest/guest.ts';
 import { findPort, PortChannel } from '#reference/guest/port-channel.ts';
 import { systemCalls } from '#reference/guest/system-calls.ts';
-import { answerLab, isLabRequest, type LabRequest } from '#properties/subjects/guest-lab.ts';
 
 /** A request of the lab, or null: the agent's. */
 export function labRequestOf(line: string | null): LabRequest | null {

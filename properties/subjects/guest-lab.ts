@@ -64,7 +64,9 @@ function fromKernel(): string {
 
 function key(): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return createHash('sha256').update(privateKey.export({ type: 'pkcs8', format: 'der' })).digest('hex');
+  return createHash('sha256')
+    .update(privateKey.export({ type: 'pkcs8', format: 'der' }))
+    .digest('hex');
 }
 
 const readers: Readonly<Record<AgentReader, () => string>> = {

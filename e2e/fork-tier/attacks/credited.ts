@@ -1,6 +1,7 @@
 /** F6.credited: what the kernel did not credit, and what the agent says of it. */
-import type { LabRequest } from '#properties/subjects/guest-lab.ts';
+
 import { fixedCells } from '#properties/claims/claim.ts';
+import type { LabRequest } from '#properties/subjects/guest-lab.ts';
 import { type ForkAttack, type ForkStage, messageOf, type Seen } from '../fork-attack.ts';
 import { plainWish } from '../fork-lab.ts';
 import type { ForkHost } from '../historic-host.ts';
@@ -69,7 +70,8 @@ const attack = (id: string, condition: LabRequest, statement: string): ForkAttac
   claim: 'F6.credited',
   statement,
   source: 'findings.md F6 Vulnerable; random(4), RNDADDENTROPY',
-  control: 'a fork of the same template with a working device reports success, and untold siblings share octets',
+  control:
+    'a fork of the same template with a working device reports success, and untold siblings share octets',
   expected: fixedCells,
   template: 'plain',
   run: (stage) => run(stage, condition),

@@ -16,7 +16,9 @@ function listening(): { readonly log: Log; readonly lines: string[] } {
 
 const secretsOf = ({ crossings }: LabFork) =>
   crossings.flatMap(({ to, text }) =>
-    to === 'host' ? [] : [...text.matchAll(/"(seed|nonce)":"([0-9a-f]+)"/g)].map(([, name = '', hex = '']) => ({ name, hex })),
+    to === 'host'
+      ? []
+      : [...text.matchAll(/"(seed|nonce)":"([0-9a-f]+)"/g)].map(([, name = '', hex = '']) => ({ name, hex })),
   );
 
 async function run(stage: ForkStage): Promise<Seen> {
@@ -34,18 +36,22 @@ async function run(stage: ForkStage): Promise<Seen> {
       .then(() => '', messageOf);
     const answers = fork.crossings.filter(({ to }) => to === 'host').map(({ text }) => text);
     const seeds = secretsOf(fork).filter(({ name }) => name === 'seed');
-    for (const { hex } of seeds) seen.push({ seed: hex, said: [...answers, vm.consoleTail(), error].join('\n') });
+    for (const { hex } of seeds)
+      seen.push({ seed: hex, said: [...answers, vm.consoleTail(), error].join('\n') });
     await vm.stop();
   }
   const seeds = seen.map(({ seed }) => seed);
   const everything = [...lines, ...seen.map(({ said }) => said)].join('\n');
-  const told = (seed: string) => everything.includes(seed) || everything.includes(seed.slice(0, leastSeedDigits));
+  const told = (seed: string) =>
+    everything.includes(seed) || everything.includes(seed.slice(0, leastSeedDigits));
   return {
     closed: seeds.length === forks ? null : `${seeds.length} seeds were seen to cross to ${forks} forks`,
     effects: [
       ...(new Set(seeds).size === seeds.length ? [] : ['two forks were sent the same seed']),
       ...seeds.filter((seed) => seed.length < leastSeedDigits).map(() => 'a seed is shorter than 32 octets'),
-      ...seeds.flatMap((seed, index) => (told(seed) ? [`the seed of fork ${index} is in a log, an answer, an error or a console`] : [])),
+      ...seeds.flatMap((seed, index) =>
+        told(seed) ? [`the seed of fork ${index} is in a log, an answer, an error or a console`] : [],
+      ),
     ],
     steps: [
       `${seeds.length} seeds of ${[...new Set(seeds.map(({ length }) => length / 2))].join(', ')} octets crossed, ${new Set(seeds).size} of them different`,
@@ -60,7 +66,8 @@ export const freshAttacks: readonly ForkAttack[] = [
   {
     id: 'fresh.seeds',
     claim: 'F6.fresh',
-    statement: 'Every fork is sent a seed of its own, and no log, answer, error or console tells it, a refused fork’s included.',
+    statement:
+      'Every fork is sent a seed of its own, and no log, answer, error or console tells it, a refused fork’s included.',
     source: 'findings.md F6 Reference; system.md: "Entropy, secrets, tokens … are never logged"',
     control: 'the observer sees a seed cross to each fork',
     expected: { vulnerable: 'holds', published: 'holds', reference: 'holds' },

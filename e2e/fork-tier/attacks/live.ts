@@ -17,7 +17,11 @@ async function freeze(stage: ForkStage, host: ForkHost): Promise<LabTemplate> {
   const template = await stage.lab.template(wishOf(stage, plainWish));
   const { vm, guest } = await stage.lab.fork(template);
   try {
-    const { control, generation } = await host.activate({ vm, source: template.source, reap: () => vm.stop() });
+    const { control, generation } = await host.activate({
+      vm,
+      source: template.source,
+      reap: () => vm.stop(),
+    });
     await guest.draw(2);
     await guest.run(['sh', '-c', `echo ${kept} > /tmp/kept`]);
     const asked = control.ask({ method: 'prepare_snapshot' }, maxLineOctets);
@@ -43,12 +47,15 @@ async function run(stage: ForkStage): Promise<Seen> {
     // The first is the source that goes on; the others are its children.
     const all = await drawSiblings(stage, frozen, {
       ...{ count: 3, host, programs },
-      after: async ({ guest }) => void held.push((await guest.run(['cat', '/tmp/kept'])).stdout.toString().trim()),
+      after: async ({ guest }) =>
+        void held.push((await guest.run(['cat', '/tmp/kept'])).stdout.toString().trim()),
     });
     const isContinued = held.length === 3 && held.every((text) => text === kept);
-    return seenOf(all, closed ?? (isContinued ? null : 'source and children do not hold what the sandbox held'), [
-      `a sandbox ran, was frozen and saved; it goes on, with two children: each holds its file`,
-    ]);
+    return seenOf(
+      all,
+      closed ?? (isContinued ? null : 'source and children do not hold what the sandbox held'),
+      [`a sandbox ran, was frozen and saved; it goes on, with two children: each holds its file`],
+    );
   } catch (error) {
     throw new Error(`a live fork failed: ${messageOf(error)}`, { cause: error });
   } finally {
@@ -62,7 +69,8 @@ export const liveAttacks: readonly ForkAttack[] = [
     claim: 'F6.live',
     statement: 'After a live fork the source and every child draw what no other of them does.',
     source: 'facts.md: "Live fork of a running VM: freeze and fan out"',
-    control: 'two forks of the running sandbox that nobody tells anything share octets; each holds the sandbox’s file',
+    control:
+      'two forks of the running sandbox that nobody tells anything share octets; each holds the sandbox’s file',
     expected: residualCells,
     template: 'plain',
     run,

@@ -109,7 +109,9 @@ async function run(stage: ForkStage): Promise<Seen> {
   const first = await observe(stage, template, host, leastWindowMs);
   const windowMs = Math.max(leastWindowMs, 3 * first.controlMs);
   const siblings = [first, await observe(stage, template, host, windowMs)];
-  const exhibits = exhibitsOf(siblings.map(({ early, late }) => ({ 'a running process': [...early, ...late] })));
+  const exhibits = exhibitsOf(
+    siblings.map(({ early, late }) => ({ 'a running process': [...early, ...late] })),
+  );
   const closed = siblings.some(({ late }) => late.length === 0)
     ? 'the workload does not run after the release'
     : siblings.every(({ isServedLate }) => isServedLate)
@@ -120,7 +122,9 @@ async function run(stage: ForkStage): Promise<Seen> {
     effects: siblings.flatMap(({ early, isServedEarly, deliveredEarly }, index) => [
       ...(early.length === 0
         ? []
-        : [`fork ${index}: its workload drew ${early.length} times before it was reseeded, first ${early[0]}`]),
+        : [
+            `fork ${index}: its workload drew ${early.length} times before it was reseeded, first ${early[0]}`,
+          ]),
       ...(isServedEarly ? [`fork ${index}: exec was served before anybody told it that it is a fork`] : []),
       ...deliveredEarly.map((what) => `fork ${index}: ${what} could be delivered before the gate`),
     ]),
@@ -142,7 +146,9 @@ async function runUndeclared(stage: ForkStage): Promise<Seen> {
   return {
     // The template was made in the end: with the process declared, or without a question.
     closed: null,
-    effects: isRefused ? [] : [`a process that nobody declared is alive in the snapshot: the agent says ${said}`],
+    effects: isRefused
+      ? []
+      : [`a process that nobody declared is alive in the snapshot: the agent says ${said}`],
     steps: [`a program runs, and nobody declares it; prepare_snapshot: ${said}`],
     judgedCases: 1,
     exhibits: [],
@@ -164,8 +170,10 @@ export const orderAttacks: readonly ForkAttack[] = [
   {
     id: 'userspace.undeclared-process',
     claim: 'F6.userspace',
-    statement: 'A template with a live process that nobody declared fork-safe is refused, by its name and number.',
-    source: 'findings.md F6 Reference: "A user process that is alive at snapshot time refuses the template by name"',
+    statement:
+      'A template with a live process that nobody declared fork-safe is refused, by its name and number.',
+    source:
+      'findings.md F6 Reference: "A user process that is alive at snapshot time refuses the template by name"',
     control: 'the same template with the process declared is made',
     expected: residualCells,
     template: 'workload',

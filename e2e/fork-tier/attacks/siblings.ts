@@ -1,6 +1,7 @@
 /** F6.diverged and F6.userspace: siblings of one snapshot, and whether they ever draw the same. */
-import { kernelReaders } from '#properties/subjects/guest-lab.ts';
+
 import { residualCells } from '#properties/claims/claim.ts';
+import { kernelReaders } from '#properties/subjects/guest-lab.ts';
 import type { ForkAttack, ForkStage, Seen } from '../fork-attack.ts';
 import { plainWish, type TemplateWish } from '../fork-lab.ts';
 import { type Draws, exhibitsOf, percent, shareOf } from '../shares.ts';
@@ -11,7 +12,10 @@ const control = 'two forks that nobody tells anything share what the kernel give
 
 type Ground = Omit<TemplateWish, 'image'>;
 
-export const wishOf = ({ subject }: ForkStage, ground: Ground): TemplateWish => ({ ...ground, image: subject });
+export const wishOf = ({ subject }: ForkStage, ground: Ground): TemplateWish => ({
+  ...ground,
+  image: subject,
+});
 
 interface Siblings {
   readonly ground: Ground;
@@ -28,16 +32,26 @@ async function runSiblings(stage: ForkStage, { ground, plan, judged = () => true
   const closed = await windowClosed(stage, template);
   const host = await stage.lab.host(stage.subject);
   const all = await drawSiblings(stage, template, { ...plan, host });
-  return seenOf(all.map((draws) => Object.fromEntries(Object.entries(draws).filter(([name]) => judged(name)))), closed);
+  return seenOf(
+    all.map((draws) => Object.fromEntries(Object.entries(draws).filter(([name]) => judged(name)))),
+    closed,
+  );
 }
 
-export function seenOf(siblings: readonly Draws[], closed: string | null, steps: readonly string[] = []): Seen {
+export function seenOf(
+  siblings: readonly Draws[],
+  closed: string | null,
+  steps: readonly string[] = [],
+): Seen {
   const exhibits = exhibitsOf(siblings);
   return {
     closed,
     effects: exhibits
       .filter(({ share }) => share > 0)
-      .map(({ reader, drawn, share }) => `${reader}: ${percent(share)} is the same in siblings, such as ${drawn[0]}`),
+      .map(
+        ({ reader, drawn, share }) =>
+          `${reader}: ${percent(share)} is the same in siblings, such as ${drawn[0]}`,
+      ),
     steps: [
       ...steps,
       `${siblings.length} siblings; duplicated: ${exhibits.map(({ reader, share }) => `${reader} ${percent(share)}`).join(', ')}`,
@@ -73,10 +87,15 @@ function siblings(
 }
 
 export const siblingAttacks: readonly ForkAttack[] = [
-  siblings('two', 'Two siblings never draw the same from any reader, a process started after the fork included.', 'plain', {
-    ground: plain,
-    plan: { count: 2, programs: allPrograms },
-  }),
+  siblings(
+    'two',
+    'Two siblings never draw the same from any reader, a process started after the fork included.',
+    'plain',
+    {
+      ground: plain,
+      plan: { count: 2, programs: allPrograms },
+    },
+  ),
   siblings('eight', 'Eight siblings never draw the same from any reader.', 'plain', {
     ground: plain,
     plan: { count: 8, programs: quickPrograms },
@@ -98,7 +117,10 @@ export const siblingAttacks: readonly ForkAttack[] = [
     'stale-generation-id',
     'Siblings diverge although the VM generation ID is the one of the snapshot and the kernel has its driver.',
     'stale',
-    { ground: { ...plain, kernel: withDriver, generationId: 'stale' }, plan: { count: 2, programs: quickPrograms } },
+    {
+      ground: { ...plain, kernel: withDriver, generationId: 'stale' },
+      plan: { count: 2, programs: quickPrograms },
+    },
   ),
   siblings(
     'fresh-generation-id',
@@ -129,7 +151,10 @@ export const siblingAttacks: readonly ForkAttack[] = [
       },
       judged: (reader) => !kernelOnly(reader),
     },
-    { claim: 'F6.userspace', source: 'findings.md F6 Residual: "Userspace generators … stay duplicated even after that"' },
+    {
+      claim: 'F6.userspace',
+      source: 'findings.md F6 Residual: "Userspace generators … stay duplicated even after that"',
+    },
   ),
 ];
 
@@ -142,7 +167,7 @@ async function runFreshId(stage: ForkStage): Promise<Seen> {
   const closed = ofProcess > 0.9 ? null : 'the untold forks share nothing at all: they are no siblings';
   const host = await stage.lab.host(stage.subject);
   const told = await drawSiblings(stage, template, { count: 2, host, programs: quickPrograms });
-  const kernel = (draws: Draws) => Object.fromEntries(Object.entries(draws).filter(([name]) => kernelOnly(name)));
+  const kernel = (draws: Draws) =>
+    Object.fromEntries(Object.entries(draws).filter(([name]) => kernelOnly(name)));
   return seenOf([...untold, ...told].map(kernel), closed);
 }
-

@@ -1,5 +1,14 @@
 /** F6.snapshot: what lies on the disk is changed behind the host's back; what is restored of it. */
-import { closeSync, fstatSync, openSync, readFileSync, readSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
 import { residualCells } from '#properties/claims/claim.ts';
 import { close } from '#reference/base/syscalls.ts';
@@ -107,7 +116,10 @@ async function restored(
       () => false,
     );
     await vm.stop();
-    return { runs: answers, why: answers ? 'it runs, and its agent answers' : 'it was restored, and does not answer' };
+    return {
+      runs: answers,
+      why: answers ? 'it runs, and its agent answers' : 'it was restored, and does not answer',
+    };
   } catch (error) {
     return { runs: false, why: `the VMM: ${messageOf(error)}` };
   } finally {
@@ -144,8 +156,10 @@ export const snapshotAttacks: readonly ForkAttack[] = [
   {
     id: 'snapshot.changed',
     claim: 'F6.snapshot',
-    statement: 'A snapshot of which a bit, a page, the manifest or a file was changed on the disk never runs.',
-    source: 'facts.md: "QEMU accepts and runs a truncated or bit-flipped vmstate, a RAM file with zeroed or flipped pages …"',
+    statement:
+      'A snapshot of which a bit, a page, the manifest or a file was changed on the disk never runs.',
+    source:
+      'facts.md: "QEMU accepts and runs a truncated or bit-flipped vmstate, a RAM file with zeroed or flipped pages …"',
     control: 'the same folder, put back as it was, runs',
     expected: residualCells,
     template: 'plain',

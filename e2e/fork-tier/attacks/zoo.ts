@@ -6,7 +6,7 @@ import type { ForkAttack, ForkStage, Seen } from '../fork-attack.ts';
 import { type LabTemplate, plainWish, type TemplateWish } from '../fork-lab.ts';
 import { withForkd } from '../forkd-lab.ts';
 import type { ForkHost } from '../historic-host.ts';
-import { faultsOf, type ForkOne, runZoo, tooSlow, type ZooEnd, type ZooFork, zooTable } from '../zoo-run.ts';
+import { type ForkOne, faultsOf, runZoo, tooSlow, type ZooEnd, type ZooFork, zooTable } from '../zoo-run.ts';
 
 export const zooWish: TemplateWish = { ...plainWish, image: 'zoo', words: `${zooWord}=${everyGuest}` };
 const deterministicZoo: TemplateWish = { ...zooWish, clock: 'deterministic' };
@@ -14,7 +14,12 @@ const deterministicZoo: TemplateWish = { ...zooWish, clock: 'deterministic' };
 const atOnce = 6;
 
 /** Forks that are given out in order: the generation chooses the guest, and only ever grows. */
-function forksOf({ lab }: ForkStage, template: LabTemplate, host: ForkHost, generations: readonly number[]): ForkOne {
+function forksOf(
+  { lab }: ForkStage,
+  template: LabTemplate,
+  host: ForkHost,
+  generations: readonly number[],
+): ForkOne {
   return async (index) => {
     const fork = await lab.fork(template);
     fork.guest.detach();
@@ -65,7 +70,8 @@ function seenOf(ends: readonly ZooEnd[], isDeterministic: boolean, more: readonl
   };
 }
 
-const named = (names: readonly string[]) => zooInTurn.filter(({ name }) => name === 'honest' || names.includes(name));
+const named = (names: readonly string[]) =>
+  zooInTurn.filter(({ name }) => name === 'honest' || names.includes(name));
 
 /** One of each kind that answers; the model's cousins of them are all in the engines' run. */
 const liars = named([
@@ -91,7 +97,7 @@ async function runGate(stage: ForkStage): Promise<Seen> {
 }
 
 async function runForkd(stage: ForkStage): Promise<Seen> {
-  return withForkd(stage.lab, zooWish, async ({ engine, template, forks, leftOf }) => {
+  return withForkd(stage.lab, zooWish, async ({ engine, template, forks }) => {
     const forkOne: ForkOne = async () => {
       const before = forks.length;
       const admitted = engine.fork({ template, network: null, secrets: [] });
@@ -102,7 +108,8 @@ async function runForkd(stage: ForkStage): Promise<Seen> {
     // One after the other up to the resume, so that each is known by its place.
     const ends = await runZoo(zooInTurn.length, atOnce, forkOne);
     for (const { id } of engine.sandboxes()) await engine.terminate(id);
-    return seenOf(ends, false, leftOf());
+    const standing = engine.sandboxes().length;
+    return seenOf(ends, false, standing === 0 ? [] : [`${standing} sandboxes stand after all were ended`]);
   });
 }
 
@@ -126,7 +133,14 @@ function held(): { readonly descriptors: number; readonly sockets: number; reado
 async function runReaped(stage: ForkStage): Promise<Seen> {
   const template = await stage.lab.template(zooWish);
   const host = await stage.lab.host(stage.subject);
-  const guests = named(['lying-boolean', 'stale-proof', 'credited-only', 'garbage', 'panics', 'refuses-release']);
+  const guests = named([
+    'lying-boolean',
+    'stale-proof',
+    'credited-only',
+    'garbage',
+    'panics',
+    'refuses-release',
+  ]);
   const before = held();
   const left: string[] = [];
   const forks: ZooFork[] = [];
@@ -140,13 +154,18 @@ async function runReaped(stage: ForkStage): Promise<Seen> {
   });
   const after = held();
   for (const name of ['descriptors', 'sockets', 'memfds'] as const) {
-    if (after[name] > before[name]) left.push(`${after[name] - before[name]} ${name} are left of ${guests.length} forks`);
+    if (after[name] > before[name])
+      left.push(`${after[name] - before[name]} ${name} are left of ${guests.length} forks`);
   }
   const seen = seenOf(ends, false, left);
-  return { ...seen, steps: [...seen.steps, `held before ${JSON.stringify(before)}, after ${JSON.stringify(after)}`] };
+  return {
+    ...seen,
+    steps: [...seen.steps, `held before ${JSON.stringify(before)}, after ${JSON.stringify(after)}`],
+  };
 }
 
-const source = 'findings.md F6 Reference: the host refuses a fork whose response is missing, late, malformed …';
+const source =
+  'findings.md F6 Reference: the host refuses a fork whose response is missing, late, malformed …';
 const control = 'an honest guest of the same template is admitted';
 const onReference = { vulnerable: 'no-input', published: 'no-input', reference: 'holds' } as const;
 
@@ -154,7 +173,8 @@ export const zooAttacks: readonly ForkAttack[] = [
   {
     id: 'witness.liars',
     claim: 'F6.witness',
-    statement: 'A guest whose witness is missing, stale, invented or drawn from an untouched generator is refused.',
+    statement:
+      'A guest whose witness is missing, stale, invented or drawn from an untouched generator is refused.',
     source,
     control,
     expected: residualCells,
@@ -164,7 +184,8 @@ export const zooAttacks: readonly ForkAttack[] = [
   {
     id: 'witness.clones',
     claim: 'F6.witness',
-    statement: 'Under a deterministic clock siblings that reseed without a fresh seed are refused, all but the first.',
+    statement:
+      'Under a deterministic clock siblings that reseed without a fresh seed are refused, all but the first.',
     source: 'facts.md: RNDRESEEDCRNG only, and the same seed in both, under -icount',
     control,
     expected: residualCells,
@@ -175,7 +196,8 @@ export const zooAttacks: readonly ForkAttack[] = [
     id: 'reaped.refused',
     claim: 'F6.reaped',
     statement: 'A refused fork leaves no process, descriptor, socket or memory.',
-    source: 'findings.md F6 Reference: "A refused fork is reaped: no process, tap, chain, clone or secret is left"',
+    source:
+      'findings.md F6 Reference: "A refused fork is reaped: no process, tap, chain, clone or secret is left"',
     control,
     expected: onReference,
     falsifiedBy: ['refused-runs-on'],

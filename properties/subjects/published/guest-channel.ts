@@ -10,9 +10,7 @@ const maxLineOctets = 65_536;
 export type Send = (message: object) => void;
 
 function deviceOf(name: string): string {
-  const port = readdirSync(ports).find(
-    (one) => readFileSync(`${ports}/${one}/name`, 'utf8').trim() === name,
-  );
+  const port = readdirSync(ports).find((one) => readFileSync(`${ports}/${one}/name`, 'utf8').trim() === name);
   if (port === undefined) throw new Error(`no port ${name}`);
   return `/dev/${port}`;
 }
