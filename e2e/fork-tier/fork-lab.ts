@@ -74,7 +74,7 @@ const settleMs = 5_000;
 const memoryMiB = 512;
 const drawsToWarm = 2;
 /** Half a gigabyte each. */
-const maxTemplates = 4;
+const maxTemplates = 7;
 
 export class ForkLab {
   readonly vmm: VmmPort;

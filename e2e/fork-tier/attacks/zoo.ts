@@ -91,9 +91,10 @@ async function runClones(stage: ForkStage): Promise<Seen> {
   return seenOf([...ends, ...(await ofGuests(stage, { wish: deterministicZoo, guests: clones }))], true);
 }
 
-/** As a husk activates: the gate itself, on a VMM of its own process. */
+/** As a husk activates: the gate itself, on a VMM of its own process. Who believes a boolean is shown by a few. */
 async function runGate(stage: ForkStage): Promise<Seen> {
-  return seenOf(await ofGuests(stage, { wish: zooWish, guests: zooInTurn }), false);
+  const guests = stage.subject === 'reference' ? zooInTurn : liars;
+  return seenOf(await ofGuests(stage, { wish: zooWish, guests }), false);
 }
 
 async function runForkd(stage: ForkStage): Promise<Seen> {
