@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { readCheckedLines } from '#reference/base/checked-lines.ts';
 import { openLog } from '#reference/base/log.ts';
 import type { TemplateSpec } from '#reference/contract/fork-engine-port.ts';
 import { Forkd, type ForkdOptions } from '#reference/forkd/forkd.ts';
@@ -50,20 +51,33 @@ export class EngineGround {
   }
 
   /** What stands on the disk besides locks. */
-  left(): { templates: string[]; witnesses: string[]; journal: string } {
+  left(): { templates: string[]; witnesses: string[]; journal: string[] } {
     const names = (part: string) =>
       existsSync(`${this.state}/${part}`) ? readdirSync(`${this.state}/${part}`) : [];
     const journal = `${this.state}/journal`;
     return {
       templates: names('templates'),
       witnesses: names('witnesses').filter((name) => name !== 'lock'),
-      journal: existsSync(journal) ? readFileSync(journal, 'utf8') : '',
+      journal: existsSync(journal) ? openEntries(readFileSync(journal)) : [],
     };
   }
 
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Of a journal: begun, and not ended. */
+function openEntries(octets: Buffer): string[] {
+  const open = new Set<string>();
+  for (const { begin, end } of (readCheckedLines(octets)?.values ?? []) as {
+    begin?: string;
+    end?: string;
+  }[]) {
+    if (begin !== undefined) open.add(begin);
+    if (end !== undefined) open.delete(end);
+  }
+  return [...open];
 }
 
 export async function run({ forkd }: Engine, id: string, argv: readonly string[]) {

@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 import { checkedLine } from '#reference/base/checked-lines.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { markOf } from '#reference/base/process-mark.ts';
+import { takeAway } from '#reference/forkd/forkd.ts';
+import { Journal } from '#reference/forkd/journal.ts';
 import { EngineGround, noSecrets, run } from './engine-ground.ts';
 import type { Lie } from './engine-guest.ts';
 
@@ -49,7 +51,7 @@ test('a template whose init fails shows its output, a process that lives on is n
   engine.vmm.failures.push(new CodedError('vmm-failed', 'no memory', 'more memory'));
   await expect(engine.forkd.buildTemplate(ground.spec())).rejects.toThrow(code('vmm-failed'));
   expect(engine.vmm.live).toBe(0);
-  expect(ground.left()).toEqual({ templates: [], witnesses: [], journal: expect.anything() });
+  expect(ground.left()).toEqual({ templates: [], witnesses: [], journal: [] });
   expect((await engine.forkd.buildTemplate(ground.spec())).readsGenerator).toBe(true);
   await engine.forkd.close();
 });
@@ -171,6 +173,7 @@ test('a fork of a running sandbox: source and children go on from there, each wi
   expect(ground.left().witnesses.length).toBe(1);
   await engine.forkd.close();
   expect(engine.vmm.live).toBe(0);
+  expect(ground.left().journal).toEqual([]);
 });
 
 test('a sandbox with secrets is forked only when that is asked for, and its variables go along', async () => {
@@ -263,6 +266,33 @@ test('a guest that breaks its window loses its services, never the engine', asyn
   expect(engine.vmm.live).toBe(0);
   await engine.forkd.close();
   expect(() => engine.forkd.buildTemplate(ground.spec())).toThrow(code('engine-closed'));
+});
+
+test('a secret that cannot be written ends its sandbox, and is not in the error', async () => {
+  using ground = new EngineGround();
+  const engine = await ground.start({ maxTemplates: 1 });
+  const { id } = await engine.forkd.buildTemplate(ground.spec());
+  const secrets = [{ name: 'a', value: 's3cret', path: '/readonly/a' }];
+  const failed = await engine.forkd
+    .fork({ template: id, network: null, secrets })
+    .catch((error: unknown) => error);
+  expect(failed).toEqual(code('secret-not-delivered'));
+  expect(String(failed)).not.toContain('s3cret');
+  expect(engine.vmm.live).toBe(0);
+  const another = engine.forkd.buildTemplate(ground.spec({ commandLine: 'another' }));
+  await expect(another).rejects.toThrow(code('too-many-templates'));
+  await engine.forkd.close();
+});
+
+test('a process that does not end keeps its journal entry, and the engine from starting', async () => {
+  using ground = new EngineGround();
+  const { journal } = await Journal.open(`${ground.folder}/journal`);
+  const made = { kind: 'vm', process: { pid: 1, started: '1' } } as const;
+  await journal.begin('vm-1', made);
+  const immortal = () => Promise.resolve(false);
+  await expect(takeAway(journal, 'vm-1', made, immortal)).rejects.toThrow(code('left-behind'));
+  expect(journal.size).toBe(1);
+  await journal.close();
 });
 
 test('a process that a killed engine left is ended at the next start', async () => {
