@@ -74,7 +74,8 @@ function lastLine(all: readonly Reproduction[], { target, seed }: { target: stri
   const parts = (['vm', 'kernel', 'decision'] as const)
     .filter((tier) => count(tier) > 0)
     .map((tier) => `${counted(count(tier), 'claim')} at tier ${tier}`);
-  const skipped = count('not run') === 0 ? '' : `; ${count('not run')} not run at a higher tier, as said above`;
+  const skipped =
+    count('not run') === 0 ? '' : `; ${count('not run')} not run at a higher tier, as said above`;
   return `${parts.join(', ') || 'Nothing was reproduced'}${skipped}; seed ${seed}. Again: pnpm repro ${target} --seed ${seed}`;
 }
 

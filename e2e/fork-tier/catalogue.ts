@@ -2,6 +2,7 @@
 import type { ClaimId } from '#properties/claims/claim.ts';
 import { unknownName } from '#properties/matrix/catalogue.ts';
 import { creditedAttacks } from './attacks/credited.ts';
+import { engineAttacks } from './attacks/engines.ts';
 import { freshAttacks } from './attacks/fresh.ts';
 import { liveAttacks } from './attacks/live.ts';
 import { orderAttacks } from './attacks/order.ts';
@@ -18,6 +19,7 @@ const all: readonly ForkAttack[] = [
   ...liveAttacks,
   ...orderAttacks,
   ...zooAttacks,
+  ...engineAttacks,
 ];
 
 /** With those of one template beside each other: it is booted once. */

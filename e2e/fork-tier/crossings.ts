@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { type ChannelName, channelNames } from '#reference/contract/guest-protocol.ts';
-import type { PreparedVm, RunningVm, VmmPort } from '#reference/contract/vmm-port.ts';
+import type { LoadedSnapshot, PreparedVm, RunningVm, VmmPort } from '#reference/contract/vmm-port.ts';
 
 export interface Crossing {
   readonly channel: ChannelName;
@@ -45,14 +45,14 @@ function listen(stream: Duplex, heard: (to: 'guest' | 'host', octets: Buffer) =>
 }
 
 /** The same VMM; each of its forks is shown when it runs, before whoever asked for it has it. */
-export function shown(vmm: VmmPort, show: (vm: RunningVm) => void): VmmPort {
+export function shown(vmm: VmmPort, show: (vm: RunningVm, snapshot: LoadedSnapshot) => void): VmmPort {
   const prepare: VmmPort['prepare'] = async (snapshot, place) => {
     const prepared: PreparedVm = await vmm.prepare(snapshot, place);
     return {
       channel: (name) => prepared.channel(name),
       resume: async () => {
         const vm = await prepared.resume();
-        show(vm);
+        show(vm, snapshot);
         return vm;
       },
       stop: () => prepared.stop(),

@@ -57,6 +57,11 @@ export interface LabTemplate {
   lastGeneration: number;
 }
 
+interface HostOptions {
+  readonly deadlineMs: number;
+  readonly log: Log;
+}
+
 export interface LabFork {
   readonly vm: RunningVm;
   readonly guest: GuestClient;
@@ -68,7 +73,7 @@ export interface LabFork {
 const bootMs = 180_000;
 const answerMs = 60_000;
 /** The gate's: guests of TCG on a busy machine are slow, and honest. */
-export const gateDeadlineMs = 15_000;
+const patientMs = 60_000;
 /** For a program of the workload to have begun. */
 const settleMs = 5_000;
 const memoryMiB = 512;
@@ -96,9 +101,12 @@ export class ForkLab {
   }
 
   /** The gate of the subject. @param log of the reference's; else it says nothing */
-  async host(subject: BuiltInSubject, log: Log = openLog('gate', 'silent')): Promise<ForkHost> {
-    if (subject !== 'reference') return HistoricHost.open(subject, gateDeadlineMs);
-    return new Activation(this.#store, log, { deadlineMs: gateDeadlineMs });
+  async host(
+    subject: BuiltInSubject,
+    { deadlineMs = patientMs, log = openLog('gate', 'silent') }: Partial<HostOptions> = {},
+  ): Promise<ForkHost> {
+    if (subject !== 'reference') return HistoricHost.open(subject, deadlineMs);
+    return new Activation(this.#store, log, { deadlineMs });
   }
 
   async template(wish: TemplateWish): Promise<LabTemplate> {

@@ -8,12 +8,12 @@ import { openLog } from '#reference/base/log.ts';
 import { Forkd } from '#reference/forkd/forkd.ts';
 import { Journal } from '#reference/forkd/journal.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
-import { type Crossing, crossingsOf, shown } from './crossings.ts';
-import { type ForkLab, gateDeadlineMs, type TemplateWish } from './fork-lab.ts';
+import { crossingsOf, shown } from './crossings.ts';
+import type { ForkLab, TemplateWish } from './fork-lab.ts';
 import type { ZooFork } from './zoo-run.ts';
 
 /** In the order in which they ran first. */
-export class Forks extends Array<ZooFork & { readonly crossings: readonly Crossing[] }> {
+export class Forks extends Array<ZooFork> {
   readonly #waiting: (() => void)[] = [];
 
   /** When there are more than so many. */
@@ -40,18 +40,20 @@ const deadlines = { bootMs: 180_000, answerMs: 60_000 };
 export async function withForkd<T>(
   lab: ForkLab,
   { kernel, image, words }: TemplateWish,
+  deadlineMs: number,
   use: (forkd: ForkdLab) => Promise<T>,
 ): Promise<T> {
   const folder = makeLabFolder('forkd');
   const forks = new Forks();
   // Of its own: an engine closes its VMM.
-  const vmm = shown(await openQemu(lab.vmm.accelerator), (vm) =>
-    forks.show({ vm, crossings: crossingsOf(vm) }),
+  const vmm = shown(await openQemu(lab.vmm.accelerator), (vm, { manifest }) =>
+    forks.show({ vm, crossings: crossingsOf(vm), atSnapshot: manifest.generatorAtSnapshot }),
   );
+
   const log = openLog('forkd', 'silent');
   const engine = await Forkd.start({
     ...{ folder, vmm, networks: null, log, deadlines },
-    activation: { deadlineMs: gateDeadlineMs },
+    activation: { deadlineMs },
   });
   let result: T;
   try {

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { everyGuest, guestOf, type ZooGuest } from '#kvm-lab/guests/zoo.ts';
-import type { RunningVm } from '#reference/contract/vmm-port.ts';
+import type { GeneratorState, RunningVm } from '#reference/contract/vmm-port.ts';
 import type { Crossing } from './crossings.ts';
 import { messageOf } from './fork-attack.ts';
 
@@ -16,6 +16,10 @@ export interface ZooEnd {
   readonly rule: string;
   /** The VMM's process is there still. */
   readonly isLeft: boolean;
+  /** Of the admitted: its kernel's generator is another than the snapshot's. null: not read. */
+  readonly hasReseeded: boolean | null;
+  /** That it answered; null: none. */
+  readonly sample: string | null;
   /** Lines on the services channel that the host sent to it. */
   readonly served: number;
 }
@@ -23,6 +27,8 @@ export interface ZooEnd {
 export interface ZooFork {
   readonly vm: RunningVm;
   readonly crossings: readonly Crossing[];
+  /** What the generator of its snapshot held. */
+  readonly atSnapshot: GeneratorState | null;
 }
 
 /** Rejects when the fork is refused. */
@@ -38,7 +44,11 @@ function generationOf({ crossings }: ZooFork): number {
 const isThere = (pid: number) => existsSync(`/proc/${pid}/exe`);
 
 /** @param atOnce forks that are before the gate together; most of the zoo waits for its deadline */
-export async function runZoo(count: number, atOnce: number, forkOne: ForkOne): Promise<ZooEnd[]> {
+export async function runZoo(
+  count: number,
+  atOnce: number,
+  forkOne: ForkOne,
+): Promise<ZooEnd[]> {
   const ends: ZooEnd[] = [];
   const running = new Set<Promise<void>>();
   for (let index = 0; index < count; index++) {
@@ -46,11 +56,13 @@ export async function runZoo(count: number, atOnce: number, forkOne: ForkOne): P
     const { fork, admitted } = await forkOne(index);
     const end = admitted
       .then(() => '', messageOf)
-      .then((rule) => {
+      .then(async (rule) => {
         const made = fork();
         if (made === null) throw new Error(`a guest of the zoo was never forked: ${rule}`);
-        ends.push(endOf(made, rule));
-        return made.vm.stop();
+        const now = rule === '' ? await made.vm.generator().catch(() => null) : null;
+        const hasReseeded = now === null ? null : now.keySha256 !== made.atSnapshot?.keySha256;
+        ends.push({ ...endOf(made, rule), hasReseeded });
+        await made.vm.stop();
       })
       .finally(() => running.delete(end));
     running.add(end);
@@ -59,19 +71,17 @@ export async function runZoo(count: number, atOnce: number, forkOne: ForkOne): P
   return ends.sort((one, other) => one.generation - other.generation);
 }
 
-function endOf(fork: ZooFork, rule: string): ZooEnd {
+function endOf(fork: ZooFork, rule: string): Omit<ZooEnd, 'hasReseeded'> {
   const generation = generationOf(fork);
   const guest = guestOf(everyGuest, generation);
   if (guest === null) throw new Error(`no guest of the zoo has generation ${generation}`);
-  const served = fork.crossings.filter(({ channel, to }) => channel === 'services' && to === 'guest').length;
-  return {
-    guest,
-    generation,
-    isAdmitted: rule === '',
-    rule,
-    isLeft: rule !== '' && isThere(fork.vm.pid),
-    served,
-  };
+  const { crossings, vm } = fork;
+  const served = crossings.filter(({ channel, to }) => channel === 'services' && to === 'guest').length;
+  const answers = crossings.filter(({ channel, to }) => channel === 'control' && to === 'host');
+  const said = answers.map(({ text }) => text).join('');
+  const sample = /"sample":"([0-9a-f]{64})"/.exec(said)?.[1] ?? null;
+  const isLeft = rule !== '' && isThere(vm.pid);
+  return { guest, generation, isAdmitted: rule === '', rule, isLeft, sample, served };
 }
 
 const lateRule = /: (deadline|late$|no response)/;
@@ -79,33 +89,97 @@ const lateRule = /: (deadline|late$|no response)/;
 /**
  * What the gate did that it must not. A guest that answers has to be refused for what it answers: a deadline that
  * refuses everybody shows nothing.
- * @param isDeterministic the clock makes siblings that force a reseed alike
  */
-export function faultsOf(ends: readonly ZooEnd[], isDeterministic: boolean): string[] {
+export function faultsOf(ends: readonly ZooEnd[]): string[] {
   const faults: string[] = [];
-  const firstOf = new Set<string>();
   for (const { guest, isAdmitted, rule, isLeft, served } of ends) {
-    const isFirst = !firstOf.has(guest.name);
-    firstOf.add(guest.name);
-    if (isAdmitted && mustBeRefused(guest, isFirst, isDeterministic))
-      faults.push(`${guest.name} was admitted: it ${guest.does}`);
+    if (isAdmitted && guest.refused === 'always') faults.push(`${guest.name} was admitted: it ${guest.does}`);
     if (!isAdmitted && guest.refused === 'never') faults.push(`an honest guest was refused: ${rule}`);
     if (!isAdmitted && served > 0)
       faults.push(`${guest.name} was spoken to on its services channel before it was refused`);
     if (isLeft) faults.push(`${guest.name} was refused, and its VMM runs on`);
   }
+  const admitted = ends.filter(({ isAdmitted, sample }) => isAdmitted && sample !== null);
+  for (const twins of twinsIn(admitted)) {
+    const names = twins.map(({ guest, generation }) => `${guest.name} (generation ${generation})`);
+    faults.push(`admitted with one sample: ${names.join(', ')}`);
+  }
   return faults;
 }
 
-function mustBeRefused({ refused }: ZooGuest, isFirst: boolean, isDeterministic: boolean): boolean {
-  if (refused === 'always') return true;
-  if (refused === 'all siblings but one') return !isFirst;
-  return refused === 'clones' && isDeterministic && !isFirst;
+/**
+ * A guest that only did not reseed, and whose kernel has done so by itself before its answer: it has diverged, and to
+ * admit it is right. The snapshot is as fresh as it can be, so that this is rare.
+ */
+const byItself = ({ guest, isAdmitted, hasReseeded }: ZooEnd) =>
+  isAdmitted && guest.seenBy === 'witness' && hasReseeded === true;
+
+/** Those that answered the same sample. */
+export function twinsIn(ends: readonly ZooEnd[]): ZooEnd[][] {
+  const bySample = Map.groupBy(
+    ends.filter(({ sample }) => sample !== null),
+    ({ sample }) => sample,
+  );
+  return [...bySample.values()].filter(({ length }) => length > 1);
 }
 
-/** Guests that answer, and were refused because they did not in time: the run was too slow to judge them. */
+/** Guests that the run was too slow to judge: refused by the deadline though they answer, or reseeded by their kernel. */
 export const tooSlow = (ends: readonly ZooEnd[]) =>
-  ends.filter(({ guest, rule }) => answers(guest) && lateRule.test(rule)).map(({ guest }) => guest.name);
+  [...ends.filter(byItself), ...ends.filter(isLate)].map(({ guest }) => guest.name);
+
+const isLate = ({ guest, rule }: ZooEnd) => answers(guest) && lateRule.test(rule);
+
+const answers = crossings.filter(({ channel, to }) => channel === 'control' && to === 'host');
+  const said = answers.map(({ text }) => text).join('');
+  const sample = /"sample":"([0-9a-f]{64})"/.exec(said)?.[1] ?? null;
+  const isLeft = rule !== '' && isThere(vm.pid);
+  return { guest, generation, isAdmitted: rule === '', rule, isLeft, sample, served };
+}
+
+const lateRule = /: (deadline|late$|no response)/;
+
+/**
+ * What the gate did that it must not. A guest that answers has to be refused for what it answers: a deadline that
+ * refuses everybody shows nothing.
+ */
+export function faultsOf(ends: readonly ZooEnd[]): string[] {
+  const faults: string[] = [];
+  for (const { guest, isAdmitted, rule, isLeft, served } of ends) {
+    if (isAdmitted && guest.refused === 'always') faults.push(`${guest.name} was admitted: it ${guest.does}`);
+    if (!isAdmitted && guest.refused === 'never') faults.push(`an honest guest was refused: ${rule}`);
+    if (!isAdmitted && served > 0)
+      faults.push(`${guest.name} was spoken to on its services channel before it was refused`);
+    if (isLeft) faults.push(`${guest.name} was refused, and its VMM runs on`);
+  }
+  const admitted = ends.filter(({ isAdmitted, sample }) => isAdmitted && sample !== null);
+  for (const twins of twinsIn(admitted)) {
+    const names = twins.map(({ guest, generation }) => `${guest.name} (generation ${generation})`);
+    faults.push(`admitted with one sample: ${names.join(', ')}`);
+  }
+  return faults;
+}
+
+/**
+ * A guest that only did not reseed, and whose kernel has done so by itself before its answer: it has diverged, and to
+ * admit it is right. The snapshot is as fresh as it can be, so that this is rare.
+ */
+const byItself = ({ guest, isAdmitted, hasReseeded }: ZooEnd) =>
+  isAdmitted && guest.seenBy === 'witness' && hasReseeded === true;
+
+/** Those that answered the same sample. */
+export function twinsIn(ends: readonly ZooEnd[]): ZooEnd[][] {
+  const bySample = Map.groupBy(
+    ends.filter(({ sample }) => sample !== null),
+    ({ sample }) => sample,
+  );
+  return [...bySample.values()].filter(({ length }) => length > 1);
+}
+
+/** Guests that the run was too slow to judge: refused by the deadline though they answer, or reseeded by their kernel. */
+export const tooSlow = (ends: readonly ZooEnd[]) =>
+  [...ends.filter(byItself), ...ends.filter(isLate)].map(({ guest }) => guest.name);
+
+const xx = ends.filter(({ guest, rule }) => answers(guest) && lateRule.test(rule)).map(({ guest }) => guest.name);
 
 const answers = ({ name, seenBy }: ZooGuest) =>
   seenBy === 'witness' || /^(answer|proof|stale|later)-/.test(name);

@@ -83,7 +83,9 @@ export function forkReproductionBlock(
     ...tellings.flatMap((telling) => [
       line(telling.record.subject, outcomeOf(telling.record, paint)),
       ...linesOf(telling, paint).map((text) => `${indent}${text}`),
-      ...(telling.record.evidence?.folder === undefined ? [] : [`${indent}evidence: ${telling.record.evidence.folder}`]),
+      ...(telling.record.evidence?.folder === undefined
+        ? []
+        : [`${indent}evidence: ${telling.record.evidence.folder}`]),
     ]),
     line('control', control),
     line('replay', paint('cyan', `pnpm repro ${claim.id} --seed ${seed}`)),
@@ -100,8 +102,11 @@ function linesOf({ record, exhibits }: ForkTelling, paint: Paint): string[] {
   if (exhibits.length === 0) return (record.evidence?.steps ?? []).slice(1, 1 + shownSteps);
   const widest = Math.max(...exhibits.map(({ reader }) => reader.length));
   return exhibits.map(({ reader, drawn, share }) => {
-    const forks = drawn.slice(0, shownForks).map((text, index) => `fork ${index} ${text.slice(0, shownOctets).padEnd(shownOctets)}`);
-    const verdict = share > 0 ? paint('yellow', `identical: ${percent(share)}`) : paint('green', 'all differ');
+    const forks = drawn
+      .slice(0, shownForks)
+      .map((text, index) => `fork ${index} ${text.slice(0, shownOctets).padEnd(shownOctets)}`);
+    const verdict =
+      share > 0 ? paint('yellow', `identical: ${percent(share)}`) : paint('green', 'all differ');
     return `${reader.padEnd(widest)}  ${forks.join('  ')}  ${verdict}`;
   });
 }

@@ -105,7 +105,10 @@ function attackOn(
   return {
     tier: 'kernel',
     missing: () => reproducer.missing(),
-    reproduce: async (seed, signal) => ({ tier: 'kernel', ...(await reproducer.reproduce(claim, seed, signal)) }),
+    reproduce: async (seed, signal) => ({
+      tier: 'kernel',
+      ...(await reproducer.reproduce(claim, seed, signal)),
+    }),
   };
 }
 

@@ -5,6 +5,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type ControlRequest, channelNames } from '#reference/contract/guest-protocol.ts';
+import { sampleDrawOctets } from '#reference/contract/reseed.ts';
 import type { Channel, LineHandler } from '#reference/guest/channel.ts';
 import { earlyInit } from '#reference/guest/early-init.ts';
 import { runGuestAgent } from '#reference/guest/guest.ts';
@@ -58,7 +59,11 @@ class ZooChannel implements Channel {
     const atRelease = request.method === 'release' ? releases.get(this.#guest) : undefined;
     if (atRelease !== undefined) await atRelease(write);
     else await write(`${JSON.stringify(await answerOf(handler, line))}\n`);
-    if (request.method === 'prepare_snapshot' && this.#chosen === 'speaks-first') this.#speakFirst();
+    if (request.method !== 'prepare_snapshot') return;
+    // Else a kernel that is old enough reseeds by itself at the first read, and nobody has misbehaved.
+    this.#generators.call({ call: 'RNDRESEEDCRNG' });
+    this.#generators.call({ call: 'getrandom', length: sampleDrawOctets });
+    if (this.#chosen === 'speaks-first') this.#speakFirst();
   }
 
   #speakFirst(): void {

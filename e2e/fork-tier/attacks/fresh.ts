@@ -24,7 +24,7 @@ const secretsOf = ({ crossings }: LabFork) =>
 async function run(stage: ForkStage): Promise<Seen> {
   const template = await stage.lab.template(wishOf(stage, plainWish));
   const { log, lines } = listening();
-  const host = await stage.lab.host(stage.subject, log);
+  const host = await stage.lab.host(stage.subject, { log });
   const seen: { readonly seed: string; readonly said: string }[] = [];
   for (let index = 0; index < forks; index++) {
     const fork = await stage.lab.fork(template);

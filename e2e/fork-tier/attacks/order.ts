@@ -109,9 +109,9 @@ async function run(stage: ForkStage): Promise<Seen> {
   const first = await observe(stage, template, host, leastWindowMs);
   const windowMs = Math.max(leastWindowMs, 3 * first.controlMs);
   const siblings = [first, await observe(stage, template, host, windowMs)];
-  const exhibits = exhibitsOf(
-    siblings.map(({ early, late }) => ({ 'a running process': [...early, ...late] })),
-  );
+  // As far as both have come.
+  const common = Math.min(...siblings.map(({ early }) => early.length));
+  const exhibits = exhibitsOf(siblings.map(({ early }) => ({ 'a running process': early.slice(0, common) })));
   const closed = siblings.some(({ late }) => late.length === 0)
     ? 'the workload does not run after the release'
     : siblings.every(({ isServedLate }) => isServedLate)
