@@ -44,11 +44,7 @@ function generationOf({ crossings }: ZooFork): number {
 const isThere = (pid: number) => existsSync(`/proc/${pid}/exe`);
 
 /** @param atOnce forks that are before the gate together; most of the zoo waits for its deadline */
-export async function runZoo(
-  count: number,
-  atOnce: number,
-  forkOne: ForkOne,
-): Promise<ZooEnd[]> {
+export async function runZoo(count: number, atOnce: number, forkOne: ForkOne): Promise<ZooEnd[]> {
   const ends: ZooEnd[] = [];
   const running = new Set<Promise<void>>();
   for (let index = 0; index < count; index++) {
@@ -129,60 +125,9 @@ export const tooSlow = (ends: readonly ZooEnd[]) =>
 
 const isLate = ({ guest, rule }: ZooEnd) => answers(guest) && lateRule.test(rule);
 
-const answers = crossings.filter(({ channel, to }) => channel === 'control' && to === 'host');
-  const said = answers.map(({ text }) => text).join('');
-  const sample = /"sample":"([0-9a-f]{64})"/.exec(said)?.[1] ?? null;
-  const isLeft = rule !== '' && isThere(vm.pid);
-  return { guest, generation, isAdmitted: rule === '', rule, isLeft, sample, served };
-}
-
-const lateRule = /: (deadline|late$|no response)/;
-
-/**
- * What the gate did that it must not. A guest that answers has to be refused for what it answers: a deadline that
- * refuses everybody shows nothing.
- */
-export function faultsOf(ends: readonly ZooEnd[]): string[] {
-  const faults: string[] = [];
-  for (const { guest, isAdmitted, rule, isLeft, served } of ends) {
-    if (isAdmitted && guest.refused === 'always') faults.push(`${guest.name} was admitted: it ${guest.does}`);
-    if (!isAdmitted && guest.refused === 'never') faults.push(`an honest guest was refused: ${rule}`);
-    if (!isAdmitted && served > 0)
-      faults.push(`${guest.name} was spoken to on its services channel before it was refused`);
-    if (isLeft) faults.push(`${guest.name} was refused, and its VMM runs on`);
-  }
-  const admitted = ends.filter(({ isAdmitted, sample }) => isAdmitted && sample !== null);
-  for (const twins of twinsIn(admitted)) {
-    const names = twins.map(({ guest, generation }) => `${guest.name} (generation ${generation})`);
-    faults.push(`admitted with one sample: ${names.join(', ')}`);
-  }
-  return faults;
-}
-
-/**
- * A guest that only did not reseed, and whose kernel has done so by itself before its answer: it has diverged, and to
- * admit it is right. The snapshot is as fresh as it can be, so that this is rare.
- */
-const byItself = ({ guest, isAdmitted, hasReseeded }: ZooEnd) =>
-  isAdmitted && guest.seenBy === 'witness' && hasReseeded === true;
-
-/** Those that answered the same sample. */
-export function twinsIn(ends: readonly ZooEnd[]): ZooEnd[][] {
-  const bySample = Map.groupBy(
-    ends.filter(({ sample }) => sample !== null),
-    ({ sample }) => sample,
-  );
-  return [...bySample.values()].filter(({ length }) => length > 1);
-}
-
-/** Guests that the run was too slow to judge: refused by the deadline though they answer, or reseeded by their kernel. */
-export const tooSlow = (ends: readonly ZooEnd[]) =>
-  [...ends.filter(byItself), ...ends.filter(isLate)].map(({ guest }) => guest.name);
-
-const xx = ends.filter(({ guest, rule }) => answers(guest) && lateRule.test(rule)).map(({ guest }) => guest.name);
-
 const answers = ({ name, seenBy }: ZooGuest) =>
   seenBy === 'witness' || /^(answer|proof|stale|later)-/.test(name);
+const lateRule = /: (deadline|late$|no response)/;
 
 export const zooTable = (ends: readonly ZooEnd[]) =>
   ends.map(
