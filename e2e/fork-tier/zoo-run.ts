@@ -80,16 +80,16 @@ function endOf(fork: ZooFork, rule: string): Omit<ZooEnd, 'hasReseeded'> {
   return { guest, generation, isAdmitted: rule === '', rule, isLeft, sample, served };
 }
 
-const lateRule = /: (deadline|late$|no response)/;
-
 /**
  * What the gate did that it must not. A guest that answers has to be refused for what it answers: a deadline that
  * refuses everybody shows nothing.
  */
 export function faultsOf(ends: readonly ZooEnd[]): string[] {
   const faults: string[] = [];
-  for (const { guest, isAdmitted, rule, isLeft, served } of ends) {
-    if (isAdmitted && guest.refused === 'always') faults.push(`${guest.name} was admitted: it ${guest.does}`);
+  for (const end of ends) {
+    const { guest, isAdmitted, rule, isLeft, served } = end;
+    if (isAdmitted && guest.refused === 'always' && !byItself(end))
+      faults.push(`${guest.name} was admitted: it ${guest.does}`);
     if (!isAdmitted && guest.refused === 'never') faults.push(`an honest guest was refused: ${rule}`);
     if (!isAdmitted && served > 0)
       faults.push(`${guest.name} was spoken to on its services channel before it was refused`);
