@@ -23,6 +23,7 @@ import { WitnessStore } from '#reference/fork-engine/witness-store.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
 import { openVerified } from '#reference/vmm/sealed-files.ts';
 import { type Crossing, crossingsOf, type Hear } from './crossings.ts';
+import { messageOf } from './fork-attack.ts';
 import { GuestClient } from './guest-client.ts';
 import { type ForkHost, HistoricHost } from './historic-host.ts';
 
@@ -187,9 +188,13 @@ async function warmed(vm: RunningVm, { workload, image }: TemplateWish): Promise
   const control = new ControlChannel(vm.channel('control'));
   const guest = new GuestClient(vm.channel('services'));
   const ask: Ask = async (request, ms = answerMs) => {
-    const late = () => new Error(`no answer to ${request.method}; console: ${vm.consoleTail().slice(-500)}`);
-    const answer = readAnswer((await within(control.ask(request, maxLineOctets), ms, late)).line);
-    return answer ?? { ok: false };
+    const fault = (what: string, cause?: unknown) =>
+      new Error(`${request.method}: ${what}; its console: ${vm.consoleTail().slice(-500)}`, { cause });
+    const asked = control.ask(request, maxLineOctets).catch((cause) => {
+      throw fault(messageOf(cause), cause);
+    });
+    const { line } = await within(asked, ms, () => fault('no answer'));
+    return readAnswer(line) ?? { ok: false };
   };
   try {
     const { versions } = mustBe(await ask({ method: 'ping' }, bootMs));

@@ -169,5 +169,5 @@ async function runFreshId(stage: ForkStage): Promise<Seen> {
   const told = await drawSiblings(stage, template, { count: 2, host, programs: quickPrograms });
   const kernel = (draws: Draws) =>
     Object.fromEntries(Object.entries(draws).filter(([name]) => kernelOnly(name)));
-  return seenOf([...untold, ...told].map(kernel), closed);
+  return seenOf([...told, ...untold].map(kernel), closed);
 }
