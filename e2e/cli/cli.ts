@@ -11,8 +11,19 @@ import { addCleanOptions, type CleanFlags, cleanCommand } from './clean-command.
 import { exitCodes } from './exit-codes.ts';
 import { addFuzzOptions, type FuzzFlags, fuzzCommand } from './fuzz-command.ts';
 import { generateCommand } from './generate-command.ts';
+import { guestsCommand } from './guests-command.ts';
 import { addImageOptions, type ImageFlags, imageCommand } from './image-command.ts';
 import { doctorCommand } from './lab-command.ts';
+import {
+  addLabShellArguments,
+  addLabUpOptions,
+  type LabStatusFlags,
+  type LabUpFlags,
+  labDownCommand,
+  labShellCommand,
+  labStatusCommand,
+  labUpCommand,
+} from './lab-vm-command.ts';
 import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-command.ts';
 import { addMutationOptions, type MutationFlags, mutationCommand } from './mutation-command.ts';
 import { addProbeOptions, type ProbeFlags, probeCommand } from './probe-command.ts';
@@ -142,7 +153,7 @@ addSandboxRunOptions(
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',
-  '\nExamples:\n  pnpm lab doctor\n  pnpm lab image\n  pnpm lab artifacts\n  pnpm lab probe\n  pnpm lab clean\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
+  '\nExamples:\n  pnpm lab doctor\n  pnpm lab image\n  pnpm lab artifacts\n  pnpm lab probe\n  pnpm lab up\n  pnpm lab shell\n  pnpm lab down\n  pnpm lab clean\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
 );
 lab
   .command('doctor')
@@ -186,6 +197,50 @@ addProbeOptions(
     .summary('whether KVM runs a guest here, else TCG, and how long one takes to boot')
     .description('Boots a guest under KVM, and under TCG where that does not run, with a deadline.'),
 ).action(async (flags: ProbeFlags) => exitWith(await probeCommand(flags)));
+
+addLabUpOptions(
+  lab
+    .command('up')
+    .exitOverride()
+    .summary('boot a template of microVMs and keep it: forks of it are there in a tenth of a second')
+    .description('Leaves a fork engine running, with one template and a fork of it that stands ready.'),
+).action(async (flags: LabUpFlags) => exitWith(await labUpCommand(flags)));
+
+lab
+  .command('status')
+  .exitOverride()
+  .summary('the lab that pnpm lab up left running')
+  .description(
+    'Says what runs: monitor, accelerator and why, kernel, template, forks. Exit code 3: nothing does.',
+  )
+  .option('--json', 'the answer as JSON on stdout')
+  .addHelpText('after', '\nExamples:\n  pnpm lab status\n  pnpm --silent lab status --json')
+  .action(async (flags: LabStatusFlags) => exitWith(await labStatusCommand(flags)));
+
+addLabShellArguments(
+  lab
+    .command('shell')
+    .exitOverride()
+    .summary('a shell, or a program, in a fork of its own')
+    .description('Forks the template, runs a shell or a program in it, and takes the fork away.'),
+).action(async (program: string[]) => exitWith(await labShellCommand(program)));
+
+lab
+  .command('down')
+  .exitOverride()
+  .summary('end the lab, and all its microVMs')
+  .description('Ends the lab that pnpm lab up left running, with all its microVMs.')
+  .addHelpText('after', '\nExamples:\n  pnpm lab down')
+  .action(async () => exitWith(await labDownCommand()));
+
+lab
+  .command('guests')
+  .exitOverride()
+  .summary('the guests that a lab can be made of: the honest one, and those that the gate refuses')
+  .description('Lists the guests, what each does when it is forked, and which of its forks the gate refuses.')
+  .option('--json', 'the answer as JSON on stdout')
+  .addHelpText('after', '\nExamples:\n  pnpm lab guests\n  pnpm lab up --guest inventing')
+  .action(async (flags: { json?: true }) => exitWith(await guestsCommand(flags)));
 
 addImageOptions(
   lab

@@ -118,6 +118,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a kernel or an initrd is not the one whose digest is set, or no regular file',
     remedy: 'stage the right file, or set the digest of the one that is meant',
   },
+  'lab-failed': {
+    means: 'the lab of microVMs did not come up, or a request to it broke',
+    remedy: 'see lab.log in the cache folder',
+  },
   'line-too-long': {
     means: 'a line on stdin exceeds the bound of the subject protocol',
     remedy: 'send one case a line',
@@ -161,6 +165,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'no-sandbox': {
     means: 'no sandbox stands at that tap',
     remedy: 'open one, or name the tap of one',
+  },
+  'no-lab': {
+    means: 'no lab of microVMs is up',
+    remedy: 'pnpm lab up',
   },
   'no-namespace': {
     means: 'a network namespace is not there, or may not be entered',
@@ -255,6 +263,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     remedy: 'name one that is, or fetch it',
   },
   'unknown-decision': { means: 'there is no such decision', remedy: 'choose one of docs/decisions.md' },
+  'unknown-guest': {
+    means: 'there is no such guest that a lab of microVMs can be made of',
+    remedy: 'choose one of pnpm lab guests',
+  },
   'unknown-kernel': {
     means: 'there is no such kernel among the artifacts of guests',
     remedy: 'choose one of kvm-lab/artifacts/artifacts.lock.json',

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { SyscallError } from '#reference/base/syscalls.ts';
 import type { ControlReply } from '#reference/contract/guest-protocol.ts';
 import { nonceOctets } from '#reference/contract/reseed.ts';
 import { Agent } from './agent.ts';
@@ -15,7 +16,7 @@ import { type FileWriter, fileWriter, sandboxFolder } from './guest-files.ts';
 import type { Starter } from './program.ts';
 import { readControl } from './read-request.ts';
 import { type SystemCalls, systemCalls } from './system-calls.ts';
-import type { Workload } from './workload.ts';
+import { CgroupWorkload, type Workload } from './workload.ts';
 
 const nothing = () => undefined;
 const RNDGETENTCNT = 0x80045200;
@@ -26,10 +27,28 @@ function idleCalls(calls: SystemCalls): SystemCalls {
     ...calls,
     // The same call and device; it only asks.
     ioctl: (fd) => calls.ioctl(fd, RNDGETENTCNT, Buffer.alloc(4)),
-    clockSettime: nothing,
+    clockSettime: (_, time) => refusedBy(() => calls.clockSettime(noClock, time)),
     sethostname: () => calls.sethostname(hostname()),
     mount: nothing,
   };
+}
+
+/** A clock that no kernel has. */
+const noClock = 1_000;
+
+function refusedBy(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof SyscallError) || error.code !== 'EINVAL') throw error;
+  }
+}
+
+/** A cgroup of its own, with nobody in it; what others there are hinders nobody. */
+class IdleWorkload extends CgroupWorkload {
+  override others(): readonly [] {
+    return [];
+  }
 }
 
 const rehearsalFile = `${sandboxFolder}/rehearsal`;
@@ -38,15 +57,6 @@ const rehearsalFile = `${sandboxFolder}/rehearsal`;
 const idleFiles: FileWriter = {
   replace: (_, text, mode) => fileWriter.replace(rehearsalFile, text, mode),
   overwrite: (_, text) => fileWriter.overwrite(rehearsalFile, text),
-};
-
-const noWorkload: Workload = {
-  startInside: (start) => start(),
-  freeze: async () => true,
-  thaw: nothing,
-  answering: async () => [],
-  others: () => [],
-  signalThoseThatCatch: () => 0,
 };
 
 const lines = (): object[] => [
@@ -73,11 +83,12 @@ const roundsAfter = 2;
 export async function rehearseFork(links: Pick<Links, 'look'>): Promise<void> {
   const calls = idleCalls(systemCalls);
   const generators = new Generators(calls);
+  const workload = new IdleWorkload('rehearsal');
   try {
     for (let round = 0; round < roundsBefore + roundsAfter; round++) {
       // In a fork it would be the dearest thing to run, and make shared pages its own.
       if (round === roundsBefore) globalThis.gc?.();
-      await rehearseOnce(idleAgent(calls, generators, links));
+      await rehearseOnce(idleAgent(calls, generators, workload, links));
     }
   } finally {
     generators.close();
@@ -94,7 +105,12 @@ async function rehearseOnce(agent: Agent): Promise<void> {
   }
 }
 
-function idleAgent(calls: SystemCalls, generators: Generators, links: Pick<Links, 'look'>): Agent {
+function idleAgent(
+  calls: SystemCalls,
+  generators: Generators,
+  workload: Workload,
+  links: Pick<Links, 'look'>,
+): Agent {
   return new Agent({
     generators,
     repair: {
@@ -104,7 +120,7 @@ function idleAgent(calls: SystemCalls, generators: Generators, links: Pick<Links
       configureNetwork: () => links.look(),
       mountVolume: nothing,
     },
-    workload: noWorkload,
+    workload,
     inFlight: () => 0,
     init: async () => ({ ok: false }),
     facts: () => ({ ok: true, node: '', kernel_release: '', generator_symbol: null }),
