@@ -119,12 +119,14 @@ export function limitsOf({ memoryMiB, cpus }: Machine): ProcessLimits {
   };
 }
 
+export const kvm = '/dev/kvm';
+
 /** Paths that QEMU opens, the libraries of every program included. */
 export function openPaths(binary: string, accelerator: Accelerator) {
   return {
     programs: [binary, loaders[process.arch] ?? '/lib64/ld-linux-x86-64.so.2'],
     readable: ['/usr/lib', '/etc/ld.so.cache', '/usr/share/qemu', '/usr/share/seabios'],
-    writable: ['/dev/null', ...(accelerator === 'kvm' ? ['/dev/kvm'] : [])],
+    writable: ['/dev/null', ...(accelerator === 'kvm' ? [kvm] : [])],
   };
 }
 
