@@ -23,7 +23,10 @@ export default defineConfig({
   // A container for each test costs more than a namespace.
   globalTimeout: choice.provider === 'container' ? 1_800_000 : 900_000,
   reporter: [
-    ['./report/kernel-reporter.ts'],
+    [
+      './report/tier-reporter.ts',
+      { tier: 'kernel', folder: reportFolder, on: `provider ${choice.provider}`, progressEvery: 50 },
+    ],
     ['json', { outputFile: `${folder}/playwright.json` }],
     ['junit', { outputFile: `${folder}/junit.xml` }],
   ],

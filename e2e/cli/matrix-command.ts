@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { Report } from '#properties/matrix/record.ts';
 import { builtInSubjects } from '#properties/subjects/subject.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
-import { kernelTable, matrixTable, summaryText } from '../report/matrix-text.ts';
+import { attackTable, matrixTable, summaryText } from '../report/matrix-text.ts';
 import { painter } from '../report/terminal.ts';
 import { writeReport } from '../report/write-report.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
@@ -31,7 +31,7 @@ export function addMatrixOptions(command: Command, verb: string): Command {
   if (verb === 'verify') {
     command.option(
       '--tier <name>',
-      'decision, kernel, or all: every attack (default: decision, and one attack per claim where a tier is ready)',
+      'decision, kernel, vm, or all: every attack (default: decision, and one attack per claim of kernel where it is ready)',
     );
   }
   return command
@@ -106,7 +106,10 @@ export async function matrixCommand(verb: string, flags: MatrixFlags): Promise<n
   const report = await runTiers(wanted, options, progress);
   progress.finish();
   process.removeListener('SIGINT', onSignal).removeListener('SIGTERM', onSignal);
-  const tables = [matrixTable(progress.claims(), report.records, paint), kernelTable(report.records, paint)];
+  const tables = [
+    matrixTable(progress.claims(), report.records, paint),
+    ...(['kernel', 'vm'] as const).map((one) => attackTable(one, report.records, paint)),
+  ];
   for (const text of tables.filter((one) => one !== '')) say(`\n${text}`);
   say(`\n${summaryText(report, paint)}`);
   const json = `${JSON.stringify(report, null, 2)}\n`;

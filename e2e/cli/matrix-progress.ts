@@ -8,7 +8,7 @@ import { counted, groupDigits, type painter } from '../report/terminal.ts';
 export interface TextProgress extends MatrixProgress {
   claims(): readonly Claim[];
   /** Of another tier: so many are to come, and this one is done. */
-  attacks(count: number): void;
+  attacks(count: number, tier: string): void;
   attacked(record: CellRecord): void;
   record(record: CellRecord): void;
   finish(): void;
@@ -46,11 +46,11 @@ export function matrixProgress(
         `${counted(claims.length, 'claim')}, ${counted(cells, 'cell')} in ${counted(jobCount, 'job')}; tier: decision.\n`,
       );
     },
-    attacks(count) {
+    attacks(count, tier) {
       jobs = count;
       attacked = 0;
       clear();
-      say(`${counted(count, 'attack')}; tier: kernel.\n`);
+      say(`${counted(count, 'attack')}; tier: ${tier}.\n`);
     },
     attacked(record) {
       attacked += 1;

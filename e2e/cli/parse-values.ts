@@ -63,12 +63,12 @@ export function collect(value: string, previous: readonly string[]): string[] {
  * `decision`, `kernel` or `all`; without one, what is ready.
  * @throws CodedError `bad-value`
  */
-export function parseTier(text: string | undefined): 'ready' | 'decision' | 'kernel' | 'all' {
+export function parseTier(text: string | undefined): 'ready' | 'decision' | 'kernel' | 'vm' | 'all' {
   if (text === undefined) return 'ready';
-  if (text === 'decision' || text === 'kernel' || text === 'all') return text;
+  if (text === 'decision' || text === 'kernel' || text === 'vm' || text === 'all') return text;
   throw new CodedError(
     'bad-value',
     `--tier ${text} is none that verify runs`,
-    'give decision, kernel or all; pnpm lab doctor says which tiers are ready',
+    'give decision, kernel, vm or all; pnpm lab doctor says which tiers are ready',
   );
 }

@@ -5,7 +5,8 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { decisionBlock, notRunBlock, packetsBlock } from '../report/repro-text.ts';
 import { counted, painter } from '../report/terminal.ts';
 import { dnsReproductionBlock } from '../repro/dns-reproduction.ts';
-import { type Reproduction, reproduce } from '../repro/repro.ts';
+import { forkReproductionBlock } from '../repro/fork-reproduction.ts';
+import { type AttackTier, type Reproduction, reproduce } from '../repro/repro.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { parseInteger, parseSeed } from './parse-values.ts';
 
@@ -21,11 +22,11 @@ export function addReproOptions(command: Command): Command {
     .argument('<target>', 'a finding (F1) or a claim (F1.embedded)')
     .option('--seed <n>', '32-bit integer (default: a fresh one, printed)')
     .option('--runs <n>', 'generated cases to look for a counterexample in', '20000')
-    .option('--tier <name>', 'decision or kernel (default: the highest that is ready here)')
+    .option('--tier <name>', 'decision, kernel or vm (default: the highest that is ready here)')
     .option('--json', 'the reproductions as JSON on stdout')
     .addHelpText(
       'after',
-      `\nExamples:\n  pnpm repro F1\n  pnpm repro F4.source\n  pnpm repro F6.diverged --seed 7\n${exitCodesHelp}`,
+      `\nExamples:\n  pnpm repro F1\n  pnpm repro F4.source\n  pnpm repro F6\n  pnpm repro F6.diverged --seed 7\n${exitCodesHelp}`,
     );
 }
 
@@ -57,6 +58,7 @@ export async function reproCommand(target: string, flags: ReproFlags): Promise<n
 function blockOf(reproduction: Reproduction, paint: ReturnType<typeof painter>): string {
   if (reproduction.tier === 'decision') return decisionBlock(reproduction, paint);
   if (reproduction.tier === 'not run') return notRunBlock(reproduction, paint);
+  if (reproduction.tier === 'vm') return forkReproductionBlock(reproduction, paint);
   return reproduction.kind === 'dns'
     ? dnsReproductionBlock(reproduction, paint)
     : packetsBlock(reproduction, paint);
@@ -69,24 +71,27 @@ function jsonOf(all: readonly Reproduction[], seed: number): string {
 
 function lastLine(all: readonly Reproduction[], { target, seed }: { target: string; seed: number }): string {
   const count = (wanted: Reproduction['tier']) => all.filter(({ tier }) => tier === wanted).length;
-  const parts = (['kernel', 'decision'] as const)
+  const parts = (['vm', 'kernel', 'decision'] as const)
     .filter((tier) => count(tier) > 0)
     .map((tier) => `${counted(count(tier), 'claim')} at tier ${tier}`);
-  const skipped = count('not run') === 0 ? '' : `; ${count('not run')} not run at tier kernel, as said above`;
+  const skipped =
+    count('not run') === 0 ? '' : `; ${count('not run')} not run at a higher tier, as said above`;
   return `${parts.join(', ') || 'Nothing was reproduced'}${skipped}; seed ${seed}. Again: pnpm repro ${target} --seed ${seed}`;
 }
 
 /** @throws CodedError `bad-value` */
-function parseReproTier(text: string | undefined): 'decision' | 'kernel' | null {
+function parseReproTier(text: string | undefined): 'decision' | AttackTier | null {
   if (text === undefined) return null;
-  if (text === 'decision' || text === 'kernel') return text;
-  const remedy = 'give decision or kernel, or none for the highest that is ready';
+  if (text === 'decision' || text === 'kernel' || text === 'vm') return text;
+  const remedy = 'give decision, kernel or vm, or none for the highest that is ready';
   throw new CodedError('bad-value', `--tier ${text} is none that repro has`, remedy);
 }
 
 function asDeclared(reproduction: Reproduction): boolean {
   if (reproduction.tier === 'not run') return true;
-  if (reproduction.tier === 'kernel') return reproduction.tellings.every(({ record }) => record.asExpected);
+  if (reproduction.tier === 'kernel' || reproduction.tier === 'vm') {
+    return reproduction.tellings.every(({ record }) => record.asExpected);
+  }
   const { claim, found, observations } = reproduction;
   if (found === null) return false;
   return observations.every(({ subject, outcome, control }) => {

@@ -29,8 +29,14 @@ describe('a plan', () => {
   test('never runs a tier that was not asked for, or for which nothing was selected', async () => {
     const of = (choice: TierChoice, ids: string[], subjects: string[] = []) =>
       selectTiers(choice, { ...options, claims: ids, subjects });
-    expect(await of('decision', [])).toMatchObject({ decision: true, kernel: [] });
-    expect(await of('kernel', [])).toMatchObject({ decision: false });
+    expect(await of('decision', [])).toMatchObject({ decision: true, kernel: [], vm: [] });
+    expect(await of('kernel', [])).toMatchObject({ decision: false, vm: [] });
+    expect(await of('ready', [])).toMatchObject({ decision: true, vm: [] });
+    expect(await of('vm', ['F6.live'])).toMatchObject({
+      decision: false,
+      kernel: [],
+      vm: [{ id: 'F6.live' }],
+    });
     expect(await of('ready', ['F5'])).toMatchObject({ decision: true, kernel: [] });
     expect(await of('ready', ['F4.load'])).toMatchObject({ decision: false, kernel: [{ id: 'F4.load' }] });
     expect(await of('ready', ['F4'], ['mutants'])).toMatchObject({ decision: true, kernel: [] });
@@ -64,7 +70,7 @@ describe('a machine without the lab', () => {
       ['all', false],
     ] as const) {
       const selection = await selectTiers(choice, options);
-      const { summary, tiers } = merge(selection, options, { decision: null, kernel, seconds: 1 });
+      const { summary, tiers } = merge(selection, options, { decision: null, kernel, vm: null, seconds: 1 });
       expect(summary).toMatchObject({ passed, skipped: kernel.records.length, asExpected: 0, unexpected: 0 });
       expect(tiers.find(({ tier }) => tier === 'kernel')).toMatchObject({ ran: false, ...missing });
     }
@@ -77,7 +83,7 @@ describe('a machine without the lab', () => {
       outcome: index === 0 ? ('falsified' as const) : record.outcome,
     }));
     const selection = await selectTiers('ready', options);
-    const ran = { decision: null, kernel: { ...kernel, ran: true, records: differs }, seconds: 1 };
+    const ran = { decision: null, kernel: { ...kernel, ran: true, records: differs }, vm: null, seconds: 1 };
     expect(merge(selection, options, ran).summary).toMatchObject({ passed: false, unexpected: 1 });
   });
 });

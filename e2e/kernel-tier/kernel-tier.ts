@@ -21,7 +21,8 @@ export interface KernelOptions {
   readonly whole: boolean;
 }
 
-export interface KernelRun extends TierRun {
+/** What became of a tier of attacks. */
+export interface AttackTierRun extends TierRun {
   readonly records: readonly CellRecord[];
   /** What failed beside the cells: a test of the suite that judges none. */
   readonly failure?: string;
@@ -37,11 +38,11 @@ export async function runKernelTier(
   options: KernelOptions,
   { onPlan, onRecord }: KernelProgress,
   missingHere: () => Unsupported | null = () => labMissing() ?? evidenceMissing(),
-): Promise<KernelRun> {
+): Promise<AttackTierRun> {
   const begun = performance.now();
   const { claims, subjects, seed, signal, whole } = options;
   const jobs = planAttacks(claims, subjects, seed);
-  const tier = (records: readonly CellRecord[], ran: boolean): KernelRun => {
+  const tier = (records: readonly CellRecord[], ran: boolean): AttackTierRun => {
     const seconds = Math.round((performance.now() - begun) / 100) / 10;
     return { tier: 'kernel', ran, cells: records.length, seconds, records };
   };

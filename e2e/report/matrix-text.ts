@@ -75,18 +75,18 @@ function coloured(paint: Paint) {
   };
 }
 
-/** Attacks on a real kernel: the one that stands for its claim, or how many of all falsify it. Empty without any. */
-export function kernelTable(all: readonly CellRecord[], paint: Paint): string {
-  const records = all.filter(({ tier }) => tier === 'kernel');
+/** Attacks of a tier: the one that stands for its claim, or how many of all falsify it. Empty without any. */
+export function attackTable(at: 'kernel' | 'vm', all: readonly CellRecord[], paint: Paint): string {
+  const records = all.filter(({ tier }) => tier === at);
   if (records.length === 0) return '';
   const subjects = [...new Set(records.map(columnOf))];
   const rows = [...new Set(records.map(({ claim }) => claim))].map((claim) => {
     const mine = records.filter((record) => record.claim === claim);
     const attacks = new Set(mine.map(({ attack }) => attack));
     const about = attacks.size === 1 ? ([...attacks][0] ?? '') : counted(attacks.size, 'attack');
-    return [claim, ...subjects.map((subject) => kernelCell(mine, subject)), about];
+    return [claim, ...subjects.map((subject) => attackCell(mine, subject)), about];
   });
-  return table([['at tier kernel', ...subjects, 'attack'], ...rows], coloured(paint));
+  return table([[`at tier ${at}`, ...subjects, 'attack'], ...rows], coloured(paint));
 }
 
 /** Each mutant is a mistake of its own: one column for all of them. */
@@ -94,7 +94,7 @@ const columnOf = ({ subject }: CellRecord) => (subject.startsWith('mutant:') ? '
 
 const skips: readonly CellRecord['outcome'][] = ['unsupported', 'not-run'];
 
-function kernelCell(records: readonly CellRecord[], subject: string): string {
+function attackCell(records: readonly CellRecord[], subject: string): string {
   const mine = records.filter((record) => columnOf(record) === subject);
   const wrong = mine.some((record) => !record.asExpected && !skips.includes(record.outcome)) ? ' !' : '';
   if (mine.length === 1) return `${mine[0]?.outcome}${wrong}`;

@@ -44,9 +44,9 @@ export function decisionBlock(
   return lines.join('\n');
 }
 
-export function notRunBlock({ claim, reason, remedy }: NotReproduced, paint: Paint): string {
+export function notRunBlock({ claim, wanted, reason, remedy }: NotReproduced, paint: Paint): string {
   const title = paint('bold', `${claim.id}  ${claim.statement}`);
-  return `${title}\n${paint('yellow', `  tier kernel was not run: ${reason}`)}\n  remedy      ${remedy}`;
+  return `${title}\n${paint('yellow', `  tier ${wanted} was not run: ${reason}`)}\n  remedy      ${remedy}`;
 }
 
 const maxPacketsShown = 2;

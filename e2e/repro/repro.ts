@@ -10,6 +10,8 @@ import { type Observation, observeCase } from '#properties/matrix/observe-case.t
 import type { CellRecord } from '#properties/matrix/record.ts';
 import type { Mutant } from '#properties/mutants/mutant.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
+import { forksMissing } from '../fork-tier/fork-tier.ts';
+import { ForkReproducer, type ForkReproduction, reproducedByForks } from './fork-reproduction.ts';
 import { type KernelReproduction, kernelReproducers } from './kernel-reproduction.ts';
 
 export interface DecisionReproduction {
@@ -24,13 +26,17 @@ export interface DecisionReproduction {
 /** A tier above that has an attack for the claim, and could not run it. */
 export interface NotReproduced extends Unsupported {
   readonly tier: 'not run';
+  readonly wanted: AttackTier;
   readonly claim: ClaimStatement;
 }
 
 export type Reproduction =
   | DecisionReproduction
   | (KernelReproduction & { readonly tier: 'kernel' })
+  | (ForkReproduction & { readonly tier: 'vm' })
   | NotReproduced;
+
+export type AttackTier = 'kernel' | 'vm';
 
 export interface ReproOptions {
   readonly target: string;
@@ -38,7 +44,7 @@ export interface ReproOptions {
   readonly runs: number;
   readonly signal: AbortSignal;
   /** null: the highest that is ready. */
-  readonly tier: 'decision' | 'kernel' | null;
+  readonly tier: 'decision' | AttackTier | null;
 }
 
 /**
@@ -56,18 +62,54 @@ export async function* reproduce(options: ReproOptions): AsyncGenerator<Reproduc
       'leave --tier out, or name a claim that has (docs/claims.md)',
     );
   }
-  for (const claim of claims) {
-    if (signal.aborted) return;
-    const reproducer = kernelReproducers[claim.id.split('.')[0] as Finding];
-    const hasKernel = tier !== 'decision' && reproducer?.claims.includes(claim.id) === true;
-    const missing = hasKernel ? reproducer.missing() : null;
-    if (hasKernel && missing === null)
-      yield { tier: 'kernel', ...(await reproducer.reproduce(claim, seed, signal)) };
-    else {
-      if (missing !== null) yield { tier: 'not run', claim, ...missing };
-      if (tier !== 'kernel' && isDecisionClaim(claim)) yield await atDecision(claim, mutants, options);
+  const forks = new ForkReproducer();
+  try {
+    for (const claim of claims) {
+      if (signal.aborted) return;
+      const attack = attackOn(claim, tier, forks);
+      const missing = attack?.missing() ?? null;
+      if (attack !== null && missing === null) yield await attack.reproduce(seed, signal);
+      else {
+        if (attack !== null && missing !== null)
+          yield { tier: 'not run', wanted: attack.tier, claim, ...missing };
+        if ((tier === null || tier === 'decision') && isDecisionClaim(claim))
+          yield await atDecision(claim, mutants, options);
+      }
     }
+  } finally {
+    await forks.end();
   }
+}
+
+interface AttackOnClaim {
+  readonly tier: AttackTier;
+  missing(): Unsupported | null;
+  reproduce(seed: number, signal: AbortSignal): Promise<Reproduction>;
+}
+
+/** At the highest tier that has one, or at the one that was asked for. */
+function attackOn(
+  claim: ClaimStatement,
+  tier: ReproOptions['tier'],
+  forks: ForkReproducer,
+): AttackOnClaim | null {
+  if ((tier === null || tier === 'vm') && reproducedByForks.includes(claim.id)) {
+    return {
+      tier: 'vm',
+      missing: forksMissing,
+      reproduce: async (seed, signal) => ({ tier: 'vm', ...(await forks.reproduce(claim, seed, signal)) }),
+    };
+  }
+  const reproducer = kernelReproducers[claim.id.split('.')[0] as Finding];
+  if ((tier !== null && tier !== 'kernel') || reproducer?.claims.includes(claim.id) !== true) return null;
+  return {
+    tier: 'kernel',
+    missing: () => reproducer.missing(),
+    reproduce: async (seed, signal) => ({
+      tier: 'kernel',
+      ...(await reproducer.reproduce(claim, seed, signal)),
+    }),
+  };
 }
 
 /** The most instructive subject that falsifies the claim gives the input. */

@@ -23,6 +23,9 @@ export interface GuestArtifacts {
 /** Main files of the agents that images are built for. */
 const agents = {
   honest: 'reference/main/guest-agent.ts',
+  reference: 'kvm-lab/guests/lab-agent.ts',
+  published: 'properties/subjects/published/guest-main.ts',
+  vulnerable: 'properties/subjects/vulnerable/guest-main.ts',
   zoo: 'kvm-lab/guests/zoo-agent.ts',
 } as const;
 export type GuestImage = keyof typeof agents;

@@ -3,8 +3,9 @@
  * command line says when the fork is told of, and before that leaves everything as it is.
  */
 import { hash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { type ControlRequest, channelNames } from '#reference/contract/guest-protocol.ts';
+import { sampleDrawOctets } from '#reference/contract/reseed.ts';
 import type { Channel, LineHandler } from '#reference/guest/channel.ts';
 import { earlyInit } from '#reference/guest/early-init.ts';
 import { runGuestAgent } from '#reference/guest/guest.ts';
@@ -56,14 +57,30 @@ class ZooChannel implements Channel {
       return;
     }
     const atRelease = request.method === 'release' ? releases.get(this.#guest) : undefined;
-    if (atRelease !== undefined) await atRelease(write);
-    else await write(`${JSON.stringify(await answerOf(handler, line))}\n`);
+    if (atRelease !== undefined) return void (await atRelease(write));
+    const answer = await answerOf(handler, line);
+    if (request.method === 'prepare_snapshot') renewGenerator();
+    await write(`${JSON.stringify(answer)}\n`);
     if (request.method === 'prepare_snapshot' && this.#chosen === 'speaks-first') this.#speakFirst();
   }
 
   #speakFirst(): void {
     setInterval(() => void this.#port.write('{"ok":true,"reseeded_rng":true}\n'), speakEveryMs);
   }
+}
+
+const RNDRESEEDCRNG = 0x5207;
+const O_RDWR_CLOEXEC = 0x80002;
+
+/**
+ * A kernel that was seeded long ago reseeds by itself at the next read: in the forks of one that was seeded a moment ago
+ * only who does it is reseeded.
+ */
+function renewGenerator(): void {
+  const device = systemCalls.open('/dev/urandom', O_RDWR_CLOEXEC);
+  systemCalls.ioctl(device, RNDRESEEDCRNG, new Uint8Array(0));
+  systemCalls.getrandom(Buffer.alloc(sampleDrawOctets));
+  closeSync(device);
 }
 
 /** The agent calls through this object: what is put into it stands between the agent and its kernel. */

@@ -16,6 +16,6 @@ export interface Mutant {
   readonly replace: string;
   /** The claim that must falsify it. */
   readonly killedBy: ClaimId;
-  /** Where it shows, if not at tier decision: attacks of tier kernel name it (`falsifiedBy`). */
-  readonly tier?: 'kernel';
+  /** Where it shows, if not at tier decision: attacks of that tier name it (`falsifiedBy`). */
+  readonly tier?: 'kernel' | 'vm';
 }

@@ -249,7 +249,12 @@ export class Sandboxes {
 
   /** A VM is gone: its sandbox with it, unless that is between two bodies. */
   async #gone(sandbox: Standing, vm: RunningVm): Promise<void> {
-    if (sandbox.body?.vm === vm) await this.#end(sandbox);
+    const { body } = sandbox;
+    if (body?.vm !== vm) return;
+    // It is being reaped: who waited for that here would be waited for by it.
+    body.services.close();
+    sandbox.body = null;
+    await this.#end(sandbox);
   }
 
   #end(sandbox: Standing): Promise<void> {

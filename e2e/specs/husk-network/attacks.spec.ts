@@ -1,7 +1,8 @@
 /** Every attack on every subject, each in a fresh pod: a cell that differs from its declaration, either way, fails. */
 import { allAttacks } from '../../attacks/catalogue.ts';
-import { builtInSubjects, test, unsupportedPrefix } from '../../fixtures/husk-network.ts';
+import { builtInSubjects, test } from '../../fixtures/husk-network.ts';
 import { runAttack } from '../../fixtures/run-attack.ts';
+import { unsupportedPrefix } from '../../report/attachment.ts';
 
 for (const attack of allAttacks) {
   for (const subject of builtInSubjects.filter((name) => attack.expected[name] !== 'no-input')) {

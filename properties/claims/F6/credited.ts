@@ -26,7 +26,10 @@ export const claim = defineClaim<CreditedCase>({
     'An uncredited reseed is never reported as success: not on a device that is a regular file (ENOTTY), not without CAP_SYS_ADMIN (EPERM), not when only a part of the seed was taken.',
   source: 'findings.md F6; random(4), RNDADDENTROPY',
   decisions: ['reseed-report'],
-  expected: { decision: { vulnerable: 'falsified', published: 'holds', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
+  },
   arbitrary: () =>
     fc.record({
       device,

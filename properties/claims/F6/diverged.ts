@@ -93,7 +93,10 @@ export const claim = defineClaim<DivergedCase>({
   blindSpot:
     'The generator is a model of facts.md: per-CPU keys, the 60-second reseed and vmgenid are not in it. Without a host-side witness a guest that reports another sample than it drew is seen by F6.witness only.',
   decisions: ['reseed-report', 'reseed-gate'],
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+  },
   weight: 0.4,
   arbitrary: () =>
     fc.record({

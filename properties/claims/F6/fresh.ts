@@ -23,7 +23,10 @@ export const claim = defineClaim<SeedCase>({
   blindSpot:
     'That the host draws from a good source is not seen here; what happens when it draws the same twice is F6.single-use.',
   decisions: ['activation-step', 'agent-step'],
-  expected: { decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
+    vm: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
+  },
   weight: 0.4,
   arbitrary: ({ replayPath }) => seedCase(replayPath),
   control: freshSeedIsSent,

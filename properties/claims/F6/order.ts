@@ -48,7 +48,10 @@ export const claim = defineClaim<OrderCase>({
     'No secret, token or exec passes before the gate, and no workload of the guest runs before the reseed and the host’s release.',
   source: 'findings.md F6 Reference; system.md, host ↔ guest protocol',
   decisions: ['agent-step', 'activation-step'],
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+  },
   async: true,
   weight: 0.3,
   arbitrary: () => fc.record({ script: forkScript, schedule }),

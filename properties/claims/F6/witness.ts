@@ -99,7 +99,10 @@ export const claim = defineClaim<WitnessCase>({
   blindSpot:
     'Without the host-side witness a guest that did not reseed and invents its sample, or mixes the nonce into it, looks honest: such guests are judged only where the VMM reads the generator.',
   decisions: ['reseed-report', 'reseed-gate'],
-  expected: { decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' } },
+  expected: {
+    decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+  },
   async: true,
   weight: 0.3,
   arbitrary: () => fc.record({ crowd, schedule }),

@@ -1,5 +1,5 @@
 /**
- * What a run of the kernel tier says: a line for each failure with its replay, a table by subject, and the
+ * What a run of a tier above decision says: a line for each failure with its replay, a table by subject, and the
  * records of all cells in the schema that every tier shares.
  * Invariant: a skip is counted as skipped, with its reason, never as passed.
  */
@@ -7,21 +7,34 @@ import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { FullResult, Reporter, TestCase, TestResult } from '@playwright/test/reporter';
 import { readEnvironment } from '#properties/matrix/environment.ts';
-import type { CellRecord, Report } from '#properties/matrix/record.ts';
+import type { CellRecord, Report, TierRun } from '#properties/matrix/record.ts';
 import { exitCodes } from '../cli/exit-codes.ts';
-import { recordAttachment, unsupportedPrefix } from '../fixtures/husk-network.ts';
-import { choice, reportFolder as folder } from '../fixtures/lab-choice.ts';
+import { recordAttachment, unsupportedPrefix } from './attachment.ts';
 import { table } from './terminal.ts';
 import { writeReport } from './write-report.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const progressEvery = 50;
 
-export default class KernelReporter implements Reporter {
+/** From the configuration of Playwright Test. */
+export interface TierReporterOptions {
+  readonly tier: TierRun['tier'];
+  /** From the repository's root. */
+  readonly folder: string;
+  /** Where it ran, in words. */
+  readonly on: string;
+  readonly progressEvery: number;
+}
+
+export default class TierReporter implements Reporter {
+  readonly #options: TierReporterOptions;
   readonly #records: CellRecord[] = [];
   readonly #skips = new Map<string, number>();
   #passed = 0;
   #failed = 0;
+
+  constructor(options: TierReporterOptions) {
+    this.#options = options;
+  }
 
   printsToStdio(): boolean {
     return true;
@@ -43,7 +56,8 @@ export default class KernelReporter implements Reporter {
       process.stdout.write(`\nFAILED ${test.title}\n${said}\n`);
     }
     const done = this.#passed + this.#failed;
-    if (done % progressEvery === 0) process.stderr.write(`${done} done, ${this.#failed} failed\n`);
+    if (done % this.#options.progressEvery === 0)
+      process.stderr.write(`${done} done, ${this.#failed} failed\n`);
   }
 
   onError({ message = '' }: { message?: string }): void {
@@ -51,16 +65,17 @@ export default class KernelReporter implements Reporter {
   }
 
   onEnd({ duration, status }: FullResult): void {
+    const { tier, folder, on } = this.#options;
     const skipped = [...this.#skips.values()].reduce((sum, count) => sum + count, 0);
     const reasons = [...this.#skips.keys()];
-    const report = reportOf(this.#records, { skipped, seconds: duration / 1_000, status, reasons });
+    const report = reportOf(this.#records, { tier, skipped, seconds: duration / 1_000, status, reasons });
     mkdirSync(`${root}${folder}`, { recursive: true });
     writeReport(`${root}${folder}/report.json`, `${JSON.stringify(report, null, 2)}\n`);
     process.stdout.write(`\n${tableOf(this.#records)}\n\n`);
     for (const [reason, count] of this.#skips) process.stdout.write(`${count} skipped: ${reason}\n`);
     const seconds = Math.round(duration / 1_000);
     process.stdout.write(
-      `${this.#passed} passed, ${this.#failed} failed, ${skipped} skipped on provider ${choice.provider} in ${seconds} s; records and evidence in ${folder}\n`,
+      `${this.#passed} passed, ${this.#failed} failed, ${skipped} skipped on ${on} in ${seconds} s; records and evidence in ${folder}\n`,
     );
   }
 
@@ -73,6 +88,7 @@ export default class KernelReporter implements Reporter {
 }
 
 interface Run {
+  readonly tier: TierRun['tier'];
   readonly skipped: number;
   readonly seconds: number;
   readonly status: string;
@@ -80,7 +96,7 @@ interface Run {
   readonly reasons: readonly string[];
 }
 
-function reportOf(records: readonly CellRecord[], { skipped, seconds, status, reasons }: Run): Report {
+function reportOf(records: readonly CellRecord[], { tier, skipped, seconds, status, reasons }: Run): Report {
   const claims = new Set(records.map(({ claim }) => claim));
   const falsified = new Set(
     records.filter(({ outcome }) => outcome === 'falsified').map(({ claim }) => claim),
@@ -94,7 +110,7 @@ function reportOf(records: readonly CellRecord[], { skipped, seconds, status, re
     seed: records[0]?.seed ?? 0,
     tiers: [
       {
-        tier: 'kernel',
+        tier,
         ran: records.length > 0,
         cells: records.length,
         seconds: Math.round(seconds * 10) / 10,
