@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { painter } from '../report/terminal.ts';
+import { type ArtifactsFlags, addArtifactsOptions, artifactsCommand } from './artifacts-command.ts';
 import { addBenchArguments, type BenchCommandFlags, benchCommand } from './bench-command.ts';
 import { addCheckOptions, type CheckFlags, checkCommand } from './check-command.ts';
 import { addCheckDnsOptions, type CheckDnsFlags, checkDnsCommand } from './check-dns-command.ts';
@@ -14,6 +15,7 @@ import { addImageOptions, type ImageFlags, imageCommand } from './image-command.
 import { doctorCommand } from './lab-command.ts';
 import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-command.ts';
 import { addMutationOptions, type MutationFlags, mutationCommand } from './mutation-command.ts';
+import { addProbeOptions, type ProbeFlags, probeCommand } from './probe-command.ts';
 import { addProveArguments, type ProveFlags, proveCommand } from './prove-command.ts';
 import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.ts';
 import { addResolversOptions, type ResolversFlags, resolversCommand } from './resolvers-command.ts';
@@ -118,7 +120,7 @@ addSandboxDnsOptions(
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',
-  '\nExamples:\n  pnpm lab doctor\n  pnpm lab image\n  pnpm lab clean\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
+  '\nExamples:\n  pnpm lab doctor\n  pnpm lab image\n  pnpm lab artifacts\n  pnpm lab probe\n  pnpm lab clean\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
 );
 lab
   .command('doctor')
@@ -145,6 +147,24 @@ addResolversOptions(
     .summary('check dnsmasq, unbound, BIND, Knot Resolver and PowerDNS Recursor as pnpm check dns does')
     .description('Runs each resolver in namespaces of its own and keeps what the check finds.'),
 ).action(async (names: string[], flags: ResolversFlags) => exitWith(await resolversCommand(names, flags)));
+addArtifactsOptions(
+  lab
+    .command('artifacts')
+    .exitOverride()
+    .summary('fetch and build what guests boot from: kernel and initramfs, held to their digests')
+    .description(
+      'Prints paths and digests of a kernel and an initramfs; fetches and builds what is not there.',
+    ),
+).action(async (flags: ArtifactsFlags) => exitWith(await artifactsCommand(flags)));
+
+addProbeOptions(
+  lab
+    .command('probe')
+    .exitOverride()
+    .summary('whether KVM runs a guest here, else TCG, and how long one takes to boot')
+    .description('Boots a guest under KVM, and under TCG where that does not run, with a deadline.'),
+).action(async (flags: ProbeFlags) => exitWith(await probeCommand(flags)));
+
 addImageOptions(
   lab
     .command('image')

@@ -5,8 +5,11 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
+import { kernelNames, missingArtifacts } from '#kvm-lab/artifacts/artifacts.ts';
+import { cacheFolder } from '#kvm-lab/artifacts/cache-folder.ts';
 import { engineUnsupported, engineVersion } from '#kvm-lab/providers/container/docker-engine.ts';
 import { containerUnsupported } from '#kvm-lab/providers/container/readiness.ts';
+import { microvmUnsupported, qemuVersion } from '#kvm-lab/providers/microvm/readiness.ts';
 import { netnsUnsupported, tapsUnsupported } from '#kvm-lab/providers/netns/netns.ts';
 import { rootlessHasTaps, rootlessUnsupported } from '#kvm-lab/providers/netns/rootless.ts';
 import type { Unsupported } from '#kvm-lab/providers/unsupported.ts';
@@ -48,7 +51,7 @@ export function examine(): TierReadiness[] {
         binary('conntrack', 'conntrack'),
       ],
     ],
-    ['vm', [binary('qemu-system-x86_64', 'qemu-system-x86'), kvmDevice()]],
+    ['vm', [provider('lab microvm', microvmUnsupported(), microvmDetail()), artifactsInCache(), kvmDevice()]],
     [
       'apiserver',
       [kubernetesBinary('kube-apiserver'), kubernetesBinary('etcd'), kubernetesBinary('kubectl')],
@@ -149,6 +152,19 @@ function rootlessDetail(): string {
   return 'in a user namespace, a veth and a packet socket for the tap: /dev/net/tun is not for everybody';
 }
 
+function microvmDetail(): string {
+  return `${qemuVersion() ?? 'no QEMU'}; kernels ${kernelNames().join(', ')}`;
+}
+
+/** Without them the first guest takes as long as they take to fetch. */
+function artifactsInCache(): Finding {
+  const what = 'artifacts of guests';
+  const missing = missingArtifacts();
+  if (missing.length === 0) return { what, there: true, detail: cacheFolder(), remedy: '', optional: true };
+  const detail = `not fetched yet: ${missing.join(', ')}`;
+  return { what, there: false, detail, remedy: 'pnpm lab artifacts', optional: true };
+}
+
 /** Makes the VM tier fast; without it QEMU's TCG runs the same guests. */
 function kvmDevice(): Finding {
   const what = 'KVM';
@@ -164,8 +180,7 @@ function kvmDevice(): Finding {
       optional: true,
     };
   }
-  const detail =
-    '/dev/kvm opens, which proves nothing: a probe boot decides before a VM suite runs; else TCG';
+  const detail = '/dev/kvm opens, which proves nothing: a probe boot decides, pnpm lab probe; else TCG';
   return { what, there: true, detail, remedy: '', optional: true };
 }
 

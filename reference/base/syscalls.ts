@@ -36,6 +36,14 @@ const calls = {
   getrlimit: libc.func('int getrlimit(int resource, void *limit)'),
   eventfd: libc.func('int eventfd(unsigned int value, int flags)'),
   epoll_create1: libc.func('int epoll_create1(int flags)'),
+  socketpair: libc.func('int socketpair(int domain, int type, int protocol, void *pair)'),
+  memfd_create: libc.func('int memfd_create(const char *name, unsigned int flags)'),
+  fcntl: libc.func('int fcntl(int fd, int command, long argument)'),
+  prctl: libc.func('int prctl(int option, long a, void *b, long c, long d)'),
+  // No function of libc: by number, which is the same on every architecture.
+  landlock_create_ruleset: libc.func('long syscall(long n, const void *attributes, size_t size, long flags)'),
+  landlock_add_rule: libc.func('long syscall(long n, long ruleset, long type, const void *rule, long flags)'),
+  landlock_restrict_self: libc.func('long syscall(long n, long ruleset, long flags)'),
   epoll_ctl: libc.func('int epoll_ctl(int epoll, int operation, int fd, const void *event)'),
 };
 
@@ -93,6 +101,26 @@ export const epollCreate = (flags: number) => checked('epoll_create1', flags);
 export const epollControl = (epoll: number, operation: number, fd: number, event: Uint8Array) =>
   checked('epoll_ctl', epoll, operation, fd, event);
 
+const AF_UNIX = 1;
+const SOCK_STREAM_CLOEXEC = 0x80001;
+/** Two connected ends. */
+export function socketPair(): readonly [number, number] {
+  const pair = new Int32Array(2);
+  checked('socketpair', AF_UNIX, SOCK_STREAM_CLOEXEC, 0, pair);
+  return [pair[0] as number, pair[1] as number];
+}
+export const memfdCreate = (name: string, flags: number) => checked('memfd_create', name, flags);
+export const fcntl = (fd: number, command: number, argument: number) =>
+  checked('fcntl', fd, command, argument);
+/** Of the calling thread, where the option is of a thread. */
+export const prctl = (option: number, argument: number, data: Uint8Array | null = null) =>
+  checked('prctl', option, argument, data, 0, 0);
+/** A ruleset's descriptor; with no attributes and flag 1, the version of the interface. */
+export const landlockCreateRuleset = (attributes: Uint8Array | null, flags = 0) =>
+  checked('landlock_create_ruleset', 444, attributes, attributes?.length ?? 0, flags);
+export const landlockAddRule = (ruleset: number, type: number, rule: Uint8Array) =>
+  checked('landlock_add_rule', 445, ruleset, type, rule, 0);
+export const landlockRestrictSelf = (ruleset: number) => checked('landlock_restrict_self', 446, ruleset, 0);
 const RLIMIT_NOFILE = 7;
 /** How many descriptors this process may have; Node takes what the hard limit allows when it starts. */
 export function descriptorLimit(): number {

@@ -9,6 +9,15 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'another process listens on a resolver address',
     remedy: 'see who with ss -lnup and ss -lntp; end it, or name another address',
   },
+  'artifact-mismatch': {
+    means: 'what a guest is to boot from has another SHA-256 than the one that is pinned',
+    remedy: 'if its version was meant to change: pnpm lab artifacts --update; else do not use it',
+  },
+  'artifact-missing': {
+    means: 'a package that a guest boots from cannot be fetched or unpacked',
+    remedy:
+      'apt-get update, as root, and again; if the archive no longer has it: pnpm lab artifacts --update',
+  },
   'bad-address': {
     means: 'what should be an address is none',
     remedy: 'write it as 10.0.0.1 or fd00::1',
@@ -36,6 +45,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'bad-header': {
     means: 'the first line on stdin is no header of the subject protocol, or names another decision',
     remedy: 'begin with {"v":1,"decision":…,"config":…} as docs/decisions.md shows',
+  },
+  'bad-machine': {
+    means: 'a machine is asked for that the VMM cannot make',
+    remedy: 'correct the machine of the template, as the message says',
   },
   'bad-nat64-prefix': {
     means: 'a NAT64 prefix has a length that RFC 6052 does not know, or bits 64 to 71 set',
@@ -74,9 +87,21 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'another process is the datapath of this network namespace',
     remedy: 'end it, or give this one a network namespace of its own',
   },
+  'disk-full': {
+    means: 'a snapshot cannot be written whole; nothing of it was left',
+    remedy: 'make room, or keep fewer snapshots',
+  },
+  'file-too-large': {
+    means: 'what should be a kernel, an initrd or a part of a snapshot is longer than it may be',
+    remedy: 'see that it is the right file',
+  },
   'filter-taken': {
     means: 'another process filters what leaves a network namespace',
     remedy: 'end it first; see ss -xap for who holds @mitos/dns',
+  },
+  'guest-line-too-long': {
+    means: 'an answer of the guest agent is longer than a line of the protocol',
+    remedy: 'answer in chunks',
   },
   'image-not-built': {
     means: 'the image of a husk’s container could not be built; nothing half-built was left',
@@ -85,6 +110,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'ipv6-unsupported': {
     means: 'IPv6 is asked for in a pod that forwards none: net.ipv6.conf.all.forwarding is 0',
     remedy: 'allow this unsafe sysctl and set it to 1 in the pod’s securityContext, or leave IPv6 off',
+  },
+  'kernel-refused': {
+    means: 'a kernel or an initrd is not the one whose digest is set, or no regular file',
+    remedy: 'stage the right file, or set the digest of the one that is meant',
   },
   'line-too-long': {
     means: 'a line on stdin exceeds the bound of the subject protocol',
@@ -102,13 +131,29 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a table of the kernel changed during each of many dumps',
     remedy: 'let nobody else change it all the time',
   },
+  'no-guest-interface': {
+    means: 'the guest has no eth0, and was given a network',
+    remedy: 'give the VM a network device, or no network to configure',
+  },
+  'no-guest-port': {
+    means: 'the guest has no virtio-serial port of a channel',
+    remedy: 'give the VM a virtserialport of that name, and load the module virtio_console',
+  },
   'no-interface': {
     means: 'there is no interface of that name in the network namespace',
     remedy: 'name one that ip link shows',
   },
+  'no-landlock': {
+    means: 'the kernel has no Landlock, without which no VMM is started',
+    remedy: 'take a kernel with CONFIG_SECURITY_LANDLOCK, and landlock among the lsm= of its command line',
+  },
   'no-net-admin': {
     means: 'nf_tables may not be changed in a network namespace',
     remedy: 'run it with CAP_NET_ADMIN in the user namespace that owns the network namespace',
+  },
+  'no-qemu': {
+    means: 'QEMU is not there, or does not tell its version',
+    remedy: 'install qemu-system-x86',
   },
   'no-sandbox': {
     means: 'no sandbox stands at that tap',
@@ -141,6 +186,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'no-upstream': {
     means: 'there is no upstream server to ask',
     remedy: 'name one, or give a resolv.conf that has a nameserver line',
+  },
+  'no-volume': {
+    means: 'no block device of the guest has the serial of a volume',
+    remedy: 'give the VM a virtio-blk device of that serial',
+  },
+  'not-pid-1': {
+    means: 'the guest agent was not started as PID 1',
+    remedy: 'boot it as init, or run it under unshare --pid --fork as --help shows',
   },
   'not-sent': {
     means: 'a frame could not be put on the link that --send-on names',
@@ -175,6 +228,14 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'nf_tables refused a transaction; nothing of it stands',
     remedy: 'look for a name that is taken, and for NET_ADMIN and the module nf_tables',
   },
+  'snapshot-mismatch': {
+    means: 'a snapshot is not what its manifest says, or was made by another VMM or on another machine',
+    remedy: 'build the template anew on this node',
+  },
+  'snapshot-taken': {
+    means: 'there is something already where a snapshot was to be stored',
+    remedy: 'load the one that is there, or remove it',
+  },
   'stale-mutant': {
     means: 'a mutant’s text is not there exactly once',
     remedy: 'bring the mutant up to date with its file',
@@ -191,6 +252,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     remedy: 'name one that is, or fetch it',
   },
   'unknown-decision': { means: 'there is no such decision', remedy: 'choose one of docs/decisions.md' },
+  'unknown-kernel': {
+    means: 'there is no such kernel among the artifacts of guests',
+    remedy: 'choose one of kvm-lab/artifacts/artifacts.lock.json',
+  },
   'unknown-part': {
     means: 'there is no such folder or file of reference/decisions',
     remedy: 'see pnpm test:mutation --help, or name none for all',
@@ -216,5 +281,9 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'upstream-loop': {
     means: 'an upstream server is the proxy itself',
     remedy: 'name the server that this machine asks, as in /run/systemd/resolve/resolv.conf',
+  },
+  'vmm-failed': {
+    means: 'a virtual machine monitor did not start, did not answer in time, or refused what it was asked',
+    remedy: 'see what the VMM said, and whether the guest is alive',
   },
 };

@@ -14,6 +14,8 @@ export interface Machine {
   readonly cpus: number;
   /** As the VMM names it. Part of the snapshot's identity. */
   readonly cpuModel: string;
+  /** MAC of eth0, the same in all forks (each is alone behind its tap); null: there is no eth0. */
+  readonly guestMac: string | null;
   /** A fresh VM generation ID in every fork, none at all, or (for experiments) the same one in all. */
   readonly generationId: 'fresh' | 'none' | 'stale';
   /** Instructions count time (QEMU `-icount`): for experiments that need a deterministic clock. */
@@ -27,7 +29,6 @@ export interface BootSpec {
   readonly kernel: SealedFile;
   readonly initrd: SealedFile;
   readonly commandLine: string;
-  /** Name of the tap that eth0 is, in the network namespace that `place` names; null: no network. */
   readonly place: VmPlace;
 }
 
@@ -38,11 +39,23 @@ export interface SealedFile {
   readonly octets: number;
 }
 
-/** Where a VM runs. */
+/** What is of one VM alone. */
 export interface VmPlace {
-  /** Path of the network namespace that the tap is in; null: that of this process. */
-  readonly networkNamespace: string | null;
-  readonly tap: { readonly name: string; readonly guestMac: string } | null;
+  /**
+   * The VMM's end of the tap that eth0 is (`DatapathPort.open`), which stays the caller's to close; null: the cable
+   * leads nowhere. The VMM itself stands in no network at all.
+   */
+  readonly tapFd: number | null;
+}
+
+/** What only the guest can say of itself, asked before the snapshot, while it is still the template's author's. */
+export interface GuestFacts {
+  /** Versions of `notify_forked` that the agent speaks. */
+  readonly protocolVersions: readonly number[];
+  /** As `uname -r` prints it: the generator's layout hangs on it. */
+  readonly kernelRelease: string;
+  /** Of `base_crng` in /proc/kallsyms, 16 hex digits; null: not known, and there is no host-side witness. */
+  readonly generatorSymbol: string | null;
 }
 
 /** Everything that has to be the same for a snapshot to be the same: its digest is the snapshot's name. */
@@ -58,9 +71,8 @@ export interface SnapshotManifest {
   readonly initrdSha256: string;
   readonly memory: { readonly sha256: string; readonly octets: number };
   readonly deviceState: { readonly sha256: string; readonly octets: number };
-  /** Versions of the guest protocol that the agent in it speaks. */
-  readonly protocolVersions: readonly number[];
-  /** Address of the kernel's `base_crng` in guest memory, noted at template time; null: not known. */
+  readonly guest: GuestFacts;
+  /** Where the kernel's `base_crng` lies in guest-physical memory, hex; null: not known. */
   readonly generatorAddress: string | null;
   /** What the generator held at the snapshot: a fork's must differ. */
   readonly generatorAtSnapshot: GeneratorState | null;
@@ -98,10 +110,11 @@ export interface RunningVm {
   /** Read anew at each call; null when the address is not known. @throws CodedError `vmm-failed` */
   generator(): Promise<GeneratorState | null>;
   /**
-   * Stops the VM, saves it, and ends it. The agent has frozen the workload before.
-   * @throws CodedError `vmm-failed`, `disk-full`
+   * Stops the VM, saves it, and ends it. The agent has frozen the workload before. A fork can be saved too: its
+   * snapshot stands by itself.
+   * @throws CodedError `vmm-failed`; the VM is ended all the same
    */
-  save(protocolVersions: readonly number[]): Promise<LoadedSnapshot>;
+  save(guest: GuestFacts): Promise<LoadedSnapshot>;
   /** Told once. */
   readonly ended: Promise<VmEnd>;
   /** Ends it, within a deadline, and takes everything of it away. Idempotent. */
@@ -114,7 +127,10 @@ export interface VmmPort {
   readonly accelerator: Accelerator;
   /** @throws CodedError `vmm-failed` with the tail of what the VMM said */
   boot(spec: BootSpec): Promise<RunningVm>;
-  /** Ready to run and stopped: memory mapped copy-on-write, device state loaded, channels connected. */
+  /**
+   * Ready to run and stopped: memory mapped copy-on-write, device state loaded, channels connected.
+   * @throws CodedError `snapshot-mismatch` when this VMM is not the one that the manifest names; `vmm-failed`
+   */
   prepare(snapshot: LoadedSnapshot, place: VmPlace): Promise<PreparedVm>;
   /** Writes it to a folder (mode 0700, files 0600), the manifest last. @throws CodedError `disk-full` */
   store(snapshot: LoadedSnapshot, folder: string): Promise<void>;
@@ -123,6 +139,8 @@ export interface VmmPort {
    * @param digest what the manifest must be
    */
   load(folder: string, digest: string): Promise<LoadedSnapshot>;
+  /** Stops what still runs. Idempotent; nothing can be booted afterwards. */
+  close(): Promise<void>;
 }
 
 /** A fork that has not run an instruction yet: the prestarted pool is made of these. */

@@ -1,0 +1,88 @@
+/**
+ * The random generators of the guest: the kernel's by ioctl (random(4)), and those of this process.
+ * Invariant: a seed is wiped from the memory that was made for it; both ioctls go to the character device 1:9, and what
+ * they return is told as it is.
+ */
+import { randomFillSync, randomInt, randomUUID } from 'node:crypto';
+import { SyscallError } from '#reference/base/syscalls.ts';
+import type { CallResult, GeneratorCall } from '../decisions/reseed-report.ts';
+import type { SystemCalls } from './system-calls.ts';
+
+const RNDADDENTROPY = 0x40085203;
+const RNDRESEEDCRNG = 0x5207;
+const O_RDWR_CLOEXEC = 0x80002;
+/** randomUUID keeps 128 that were drawn before, randomInt 1,024. */
+const cachedUuids = 130;
+const cachedInts = 1_100;
+
+export class Generators {
+  readonly #calls: SystemCalls;
+  readonly #device: number;
+
+  constructor(calls: SystemCalls, device = '/dev/urandom') {
+    this.#calls = calls;
+    this.#device = calls.open(device, O_RDWR_CLOEXEC);
+  }
+
+  call(call: GeneratorCall): CallResult {
+    try {
+      return this.#make(call);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      return { call: call.call, ret: -1, errno: error.code };
+    }
+  }
+
+  #make(call: GeneratorCall): CallResult {
+    switch (call.call) {
+      case 'RNDADDENTROPY':
+        return { call: call.call, ret: this.#credit(call.entropyBits, call.octets), errno: null };
+      case 'RNDRESEEDCRNG':
+        return { call: call.call, ret: this.#ioctl(RNDRESEEDCRNG, new Uint8Array(0)), errno: null };
+      case 'getrandom': {
+        const drawn = Buffer.alloc(call.length);
+        const ret = this.#calls.getrandom(drawn);
+        return { call: call.call, ret, errno: null, octets: drawn.toString('hex') };
+      }
+    }
+  }
+
+  /** struct rand_pool_info: bits, octets, the octets themselves. */
+  #credit(bits: number, hex: string): number {
+    const info = Buffer.alloc(8 + hex.length / 2);
+    info.writeInt32LE(bits, 0);
+    info.writeInt32LE(hex.length / 2, 4);
+    info.write(hex, 8, 'hex');
+    try {
+      return this.#ioctl(RNDADDENTROPY, info);
+    } finally {
+      info.fill(0);
+    }
+  }
+
+  #ioctl(request: number, argument: Uint8Array): number {
+    return this.#calls.ioctl(this.#device, request, argument);
+  }
+
+  /**
+   * After the kernel's reseed: OpenSSL's generators take new seeds, and what Node drew from them before is thrown away.
+   * @throws SyscallError
+   */
+  renewThisProcess(): void {
+    this.#calls.randPoll();
+    for (let drawn = 0; drawn < cachedUuids; drawn++) randomUUID();
+    for (let drawn = 0; drawn < cachedInts; drawn++) randomInt(256);
+  }
+}
+
+/**
+ * `Math.random` draws from OpenSSL and keeps nothing: V8's own state is one that no reseed reaches. In this realm;
+ * the agent has no other, nor a worker.
+ */
+export function replaceMathRandom(): void {
+  const drawn = new BigUint64Array(1);
+  Math.random = () => {
+    randomFillSync(drawn);
+    return Number((drawn[0] ?? 0n) >> 11n) / 2 ** 53;
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * The processes of the guest as /proc lists them (proc(5)).
+ * Invariant: what ends while it is looked at is left out; kernel threads, ended processes and the agent are none.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+
+export interface UserProcess {
+  readonly pid: number;
+  readonly comm: string;
+  /** With the PID it names one process for ever. */
+  readonly startTicks: string;
+  /** Of the cgroup v2 hierarchy, from its root. */
+  readonly cgroup: string;
+}
+
+const PF_KTHREAD = 0x00200000;
+/** Fields of /proc/PID/stat after the name. */
+const fieldState = 0;
+const fieldFlags = 6;
+const fieldStart = 19;
+const gone = ['ENOENT', 'ESRCH'];
+
+/** null: it is gone. */
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    if (gone.includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    throw error;
+  }
+}
+
+export function processAt(pid: number): UserProcess | null {
+  const stat = textOf(`/proc/${pid}/stat`);
+  const cgroups = textOf(`/proc/${pid}/cgroup`);
+  if (stat === null || cgroups === null) return null;
+  const end = stat.lastIndexOf(')');
+  const fields = stat.slice(end + 2).split(' ');
+  const isEnded = fields[fieldState] === 'Z' || fields[fieldState] === 'X';
+  if (isEnded || (Number(fields[fieldFlags]) & PF_KTHREAD) !== 0) return null;
+  return {
+    pid,
+    comm: stat.slice(stat.indexOf('(') + 1, end),
+    startTicks: fields[fieldStart] ?? '',
+    cgroup: /^0::(.*)$/m.exec(cgroups)?.[1] ?? '',
+  };
+}
+
+export function listProcesses(): UserProcess[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((name) => {
+    const found = Number(name) === process.pid ? null : processAt(Number(name));
+    return found === null ? [] : [found];
+  });
+}
+
+export type SignalSet = 'caught' | 'pending';
+
+/** Whether a signal is caught by the process, or waits for it. null: it is gone. */
+export function hasSignal(pid: number, set: SignalSet, signal: number): boolean | null {
+  const status = textOf(`/proc/${pid}/status`);
+  if (status === null) return null;
+  const masks = set === 'caught' ? /^SigCgt:\t([0-9a-f]+)$/gm : /^(?:SigPnd|ShdPnd):\t([0-9a-f]+)$/gm;
+  const bit = 1n << BigInt(signal - 1);
+  return [...status.matchAll(masks)].some(([, mask]) => (BigInt(`0x${mask}`) & bit) !== 0n);
+}

@@ -1,0 +1,85 @@
+/**
+ * The calls of libc and OpenSSL that a guest agent needs and Node has no words for, through koffi.
+ * Invariant: every failure is a SyscallError that names the call and the errno, never a parameter.
+ */
+import koffi from 'koffi';
+import { ioctl, open, SyscallError } from '#reference/base/syscalls.ts';
+
+export interface SystemCalls {
+  open(path: string, flags: number): number;
+  ioctl(fd: number, request: number, argument: Uint8Array): number;
+  /** Fills `into`, or fails. Octets that were drawn. */
+  getrandom(into: Uint8Array): number;
+  /** OpenSSL's generators of this process take new seeds from the kernel at their next use. */
+  randPoll(): void;
+  clockSettime(clock: number, timespec: BigInt64Array): void;
+  sethostname(name: string): void;
+  mount(source: string, target: string, kind: string, flags: number, data: string): void;
+  /** The child that has ended and was not waited for, left as it is; null: none. */
+  peekEnded(): number | null;
+  /** Takes an ended child away. */
+  reap(pid: number): void;
+}
+
+const libc = koffi.load('libc.so.6');
+/** The program itself: Node carries OpenSSL. */
+const self = koffi.load(null);
+const calls = {
+  getrandom: libc.func('int64_t getrandom(void *buffer, size_t length, unsigned int flags)'),
+  clock_settime: libc.func('int clock_settime(int clock, const void *time)'),
+  sethostname: libc.func('int sethostname(const char *name, size_t length)'),
+  mount: libc.func(
+    'int mount(const char *source, const char *target, const char *kind, unsigned long flags, const char *data)',
+  ),
+  waitid: libc.func('int waitid(int kind, unsigned int id, void *info, int options)'),
+  waitpid: libc.func('int waitpid(int pid, void *status, int options)'),
+};
+const RAND_poll = self.func('int RAND_poll()');
+
+const EINTR = 4;
+const ECHILD = 10;
+const EIO = 5;
+const maxInterrupts = 100;
+
+function checked(name: keyof typeof calls, ...parameters: unknown[]): number {
+  for (let tries = 0; ; tries++) {
+    const result = Number(calls[name](...parameters));
+    if (result >= 0) return result;
+    const errno = koffi.errno();
+    if (errno !== EINTR || tries >= maxInterrupts) throw new SyscallError(name, errno);
+  }
+}
+
+const P_ALL = 0;
+const WNOHANG = 1;
+const WEXITED = 4;
+const WNOWAIT = 0x01000000;
+/** siginfo_t of 64-bit Linux: 128 octets, si_pid at 16. */
+const siginfo = Buffer.alloc(128);
+const siPid = 16;
+
+function peekEnded(): number | null {
+  siginfo.fill(0);
+  try {
+    checked('waitid', P_ALL, 0, siginfo, WEXITED | WNOHANG | WNOWAIT);
+  } catch (error) {
+    if (error instanceof SyscallError && koffi.errno() === ECHILD) return null;
+    throw error;
+  }
+  const pid = siginfo.readInt32LE(siPid);
+  return pid === 0 ? null : pid;
+}
+
+export const systemCalls: SystemCalls = {
+  open,
+  ioctl,
+  getrandom: (into) => checked('getrandom', into, into.length, 0),
+  randPoll: () => {
+    if (RAND_poll() !== 1) throw new SyscallError('RAND_poll', EIO);
+  },
+  clockSettime: (clock, timespec) => void checked('clock_settime', clock, timespec),
+  sethostname: (name) => void checked('sethostname', name, Buffer.byteLength(name)),
+  mount: (source, target, kind, flags, data) => void checked('mount', source, target, kind, flags, data),
+  peekEnded,
+  reap: (pid) => void checked('waitpid', pid, Buffer.alloc(4), WNOHANG),
+};

@@ -1,0 +1,120 @@
+/**
+ * All that the agent starts, in one cgroup v2 that is frozen and thawed as a whole
+ * (Documentation/admin-guide/cgroup-v2.rst).
+ * Invariant: a process is in the cgroup from its first instruction; the agent is out of it whenever anything of the
+ * agent waits.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { AllowedProcess } from '#reference/contract/guest-protocol.ts';
+import { hasSignal, listProcesses, processAt, type UserProcess } from './processes.ts';
+
+const { SIGUSR2 } = constants.signals;
+const freezeDeadlineMs = 2_000;
+const answerDeadlineMs = 1_000;
+const pollMs = 2;
+
+export interface Workload {
+  /** Runs `start` so that what it starts is in the workload. Nothing in it may wait. */
+  startInside<T>(start: () => T): T;
+  /** false: not within the deadline. */
+  freeze(): Promise<boolean>;
+  thaw(): void;
+  /** Of those declared, the ones that were seen to answer SIGUSR2. */
+  answering(allowed: readonly AllowedProcess[]): Promise<readonly UserProcess[]>;
+  /** Alive, and none of these; or alive outside of what is frozen. */
+  others(known: readonly UserProcess[]): readonly UserProcess[];
+  /** SIGUSR2 to those that catch it: how many. */
+  signalThoseThatCatch(): number;
+}
+
+export class CgroupWorkload implements Workload {
+  /** Where the agent is. */
+  readonly #home: string;
+  readonly #folder: string;
+  readonly #name = '/workload';
+
+  /** @param root where the cgroup v2 hierarchy is mounted */
+  constructor(root = '/sys/fs/cgroup') {
+    this.#home = root;
+    this.#folder = `${root}${this.#name}`;
+    mkdirSync(this.#folder, { recursive: true });
+  }
+
+  startInside<T>(start: () => T): T {
+    // A child is where its parent is when it is made: no moment is left in which it could have made another.
+    writeFileSync(`${this.#folder}/cgroup.procs`, '0');
+    try {
+      return start();
+    } finally {
+      this.#comeBack();
+    }
+  }
+
+  #comeBack(): void {
+    try {
+      writeFileSync(`${this.#home}/cgroup.procs`, '0');
+    } catch (error) {
+      process.stderr.write(`the agent cannot leave the workload: ${String(error)}\n`);
+      process.abort();
+    }
+  }
+
+  async freeze(): Promise<boolean> {
+    writeFileSync(`${this.#folder}/cgroup.freeze`, '1');
+    const end = performance.now() + freezeDeadlineMs;
+    while (!this.#isFrozen()) {
+      if (performance.now() > end) return false;
+      await wait(pollMs);
+    }
+    return true;
+  }
+
+  #isFrozen(): boolean {
+    return /^frozen 1$/m.test(readFileSync(`${this.#folder}/cgroup.events`, 'latin1'));
+  }
+
+  thaw(): void {
+    writeFileSync(`${this.#folder}/cgroup.freeze`, '0');
+  }
+
+  #has({ cgroup }: UserProcess): boolean {
+    return cgroup === this.#name || cgroup.startsWith(`${this.#name}/`);
+  }
+
+  async answering(allowed: readonly AllowedProcess[]): Promise<readonly UserProcess[]> {
+    const declared = new Set(allowed.map(({ comm }) => comm));
+    if (declared.size === 0) return [];
+    const asked = listProcesses().filter((one) => declared.has(one.comm) && this.#signal(one.pid));
+    const end = performance.now() + answerDeadlineMs;
+    const isWaiting = () => asked.some(({ pid }) => hasSignal(pid, 'pending', SIGUSR2) === true);
+    while (isWaiting() && performance.now() < end) await wait(pollMs);
+    return asked.filter(
+      ({ pid, startTicks }) =>
+        processAt(pid)?.startTicks === startTicks && hasSignal(pid, 'pending', SIGUSR2) === false,
+    );
+  }
+
+  others(known: readonly UserProcess[]): readonly UserProcess[] {
+    const isKnown = (one: UserProcess) =>
+      known.some(({ pid, startTicks }) => pid === one.pid && startTicks === one.startTicks);
+    return listProcesses().filter((one) => !isKnown(one) || !this.#has(one));
+  }
+
+  signalThoseThatCatch(): number {
+    return listProcesses().filter((one) => this.#has(one) && this.#signal(one.pid)).length;
+  }
+
+  /** false: it does not catch it, or is gone. */
+  #signal(pid: number): boolean {
+    if (hasSignal(pid, 'caught', SIGUSR2) !== true) return false;
+    try {
+      process.kill(pid, 'SIGUSR2');
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * Starts processes that are held to what a VMM needs: Landlock, a seccomp filter, no_new_privs, no capabilities, limits,
+ * a uid of its own where this process may give one, descriptors and nothing else.
+ * Invariant: no process is started that is not so held, and none outlives this one.
+ */
+import { Worker } from 'node:worker_threads';
+import { CodedError } from '#reference/base/coded-error.ts';
+import type { VmEnd } from '#reference/contract/vmm-port.ts';
+import { landlockVersion, type OpenPaths } from './landlock.ts';
+import { privileges, setpriv } from './privileges.ts';
+
+export interface ProcessLimits {
+  /** Private memory that it may write, mapped or not. */
+  readonly dataOctets: number;
+  /** Of any file that it writes, sealed or not. */
+  readonly fileOctets: number;
+  readonly files: number;
+}
+
+export interface LaunchOrder {
+  readonly id: number;
+  readonly argv: readonly string[];
+  /** The child's descriptors 1, 2, 3 …; 0 is /dev/null. */
+  readonly fds: readonly number[];
+}
+
+export type LaunchReport =
+  | { readonly kind: 'confined' }
+  | { readonly kind: 'started'; readonly id: number; readonly pid: number }
+  | { readonly kind: 'failed'; readonly id: number; readonly reason: string }
+  | {
+      readonly kind: 'ended';
+      readonly id: number;
+      readonly code: number | null;
+      readonly signal: string | null;
+    };
+
+export interface LaunchedProcess {
+  readonly pid: number;
+  readonly ended: Promise<VmEnd>;
+  /** SIGKILL. */
+  kill(): void;
+}
+
+const prlimit = '/usr/bin/prlimit';
+/** What a process is started through. */
+export const launchPrograms: readonly string[] = [prlimit, setpriv];
+const startDeadlineMs = 20_000;
+
+interface Launched {
+  readonly started: (pid: number) => void;
+  readonly failed: (cause: Error) => void;
+  readonly ended: (end: VmEnd) => void;
+}
+
+export class ConfinedLauncher {
+  readonly #thread: Worker;
+  readonly #launched = new Map<number, Launched>();
+  #nextId = 1;
+  #closed = false;
+
+  private constructor(thread: Worker) {
+    this.#thread = thread;
+    thread.on('message', (report: LaunchReport) => this.#report(report));
+    thread.once('error', (cause) => this.#lost(cause));
+    thread.once('exit', () => this.#lost(new Error('the thread ended')));
+    // A launcher that nobody closes keeps no process alive.
+    thread.unref();
+  }
+
+  /** @throws CodedError `no-landlock`, `vmm-failed` */
+  static async start(paths: OpenPaths): Promise<ConfinedLauncher> {
+    landlockVersion();
+    const thread = new Worker(new URL('./launch-thread.ts', import.meta.url), { workerData: paths, env: {} });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => reject(new Error('it is not confined in time')), startDeadlineMs);
+    thread.once('message', () => resolve());
+    thread.once('error', reject);
+    try {
+      await promise;
+    } catch (cause) {
+      await thread.terminate();
+      throw launchFault('the thread that starts VMMs cannot be confined', cause);
+    } finally {
+      clearTimeout(timer);
+      thread.removeListener('error', reject);
+    }
+    return new ConfinedLauncher(thread);
+  }
+
+  /**
+   * @param program absolute path, one of `programs`, and its arguments
+   * @param fds the child's descriptors 1, 2, 3 …; they stay the caller's
+   * @throws CodedError `vmm-failed`
+   */
+  async launch(
+    program: readonly string[],
+    fds: readonly number[],
+    limits: ProcessLimits,
+  ): Promise<LaunchedProcess> {
+    if (this.#closed) throw launchFault('the launcher is closed');
+    const id = this.#nextId++;
+    const start = Promise.withResolvers<number>();
+    const end = Promise.withResolvers<VmEnd>();
+    this.#launched.set(id, { started: start.resolve, failed: start.reject, ended: end.resolve });
+    const uid = privileges().takeUid();
+    const order: LaunchOrder = { id, argv: [...limited(limits), ...privileges().drop(uid), ...program], fds };
+    void end.promise.then(() => privileges().giveBackUid(uid));
+    this.#thread.postMessage(order);
+    try {
+      const pid = await start.promise;
+      return { pid, ended: end.promise, kill: () => this.#kill(id, pid) };
+    } catch (cause) {
+      throw launchFault(`${program[0]} cannot be started`, cause);
+    }
+  }
+
+  /** What it started is killed with it. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#thread.terminate();
+  }
+
+  #report(report: LaunchReport): void {
+    if (report.kind === 'confined') return;
+    const launched = this.#launched.get(report.id);
+    if (launched === undefined) return;
+    switch (report.kind) {
+      case 'started':
+        launched.started(report.pid);
+        return;
+      case 'failed':
+        launched.failed(new Error(report.reason));
+        this.#end(report.id, null, null);
+        return;
+      default:
+        this.#end(report.id, report.code, report.signal);
+    }
+  }
+
+  #end(id: number, code: number | null, signal: string | null): void {
+    const launched = this.#launched.get(id);
+    this.#launched.delete(id);
+    launched?.failed(new Error('it ended at once'));
+    launched?.ended({ kind: 'exited', code, signal });
+  }
+
+  /** By pid only while nobody was told that it has ended: until then the pid is its own. */
+  #kill(id: number, pid: number): void {
+    if (!this.#launched.has(id)) return;
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+
+  /** The kernel has killed them all: they die with the thread. */
+  #lost(cause: Error): void {
+    this.#closed = true;
+    for (const [id, launched] of this.#launched) {
+      launched.failed(cause);
+      this.#end(id, null, 'SIGKILL');
+    }
+  }
+}
+
+/** In the words of prlimit(1); nothing is dumped, ever. */
+function limited({ dataOctets, fileOctets, files }: ProcessLimits): string[] {
+  return [prlimit, '--core=0', `--data=${dataOctets}`, `--fsize=${fileOctets}`, `--nofile=${files}`, '--'];
+}
+
+function launchFault(message: string, cause?: unknown): CodedError {
+  const why = cause instanceof Error ? `: ${cause.message}` : '';
+  return new CodedError('vmm-failed', `${message}${why}`, 'see that util-linux and QEMU are installed', {
+    cause,
+  });
+}

@@ -1,0 +1,43 @@
+/**
+ * The thread that starts VMMs: it gives up, for good, what a VMM shall not have, and whatever it starts has the same.
+ * Invariant: nothing is started before the thread is confined. A process that it started dies with it (`setpriv
+ * --pdeathsig`), and so with this process.
+ */
+import { spawn } from 'node:child_process';
+import { parentPort, workerData } from 'node:worker_threads';
+import koffi from 'koffi';
+import { prctl } from '#reference/base/syscalls.ts';
+import type { LaunchOrder, LaunchReport } from './confined-launcher.ts';
+import { type OpenPaths, restrictThread } from './landlock.ts';
+import { deniedCalls } from './seccomp.ts';
+
+const PR_SET_NO_NEW_PRIVS = 38;
+const PR_SET_SECCOMP = 22;
+const SECCOMP_MODE_FILTER = 2;
+
+function confine(paths: OpenPaths): void {
+  prctl(PR_SET_NO_NEW_PRIVS, 1);
+  restrictThread(paths);
+  const program = deniedCalls();
+  // struct sock_fprog
+  const header = Buffer.alloc(16);
+  header.writeUInt16LE(program.length / 8, 0);
+  header.writeBigUInt64LE(BigInt(koffi.address(program)), 8);
+  prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header);
+}
+
+function launch({ id, argv, fds }: LaunchOrder, tell: (report: LaunchReport) => void): void {
+  const [file = '', ...parameters] = argv;
+  const child = spawn(file, parameters, { stdio: ['ignore', ...fds], env: {}, cwd: '/' });
+  child.once('error', (error) => tell({ id, kind: 'failed', reason: error.message }));
+  const { pid } = child;
+  if (pid === undefined) return;
+  child.once('exit', (code, signal) => tell({ id, kind: 'ended', code, signal }));
+  tell({ id, kind: 'started', pid });
+}
+
+const port = parentPort;
+if (port === null) throw new Error('a thread of confined-launcher.ts, and nothing by itself');
+confine(workerData as OpenPaths);
+port.on('message', (order: LaunchOrder) => launch(order, (report) => port.postMessage(report)));
+port.postMessage({ kind: 'confined' } satisfies LaunchReport);

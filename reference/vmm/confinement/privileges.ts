@@ -1,0 +1,64 @@
+/**
+ * What of this process's privileges a VMM is started without, in the words of setpriv(1).
+ * Invariant: whatever may be given up is; while VMMs run, no two of this process have the same uid of their own.
+ */
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+export const setpriv = '/usr/bin/setpriv';
+/** Uids that nobody is given for long: systemd's range for services that come and go. */
+const uids = { first: 61_184, count: 4_336 } as const;
+
+const CAP_SETGID = 6n;
+const CAP_SETUID = 7n;
+const CAP_SETPCAP = 8n;
+
+export class Privileges {
+  readonly #has: (capability: bigint) => boolean;
+  readonly #taken = new Set<number>();
+  /** Another process begins elsewhere. */
+  #next = randomInt(uids.count);
+
+  /** @param effective CapEff of /proc/self/status */
+  constructor(effective: bigint) {
+    this.#has = (capability) => (effective & (1n << capability)) !== 0n;
+  }
+
+  /** null: this process may give none, or has given them all. */
+  takeUid(): number | null {
+    if (!this.#has(CAP_SETUID) || !this.#has(CAP_SETGID) || this.#taken.size >= uids.count) return null;
+    while (this.#taken.has(this.#next)) this.#next = (this.#next + 1) % uids.count;
+    const taken = this.#next;
+    this.#next = (taken + 1) % uids.count;
+    this.#taken.add(taken);
+    return uids.first + taken;
+  }
+
+  giveBackUid(uid: number | null): void {
+    if (uid !== null) this.#taken.delete(uid - uids.first);
+  }
+
+  /** What stands before the program and its arguments. */
+  drop(uid: number | null): string[] {
+    return [
+      setpriv,
+      ...(uid === null ? [] : [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']),
+      // Without this capability a root of few capabilities keeps those: its filter of calls stands all the same.
+      ...(this.#has(CAP_SETPCAP) ? ['--bounding-set=-all', '--securebits=+noroot,+noroot_locked'] : []),
+      '--inh-caps=-all',
+      '--ambient-caps=-all',
+      '--no-new-privs',
+      '--pdeathsig=KILL',
+      '--',
+    ];
+  }
+}
+
+let own: Privileges | null = null;
+
+/** Of this process. */
+export function privileges(): Privileges {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  own ??= new Privileges(BigInt(`0x${effective}`));
+  return own;
+}

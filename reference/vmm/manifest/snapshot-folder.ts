@@ -1,0 +1,176 @@
+/**
+ * A snapshot on disk: `memory`, `device-state` and, written last, `manifest.json`; mode 0700, files 0600.
+ * Invariant: a folder of that name holds a whole snapshot or is not there; what is loaded runs from sealed memory, and
+ * has the digests that the manifest says, whose own digest is the one that was asked for.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { CodedError } from '#reference/base/coded-error.ts';
+import { isSealed } from '#reference/base/memfd.ts';
+import { close } from '#reference/base/syscalls.ts';
+import type { LoadedSnapshot, SealedFile, SnapshotManifest } from '#reference/contract/vmm-port.ts';
+import { copySealed, copySparse, hashSealed } from '../sealed-files.ts';
+import { digestOf, type Environment, manifestText, mismatch, readManifest } from './manifest.ts';
+
+const files = { memory: 'memory', deviceState: 'device-state', manifest: 'manifest.json' } as const;
+type Part = 'memory' | 'deviceState';
+const parts: readonly Part[] = ['memory', 'deviceState'];
+const maxManifestOctets = 65_536;
+
+/** The caller's descriptors from now on. */
+export function snapshotOf(
+  manifest: SnapshotManifest,
+  memory: SealedFile,
+  deviceState: SealedFile,
+): LoadedSnapshot {
+  let isOpen = true;
+  return {
+    digest: digestOf(manifestText(manifest)),
+    manifest,
+    memory,
+    deviceState,
+    close: () => {
+      if (isOpen) for (const { fd } of [memory, deviceState]) close(fd);
+      isOpen = false;
+    },
+  };
+}
+
+/**
+ * @param folder is made; its parent is there
+ * @throws CodedError `disk-full`, `snapshot-taken`; then nothing of it is left
+ */
+export async function storeSnapshot(snapshot: LoadedSnapshot, folder: string): Promise<void> {
+  const partial = `${folder}.partial-${randomBytes(8).toString('hex')}`;
+  try {
+    await mkdir(partial, { mode: 0o700 });
+    for (const part of parts) await storePart(snapshot[part], join(partial, files[part]));
+    storeManifest(manifestText(snapshot.manifest), join(partial, files.manifest));
+    syncFolder(partial);
+    await rename(partial, folder);
+    syncFolder(dirname(folder));
+  } catch (cause) {
+    await rm(partial, { recursive: true, force: true });
+    throw storeFault(folder, cause);
+  }
+}
+
+async function storePart({ fd, sha256, octets }: SealedFile, path: string): Promise<void> {
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    const written = await copySparse(fd, file, octets);
+    fsyncSync(file);
+    if (written.sha256 !== sha256 || fstatSync(file).size !== octets) {
+      throw mismatch(path, 'what was written is not what was to be');
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+function storeManifest(text: string, path: string): void {
+  writeFileSync(path, text, { mode: 0o600, flag: 'wx', flush: true });
+}
+
+function syncFolder(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function storeFault(folder: string, cause: unknown): unknown {
+  const { code } = cause as { code?: unknown };
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+    const remedy = 'make room, or keep fewer snapshots';
+    return new CodedError('disk-full', `${folder} cannot be written: ${code}`, remedy, { cause });
+  }
+  if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'ENOTDIR') {
+    const remedy = 'load the one that is there, or remove it';
+    return new CodedError('snapshot-taken', `there is something at ${folder} already`, remedy, { cause });
+  }
+  return cause;
+}
+
+/** @throws CodedError `snapshot-mismatch` */
+export async function loadSnapshot(
+  folder: string,
+  digest: string,
+  environment: Environment,
+): Promise<LoadedSnapshot> {
+  const opened: number[] = [];
+  const sealed: SealedFile[] = [];
+  const open = (name: string) => {
+    const fd = openRegular(join(folder, name), name);
+    opened.push(fd);
+    return fd;
+  };
+  try {
+    const manifest = readManifest(readBounded(open(files.manifest)), digest, environment);
+    for (const part of parts) {
+      const said = manifest[part];
+      const fd = open(files[part]);
+      if (fstatSync(fd).size !== said.octets) throw mismatch(`${part}.octets`, 'another length');
+      const copy = await copySealed(fd, part, said.octets);
+      sealed.push(copy);
+      checkPart(part, copy, manifest);
+    }
+    const [memory, deviceState] = sealed as [SealedFile, SealedFile];
+    return snapshotOf(manifest, memory, deviceState);
+  } catch (error) {
+    for (const { fd } of sealed) close(fd);
+    throw error;
+  } finally {
+    for (const fd of opened) closeSync(fd);
+  }
+}
+
+/** No link is followed, and nothing is waited for. */
+function openRegular(path: string, name: string): number {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (cause) {
+    throw mismatch(name, `cannot be opened (${(cause as NodeJS.ErrnoException).code})`);
+  }
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw mismatch(name, 'is no regular file');
+}
+
+function readBounded(fd: number): string {
+  if (fstatSync(fd).size > maxManifestOctets) throw mismatch(files.manifest, 'is too long');
+  return readFileSync(fd, 'utf8');
+}
+
+function checkPart(part: Part, { sha256, octets }: SealedFile, manifest: SnapshotManifest): void {
+  if (octets !== manifest[part].octets) throw mismatch(`${part}.octets`, 'another length');
+  if (sha256 !== manifest[part].sha256) throw mismatch(`${part}.sha256`, 'another digest');
+}
+
+/**
+ * What another process handed over as descriptors, checked here: seals, digests and manifest. They become the
+ * snapshot's when it succeeds, and stay the caller's else.
+ * @throws CodedError `snapshot-mismatch`
+ */
+export async function adoptSnapshot(
+  text: string,
+  digest: string,
+  descriptors: Readonly<Record<Part, number>>,
+  environment: Environment,
+): Promise<LoadedSnapshot> {
+  const manifest = readManifest(text, digest, environment);
+  const checked = {} as Record<Part, SealedFile>;
+  for (const part of parts) {
+    const fd = descriptors[part];
+    if (!isSealed(fd)) throw mismatch(part, 'is not sealed');
+    if (fstatSync(fd).size !== manifest[part].octets) throw mismatch(`${part}.octets`, 'another length');
+    checked[part] = await hashSealed(fd);
+    checkPart(part, checked[part], manifest);
+  }
+  return snapshotOf(manifest, checked.memory, checked.deviceState);
+}

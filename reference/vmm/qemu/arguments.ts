@@ -1,0 +1,134 @@
+/**
+ * The command line of QEMU in two parts: what makes the machine, which is the same in a template and in all its forks
+ * and stands in the manifest, and what is of one process alone.
+ * Invariant: nothing secret, and no path but those of descriptors that the process was given.
+ */
+import { CodedError } from '#reference/base/coded-error.ts';
+import { channelNames } from '#reference/contract/guest-protocol.ts';
+import type { Accelerator, Machine } from '#reference/contract/vmm-port.ts';
+import type { ProcessLimits } from '../confinement/confined-launcher.ts';
+
+/** The process's descriptors; 0 is /dev/null, 1 and 2 are what it says of itself. */
+export const descriptors = {
+  monitor: 3,
+  console: 4,
+  control: 5,
+  services: 6,
+  memory: 7,
+  /** Where QEMU writes what we ask it to. */
+  scratch: 8,
+  /** Of a boot; a fork has its device state there. */
+  kernel: 9,
+  initrd: 10,
+  deviceState: 9,
+} as const;
+export const ofDescriptor = (fd: number) => `/proc/self/fd/${fd}`;
+
+/** Translated code; the default would be as large as the guest. */
+const translationMiB = 128;
+const overheadMiB = 640;
+const mebi = 1 << 20;
+/** Above it the machine's memory has a hole. */
+const maxMemoryMiB = 3_072;
+const maxCpus = 16;
+const staleGenerationId = '00000000-0000-4000-8000-000000000001';
+
+/** @throws CodedError `bad-machine` */
+export function machineArguments(machine: Machine, accelerator: Accelerator): string[] {
+  checkMachine(machine, accelerator);
+  const { memoryMiB, cpus, cpuModel, generationId, guestMac } = machine;
+  const isDeterministic = machine.isDeterministic === true;
+  const threads = isDeterministic ? 'single' : 'multi';
+  return [
+    ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-vga', 'none'],
+    '-machine',
+    'pc,usb=off,vmport=off,smm=off,hpet=off,graphics=off,dump-guest-core=off,suppress-vmdesc=on,memory-backend=memory',
+    ...['-accel', accelerator === 'kvm' ? 'kvm' : `tcg,thread=${threads},tb-size=${translationMiB}`],
+    ...(isDeterministic ? ['-icount', 'shift=0,sleep=off'] : []),
+    ...['-cpu', cpuModel, '-smp', String(cpus), '-m', `${memoryMiB}M`],
+    ...['-global', 'migration.send-configuration=off'],
+    '-sandbox',
+    'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
+    ...['-serial', 'chardev:console'],
+    ...['-device', 'virtio-serial-pci,id=channels,addr=0x4,max_ports=3'],
+    ...['-device', `virtserialport,bus=channels.0,nr=1,chardev=control,name=${channelNames.control}`],
+    ...['-device', `virtserialport,bus=channels.0,nr=2,chardev=services,name=${channelNames.services}`],
+    ...(guestMac === null ? [] : ['-device', `virtio-net-pci,netdev=eth0,mac=${guestMac},addr=0x5,romfile=`]),
+    ...(generationId === 'none'
+      ? []
+      : ['-device', `vmgenid,guid=${generationId === 'fresh' ? 'auto' : staleGenerationId}`]),
+  ];
+}
+
+function checkMachine(
+  { memoryMiB, cpus, cpuModel, guestMac, isDeterministic }: Machine,
+  on: Accelerator,
+): void {
+  const isWithin = (value: number, most: number) => Number.isInteger(value) && value >= 1 && value <= most;
+  const fault = !isWithin(memoryMiB, maxMemoryMiB)
+    ? `memoryMiB is not within 1 and ${maxMemoryMiB}`
+    : !isWithin(cpus, maxCpus)
+      ? `cpus is not within 1 and ${maxCpus}`
+      : !/^[A-Za-z0-9][A-Za-z0-9._,=+-]{0,255}$/.test(cpuModel)
+        ? 'cpuModel is no name of a CPU with its flags'
+        : guestMac !== null && !/^[0-9a-f][26ae](:[0-9a-f]{2}){5}$/.test(guestMac)
+          ? 'guestMac is no locally administered unicast MAC in lower case'
+          : isDeterministic === true && on === 'kvm'
+            ? 'only an emulated CPU has a deterministic clock'
+            : null;
+  if (fault !== null) throw new CodedError('bad-machine', fault, 'correct the machine of the template');
+}
+
+const socketDevice = (id: string, fd: number) => ['-chardev', `socket,id=${id},fd=${fd}`];
+
+/** Sockets and memory. @param tapFd the process's, or null */
+export function placeArguments(
+  { memoryMiB, guestMac }: Machine,
+  isShared: boolean,
+  tapFd: number | null,
+): string[] {
+  const share = isShared ? 'on' : 'off';
+  const path = ofDescriptor(descriptors.memory);
+  return [
+    ...socketDevice('monitor', descriptors.monitor),
+    ...['-mon', 'chardev=monitor,mode=control'],
+    ...socketDevice('console', descriptors.console),
+    ...socketDevice('control', descriptors.control),
+    ...socketDevice('services', descriptors.services),
+    ...['-object', `memory-backend-file,id=memory,size=${memoryMiB}M,mem-path=${path},share=${share}`],
+    ...(guestMac === null
+      ? []
+      : ['-netdev', tapFd === null ? 'hubport,id=eth0,hubid=0' : `tap,id=eth0,fd=${tapFd},vhost=off`]),
+  ];
+}
+
+export function bootArguments(commandLine: string): string[] {
+  const [kernel, initrd] = [ofDescriptor(descriptors.kernel), ofDescriptor(descriptors.initrd)];
+  return ['-kernel', kernel, '-initrd', initrd, '-append', commandLine];
+}
+
+export const forkArguments: readonly string[] = ['-S', '-incoming', 'defer'];
+
+export function limitsOf({ memoryMiB, cpus }: Machine): ProcessLimits {
+  const threadsMiB = 16 * cpus;
+  return {
+    dataOctets: (memoryMiB + translationMiB + overheadMiB + threadsMiB) * mebi,
+    // It writes its memory when a fork is saved.
+    fileOctets: (memoryMiB + 64) * mebi,
+    files: 128,
+  };
+}
+
+/** Paths that QEMU opens, the libraries of every program included. */
+export function openPaths(binary: string, accelerator: Accelerator) {
+  return {
+    programs: [binary, loaders[process.arch] ?? '/lib64/ld-linux-x86-64.so.2'],
+    readable: ['/usr/lib', '/etc/ld.so.cache', '/usr/share/qemu', '/usr/share/seabios'],
+    writable: ['/dev/null', ...(accelerator === 'kvm' ? ['/dev/kvm'] : [])],
+  };
+}
+
+const loaders: Readonly<Record<string, string>> = {
+  x64: '/lib64/ld-linux-x86-64.so.2',
+  arm64: '/lib/ld-linux-aarch64.so.1',
+};

@@ -1,0 +1,192 @@
+/**
+ * The adapter `qemu` of the port of microVMs.
+ * Invariant: a fork runs what was hashed, on the QEMU that saved it, on the machine that it was saved on, or not at
+ * all; every QEMU is confined, and all have ended when `close` has.
+ */
+import { execFile } from 'node:child_process';
+import { closeSync, ftruncateSync, openSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { CodedError } from '#reference/base/coded-error.ts';
+import { createMemfd, isSealed } from '#reference/base/memfd.ts';
+import { close } from '#reference/base/syscalls.ts';
+import type {
+  Accelerator,
+  BootSpec,
+  LoadedSnapshot,
+  PreparedVm,
+  RunningVm,
+  VmmPort,
+  VmPlace,
+} from '#reference/contract/vmm-port.ts';
+import { ConfinedLauncher, launchPrograms } from '../confinement/confined-launcher.ts';
+import { checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
+import { loadSnapshot, storeSnapshot } from '../manifest/snapshot-folder.ts';
+import {
+  bootArguments,
+  descriptors,
+  forkArguments,
+  limitsOf,
+  machineArguments,
+  ofDescriptor,
+  openPaths,
+  placeArguments,
+} from './arguments.ts';
+import { QemuProcess } from './qemu-process.ts';
+import { type Identity, QemuVm } from './qemu-vm.ts';
+import { qmpFault } from './qmp.ts';
+
+const defaultBinary = '/usr/bin/qemu-system-x86_64';
+const versionDeadlineMs = 20_000;
+const mebi = 1 << 20;
+/** Descriptor of the tap: of a boot behind the initrd, of a fork behind the device state. */
+const bootTap = descriptors.initrd + 1;
+const forkTap = descriptors.deviceState + 1;
+
+/** `7.2.22 (Debian …)`. @throws CodedError `no-qemu` */
+export async function qemuVersion(binary = defaultBinary): Promise<string> {
+  const fault = (cause?: unknown) =>
+    new CodedError('no-qemu', `${binary} does not tell its version`, 'install qemu-system-x86', { cause });
+  let said: string;
+  try {
+    said = (await promisify(execFile)(binary, ['--version'], { timeout: versionDeadlineMs })).stdout;
+  } catch (cause) {
+    throw fault(cause);
+  }
+  const version = /^QEMU emulator version (\S[^\n]*)$/m.exec(said)?.[1];
+  if (version === undefined) throw fault();
+  return version;
+}
+
+/** @throws CodedError `no-qemu`, `no-landlock`, `vmm-failed` */
+export async function openQemu(accelerator: Accelerator, binary = defaultBinary): Promise<VmmPort> {
+  const version = await qemuVersion(binary);
+  const paths = openPaths(binary, accelerator);
+  const launcher = await ConfinedLauncher.start({
+    ...paths,
+    programs: [...launchPrograms, ...paths.programs],
+  });
+  return new Qemu(launcher, binary, version, accelerator);
+}
+
+class Qemu implements VmmPort {
+  readonly name = 'qemu';
+  readonly version: string;
+  readonly accelerator: Accelerator;
+  readonly #launcher: ConfinedLauncher;
+  readonly #binary: string;
+  readonly #environment: Environment;
+  readonly #vms = new Set<QemuVm>();
+
+  constructor(launcher: ConfinedLauncher, binary: string, version: string, accelerator: Accelerator) {
+    this.#launcher = launcher;
+    this.#binary = binary;
+    this.version = version;
+    this.accelerator = accelerator;
+    this.#environment = {
+      vmm: { name: this.name, version },
+      accelerator,
+      argumentsOf: (machine) => machineArguments(machine, accelerator),
+    };
+  }
+
+  async boot({ machine, kernel, initrd, commandLine, place }: BootSpec): Promise<RunningVm> {
+    for (const image of [kernel, initrd]) {
+      if (!isSealed(image.fd)) throw qmpFault('a kernel and an initrd are booted from sealed memory only');
+    }
+    const shared = machineArguments(machine, this.accelerator);
+    const memory = createMemfd('memory');
+    try {
+      ftruncateSync(memory, machine.memoryMiB * mebi);
+      const tap = tapOf(machine, place, bootTap);
+      const qemu = await this.#start(
+        machine,
+        [...shared, ...placeArguments(machine, true, tap.inChild), ...bootArguments(commandLine)],
+        memory,
+        [kernel.fd, initrd.fd, ...tap.fds],
+      );
+      const identity: Identity = {
+        vmm: this.#environment.vmm,
+        accelerator: this.accelerator,
+        machine,
+        arguments: shared,
+        commandLine,
+        kernelSha256: kernel.sha256,
+        initrdSha256: initrd.sha256,
+      };
+      return this.#keep(new QemuVm(qemu, identity, memory, null));
+    } catch (error) {
+      close(memory);
+      throw error;
+    }
+  }
+
+  async prepare({ manifest, memory, deviceState }: LoadedSnapshot, place: VmPlace): Promise<PreparedVm> {
+    checkEnvironment(manifest, this.#environment);
+    for (const [field, { fd }] of Object.entries({ memory, deviceState })) {
+      if (!isSealed(fd)) throw mismatch(field, 'is not sealed');
+    }
+    const { machine } = manifest;
+    const tap = tapOf(machine, place, forkTap);
+    // Opened anew: QEMU reads on from where the description stands, and siblings read at the same time.
+    const ownState = openSync(ofDescriptor(deviceState.fd), 'r');
+    let qemu: QemuProcess;
+    try {
+      qemu = await this.#start(
+        machine,
+        [...manifest.arguments, ...placeArguments(machine, false, tap.inChild), ...forkArguments],
+        memory.fd,
+        [ownState, ...tap.fds],
+      );
+    } finally {
+      closeSync(ownState);
+    }
+    try {
+      await qemu.loadDevices();
+    } catch (cause) {
+      await qemu.release();
+      throw qemu.explained(cause);
+    }
+    return this.#keep(new QemuVm(qemu, manifest, null, manifest));
+  }
+
+  store(snapshot: LoadedSnapshot, folder: string): Promise<void> {
+    return storeSnapshot(snapshot, folder);
+  }
+
+  load(folder: string, digest: string): Promise<LoadedSnapshot> {
+    return loadSnapshot(folder, digest, this.#environment);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#vms].map((vm) => vm.stop()));
+    await this.#launcher.close();
+  }
+
+  #start(
+    machine: BootSpec['machine'],
+    parameters: readonly string[],
+    memoryFd: number,
+    furtherFds: readonly number[],
+  ): Promise<QemuProcess> {
+    const [binary, version] = [this.#binary, this.version];
+    const limits = limitsOf(machine);
+    return QemuProcess.start(this.#launcher, { binary, version, parameters, limits, memoryFd, furtherFds });
+  }
+
+  #keep(vm: QemuVm): QemuVm {
+    this.#vms.add(vm);
+    void vm.ended.then(() => this.#vms.delete(vm));
+    return vm;
+  }
+}
+
+/** @throws CodedError `bad-machine` when there is a tap and no eth0 */
+function tapOf(
+  { guestMac }: BootSpec['machine'],
+  { tapFd }: VmPlace,
+  inChild: number,
+): { readonly fds: readonly number[]; readonly inChild: number | null } {
+  if (tapFd === null) return { fds: [], inChild: null };
+  if (guestMac !== null) return { fds: [tapFd], inChild };
+  throw new CodedError('bad-machine', 'a tap for a machine without eth0', 'give the machine a guestMac');
+}
