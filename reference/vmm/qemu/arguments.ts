@@ -44,7 +44,7 @@ export function machineArguments(machine: Machine, accelerator: Accelerator): st
     '-machine',
     'pc,usb=off,vmport=off,smm=off,hpet=off,graphics=off,dump-guest-core=off,suppress-vmdesc=on,memory-backend=memory',
     ...['-accel', accelerator === 'kvm' ? 'kvm' : `tcg,thread=${threads},tb-size=${translationMiB}`],
-    ...(isDeterministic ? ['-icount', 'shift=0,sleep=off'] : []),
+    ...(isDeterministic ? ['-icount', 'shift=2'] : []),
     ...['-cpu', cpuModel, '-smp', String(cpus), '-m', `${memoryMiB}M`],
     ...['-global', 'migration.send-configuration=off'],
     '-sandbox',

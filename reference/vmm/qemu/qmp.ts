@@ -77,10 +77,10 @@ export class QmpClient {
     if (this.#queued >= maxQueuedCommands) return Promise.reject(qmpFault('too many commands wait'));
     this.#queued += 1;
     const answer = this.#turn.then(() => this.#ask(command, parameters, deadlineMs));
-    this.#turn = answer.then(
-      () => void (this.#queued -= 1),
-      () => void (this.#queued -= 1),
-    );
+    const over = () => {
+      this.#queued -= 1;
+    };
+    this.#turn = answer.then(over, over);
     return answer;
   }
 
