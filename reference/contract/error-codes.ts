@@ -282,6 +282,18 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'an upstream server is the proxy itself',
     remedy: 'name the server that this machine asks, as in /run/systemd/resolve/resolv.conf',
   },
+  'witness-store-failed': {
+    means: 'the store behind the reseed gate cannot be read or written, or is damaged: its forks are refused',
+    remedy: 'free space, or remove the template together with its witnesses and build it anew',
+  },
+  'witness-store-full': {
+    means: 'the store behind the reseed gate holds as many snapshots as it may',
+    remedy: 'remove templates that nobody forks any more',
+  },
+  'witness-store-taken': {
+    means: 'another process writes the store behind the reseed gate',
+    remedy: 'end it, or give this one a folder of its own',
+  },
   'vmm-failed': {
     means: 'a virtual machine monitor did not start, did not answer in time, or refused what it was asked',
     remedy: 'see what the VMM said, and whether the guest is alive',

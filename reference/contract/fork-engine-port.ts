@@ -1,0 +1,115 @@
+/**
+ * What sandbox-server and husk ask of a fork engine: templates that are built once, sandboxes that are forked from them.
+ * Invariant: a sandbox that is handed out has passed the gate; what is refused or ended has left nothing.
+ */
+import type { SandboxPolicy } from './datapath.ts';
+import type { AllowedProcess, ExecRequest, FileEntry, InitRequest, ServiceEnd } from './guest-protocol.ts';
+
+/** A file that is opened only when it has this digest. */
+export interface PinnedFile {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+export interface TemplateSpec {
+  readonly kernel: PinnedFile;
+  readonly initrd: PinnedFile;
+  readonly commandLine: string;
+  /** A folder whose files come on top of the initrd's; null: none. */
+  readonly rootfs: string | null;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  /** One after the other; the first that fails refuses the template, its output shown. */
+  readonly init: readonly InitRequest[];
+  readonly allowProcesses: readonly AllowedProcess[];
+}
+
+export interface Template {
+  /** Digest of what it was built from. */
+  readonly id: string;
+  /** Digest of its snapshot's manifest. */
+  readonly snapshot: string;
+  readonly memoryMiB: number;
+  readonly createdMs: number;
+  readonly buildMs: number;
+  /** The VMM can read the generator of its forks. */
+  readonly readsGenerator: boolean;
+}
+
+export interface Secret {
+  readonly name: string;
+  readonly value: string;
+  /** One of the two: a variable of each exec, or a file that only root reads. */
+  readonly envVar?: string;
+  readonly path?: string;
+}
+
+export interface ForkRequest {
+  readonly template: string;
+  /** null: no network. */
+  readonly network: SandboxPolicy | null;
+  readonly secrets: readonly Secret[];
+}
+
+export interface LiveForkRequest {
+  readonly replicas: number;
+  /** Else a sandbox that holds secrets is not forked. */
+  readonly allowSecretInheritance: boolean;
+}
+
+export interface Sandbox {
+  readonly id: string;
+  readonly template: string;
+  /** The sandbox that it was forked from while that ran. */
+  readonly parent: string | null;
+  readonly createdMs: number;
+  readonly holdsSecrets: boolean;
+  readonly hasNetwork: boolean;
+  /** From the call to the gate's verdict and to the release. */
+  readonly admittedAfterMs: number;
+  readonly releasedAfterMs: number;
+}
+
+/** Takes a chunk; ends when the next one may come; rejecting ends the request. */
+export type TakeOutput = (stream: 'stdout' | 'stderr' | 'data', octets: Buffer) => Promise<void> | void;
+export type RequestEnd = Omit<ServiceEnd, 'id'>;
+
+export interface ExecInProgress {
+  readonly ended: Promise<RequestEnd>;
+  stdin(octets: Uint8Array): Promise<void>;
+  stdinEnd(): void;
+  kill(signal: string): void;
+  cancel(): void;
+}
+
+/** Each call @throws CodedError; `no-such-sandbox`, `not-released`, `sandbox-busy` besides what is named. */
+export interface ForkEnginePort {
+  /** As `qemu 7.2 tcg`. */
+  readonly vmm: string;
+  /**
+   * Builds that are asked for while the same one is under way are one; what stands already is handed out.
+   * @throws `template-refused`, `kernel-refused`, `too-many-templates`, `too-many-vms`, `disk-full`, `vmm-failed`
+   */
+  buildTemplate(spec: TemplateSpec): Promise<Template>;
+  templates(): readonly Template[];
+  /** @throws `no-such-template` */
+  removeTemplate(id: string): Promise<void>;
+  /** So many forks stand ready from now on. @throws `no-such-template`, `too-many-vms` */
+  keepReady(id: string, forks: number): Promise<void>;
+  /** @throws `no-such-template`, `too-many-vms`, `fork-refused`, `no-network` */
+  fork(request: ForkRequest): Promise<Sandbox>;
+  /** The source goes on, after a pause. @throws `secrets-not-inherited`, `snapshot-refused`, `too-many-vms` */
+  forkSandbox(id: string, request: LiveForkRequest): Promise<readonly Sandbox[]>;
+  sandboxes(): readonly Sandbox[];
+  exec(id: string, request: ExecRequest, take: TakeOutput): ExecInProgress;
+  readFile(id: string, path: string, maxOctets: number, take: TakeOutput): Promise<RequestEnd>;
+  writeFile(id: string, path: string, mode: number, source: AsyncIterable<Uint8Array>): Promise<RequestEnd>;
+  list(id: string, path: string): Promise<RequestEnd & { readonly entries: readonly FileEntry[] }>;
+  ask(id: string, method: 'stat' | 'remove', path: string): Promise<RequestEnd>;
+  /** Ends when nothing of it is left. @throws `fork-not-reaped` */
+  terminate(id: string): Promise<void>;
+  /** Told when a sandbox has ended by itself or was terminated. */
+  onEnded(listener: (id: string) => void): void;
+  /** Everything ends. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,27 @@
+/**
+ * What the gate asks of its store: whatever was sent to a fork, or came back from one, is held once per snapshot.
+ * Invariant: an answer of `inserted` is durable; seeds, nonces and samples come as digests only.
+ */
+
+/** `failed`: without effect, or not known to be durable; the gate refuses. */
+export type WitnessAnswer = 'inserted' | 'present' | 'full' | 'failed';
+
+export interface WitnessPort {
+  /**
+   * All keys or none. Total: what is no digest, no generation or no list of keys is `failed`.
+   * @param snapshot digest of the snapshot, or of what was booted
+   */
+  insert(snapshot: string, generation: number, keys: readonly string[]): Promise<WitnessAnswer>;
+  /**
+   * Above every generation that was handed out or inserted for this snapshot, over restarts too.
+   * @param above the generation that the agent in the snapshot has seen already; 0: none
+   * @throws CodedError `witness-store-failed`
+   */
+  nextGeneration(snapshot: string, above: number): Promise<number>;
+  /** A sample was inserted for this generation: what a restart believes. */
+  isAdmitted(snapshot: string, generation: number): Promise<boolean>;
+  /** Together with the snapshot itself, and only then. @throws CodedError `witness-store-failed` */
+  forget(snapshot: string): Promise<void>;
+  /** Gives the place to another writer. */
+  close(): Promise<void>;
+}
