@@ -13,6 +13,16 @@ import { addFuzzOptions, type FuzzFlags, fuzzCommand } from './fuzz-command.ts';
 import { generateCommand } from './generate-command.ts';
 import { addImageOptions, type ImageFlags, imageCommand } from './image-command.ts';
 import { doctorCommand } from './lab-command.ts';
+import {
+  addLabShellArguments,
+  addLabUpOptions,
+  type LabStatusFlags,
+  type LabUpFlags,
+  labDownCommand,
+  labShellCommand,
+  labStatusCommand,
+  labUpCommand,
+} from './lab-vm-command.ts';
 import { addMatrixOptions, type MatrixFlags, matrixCommand } from './matrix-command.ts';
 import { addMutationOptions, type MutationFlags, mutationCommand } from './mutation-command.ts';
 import { addProbeOptions, type ProbeFlags, probeCommand } from './probe-command.ts';
@@ -21,6 +31,14 @@ import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.
 import { addResolversOptions, type ResolversFlags, resolversCommand } from './resolvers-command.ts';
 import { addRulesetsOptions, type RulesetsFlags, rulesetsCommand } from './rulesets-command.ts';
 import { addSandboxDnsOptions, type SandboxDnsFlags, sandboxDnsCommand } from './sandbox-command.ts';
+import {
+  addSandboxRunOptions,
+  addSandboxServeOptions,
+  type SandboxRunFlags,
+  type SandboxServeFlags,
+  sandboxRunCommand,
+  sandboxServeCommand,
+} from './sandbox-engine-command.ts';
 import { addSubjectArguments, subjectCommand } from './subject-command.ts';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -108,7 +126,7 @@ addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).actio
 
 const sandbox = verb('sandbox', 'parts of the reference for daily use, without a cluster').addHelpText(
   'after',
-  '\nExamples:\n  pnpm sandbox dns --netns builds --allow example.com:443',
+  '\nExamples:\n  pnpm sandbox run -- node -e "console.log(1)"\n  pnpm sandbox serve\n  pnpm sandbox dns --netns builds --allow example.com:443',
 );
 addSandboxDnsOptions(
   sandbox
@@ -117,10 +135,24 @@ addSandboxDnsOptions(
     .summary('the DNS proxy as an egress filter for a network namespace or container')
     .description('Lets a network namespace reach what it resolves through the proxy, and nothing else.'),
 ).action(async (flags: SandboxDnsFlags) => exitWith(await sandboxDnsCommand(flags)));
+addSandboxServeOptions(
+  sandbox
+    .command('serve')
+    .exitOverride()
+    .summary('forked microVMs behind HTTP on loopback, with a bearer token')
+    .description('Templates, forks, exec and files of microVMs, for whoever has the token.'),
+).action(async (flags: SandboxServeFlags) => exitWith(await sandboxServeCommand(flags)));
+addSandboxRunOptions(
+  sandbox
+    .command('run')
+    .exitOverride()
+    .summary('one program in a fork of a warm microVM')
+    .description('Forks a microVM that has nothing to itself, runs one program in it, and ends it.'),
+).action(async (argv: string[], flags: SandboxRunFlags) => exitWith(await sandboxRunCommand(argv, flags)));
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',
-  '\nExamples:\n  pnpm lab doctor\n  pnpm lab image\n  pnpm lab artifacts\n  pnpm lab probe\n  pnpm lab clean\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
+  '\nExamples:\n  pnpm lab doctor\n  pnpm lab image\n  pnpm lab artifacts\n  pnpm lab probe\n  pnpm lab up\n  pnpm lab shell\n  pnpm lab down\n  pnpm lab clean\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
 );
 lab
   .command('doctor')
@@ -164,6 +196,41 @@ addProbeOptions(
     .summary('whether KVM runs a guest here, else TCG, and how long one takes to boot')
     .description('Boots a guest under KVM, and under TCG where that does not run, with a deadline.'),
 ).action(async (flags: ProbeFlags) => exitWith(await probeCommand(flags)));
+
+addLabUpOptions(
+  lab
+    .command('up')
+    .exitOverride()
+    .summary('boot a template of microVMs and keep it: forks of it are there in a tenth of a second')
+    .description('Leaves a fork engine running, with one template and a fork of it that stands ready.'),
+).action(async (flags: LabUpFlags) => exitWith(await labUpCommand(flags)));
+
+lab
+  .command('status')
+  .exitOverride()
+  .summary('the lab that pnpm lab up left running')
+  .description(
+    'Says what runs: monitor, accelerator and why, kernel, template, forks. Exit code 3: nothing does.',
+  )
+  .option('--json', 'the answer as JSON on stdout')
+  .addHelpText('after', '\nExamples:\n  pnpm lab status\n  pnpm --silent lab status --json')
+  .action(async (flags: LabStatusFlags) => exitWith(await labStatusCommand(flags)));
+
+addLabShellArguments(
+  lab
+    .command('shell')
+    .exitOverride()
+    .summary('a shell, or a program, in a fork of its own')
+    .description('Forks the template, runs a shell or a program in it, and takes the fork away.'),
+).action(async (program: string[]) => exitWith(await labShellCommand(program)));
+
+lab
+  .command('down')
+  .exitOverride()
+  .summary('end the lab, and all its microVMs')
+  .description('Ends the lab that pnpm lab up left running, with all its microVMs.')
+  .addHelpText('after', '\nExamples:\n  pnpm lab down')
+  .action(async () => exitWith(await labDownCommand()));
 
 addImageOptions(
   lab

@@ -57,7 +57,9 @@ function fileOf(importer: string, specifier: string): string {
 /** Beside the application: what its `#` imports mean. */
 export const applicationManifest = `${JSON.stringify({
   type: 'module',
-  imports: { '#reference/*': './reference/*', '#kvm-lab/*': './kvm-lab/*' },
+  imports: Object.fromEntries(
+    ['reference', 'properties', 'kvm-lab'].map((folder) => [`#${folder}/*`, `./${folder}/*`]),
+  ),
 })}\n`;
 
 /** In place of koffi's own loader, which tries many places and reads Node's program to know its libc. */

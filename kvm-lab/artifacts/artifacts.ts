@@ -2,8 +2,7 @@
  * What a guest boots from: a kernel of Debian's and an initramfs of our own, fetched, built and held to their digests.
  * Invariant: a path is given out only when what it holds has the digest that is given with it.
  */
-import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { cached, forget, isCached, keepNewest } from './cache-folder.ts';
 import { cacheName, unpacked } from './debian-package.ts';
@@ -24,6 +23,7 @@ export interface GuestArtifacts {
 /** Main files of the agents that images are built for. */
 const agents = {
   honest: 'reference/main/guest-agent.ts',
+  zoo: 'kvm-lab/guests/zoo-agent.ts',
 } as const;
 export type GuestImage = keyof typeof agents;
 export const images = Object.keys(agents) as GuestImage[];
@@ -56,7 +56,7 @@ export async function guestArtifacts(
     throw new CodedError('unknown-kernel', `there is no kernel ${kernelName}`, `choose one of ${names}`);
   }
   const kernel = await kernelPath(locked, say);
-  const chunks = await initramfs(lock, locked, agentMain(image), say);
+  const chunks = await initramfs(lock, locked, agents[image], say);
   return { kernelName, ...kernel, ...(await initrdPath(chunks)), commandLine };
 }
 
@@ -67,14 +67,6 @@ export function missingArtifacts(kernelName: string = defaultKernel): string[] {
   return [...(kernel === undefined ? [] : [kernel]), ...packages]
     .filter((locked) => !isCached(cacheName(locked)))
     .map((locked) => locked.package);
-}
-
-/** The agent, or what answers pings until there is one. */
-function agentMain(image: GuestImage): string {
-  const main = agents[image];
-  return existsSync(fileURLToPath(new URL(`../../${main}`, import.meta.url)))
-    ? main
-    : 'kvm-lab/guests/placeholder-agent.ts';
 }
 
 async function kernelPath(locked: LockedKernel, say: Say) {

@@ -1,18 +1,9 @@
 /**
- * The first process of a guest, until it becomes the agent: file systems of the kernel, modules, then the agent as PID 1.
+ * The first process of a guest, until it becomes the agent: modules, then the agent as PID 1, which mounts the rest.
  * Invariant: when anything is missing the guest ends (its kernel panics), so that no half-made guest is ever snapshotted.
  */
 
-const fileSystems = [
-  ['proc', 'proc', '/proc'],
-  ['sysfs', 'sysfs', '/sys'],
-  ['devtmpfs', 'dev', '/dev'],
-  ['tmpfs', 'run', '/run'],
-  ['tmpfs', 'tmp', '/tmp'],
-  ['cgroup2', 'cgroup', '/sys/fs/cgroup'],
-] as const;
-
-/** Folders that it mounts on are in the archive already. */
+/** In the archive already, for the agent to mount on. */
 export const mountPoints = ['proc', 'sys', 'dev', 'run', 'tmp'];
 
 /**
@@ -24,7 +15,8 @@ export function initScript(modules: readonly string[], main: string): string {
     '#!/bin/busybox sh',
     'set -e',
     'export PATH=/bin HOME=/ LANG=C',
-    ...fileSystems.map(([kind, source, target]) => `busybox mount -t ${kind} ${source} ${target}`),
+    // Node asks it for its own path, and for how much memory there is.
+    'busybox mount -t proc -o nosuid,nodev,noexec proc /proc',
     ...modules.map((path) => `busybox insmod ${path}`),
     `exec node --disable-warning=ExperimentalWarning ${main}`,
     '',

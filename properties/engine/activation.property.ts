@@ -220,6 +220,7 @@ test.each(['present', 'full', 'failed', 'throws'] as const)(
       insert: () => (word === 'throws' ? Promise.reject(new Error('broken')) : Promise.resolve(word)),
       nextGeneration: () => Promise.resolve(1),
       isAdmitted: () => Promise.resolve(false),
+      snapshots: () => Promise.resolve([]),
       forget: () => Promise.resolve(),
       close: () => Promise.resolve(),
     };
@@ -237,6 +238,7 @@ test('a store that never answers, and one that has no generation: refused and re
     insert: () => new Promise(() => undefined),
     nextGeneration: () => Promise.resolve(1),
     isAdmitted: () => Promise.resolve(false),
+    snapshots: () => Promise.resolve([]),
     forget: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };

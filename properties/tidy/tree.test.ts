@@ -18,7 +18,7 @@ describe('the tree', () => {
   });
 
   test('names source files in kebab-case', () => {
-    const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.kernel)?(\.(test|property|spec|observed|config))?\.ts$/;
+    const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.(kernel|vm))?(\.(test|property|spec|observed|config))?\.ts$/;
     expect(sources.filter((file) => !kebab.test(file.split('/').at(-1) ?? ''))).toEqual([]);
   });
 

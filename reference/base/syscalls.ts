@@ -40,6 +40,7 @@ const calls = {
   memfd_create: libc.func('int memfd_create(const char *name, unsigned int flags)'),
   fcntl: libc.func('int fcntl(int fd, int command, long argument)'),
   prctl: libc.func('int prctl(int option, long a, void *b, long c, long d)'),
+  close_range: libc.func('int close_range(unsigned int first, unsigned int last, int flags)'),
   // No function of libc: by number, which is the same on every architecture.
   landlock_create_ruleset: libc.func('long syscall(long n, const void *attributes, size_t size, long flags)'),
   landlock_add_rule: libc.func('long syscall(long n, long ruleset, long type, const void *rule, long flags)'),
@@ -115,6 +116,9 @@ export const fcntl = (fd: number, command: number, argument: number) =>
 /** Of the calling thread, where the option is of a thread. */
 export const prctl = (option: number, argument: number, data: Uint8Array | null = null) =>
   checked('prctl', option, argument, data, 0, 0);
+const CLOSE_RANGE_CLOEXEC = 4;
+/** No program that is started from now on has any of this process's descriptors from `first` on. */
+export const closeOnExec = (first: number) => checked('close_range', first, 0xffff_ffff, CLOSE_RANGE_CLOEXEC);
 /** A ruleset's descriptor; with no attributes and flag 1, the version of the interface. */
 export const landlockCreateRuleset = (attributes: Uint8Array | null, flags = 0) =>
   checked('landlock_create_ruleset', 444, attributes, attributes?.length ?? 0, flags);

@@ -115,6 +115,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a kernel or an initrd is not the one whose digest is set, or no regular file',
     remedy: 'stage the right file, or set the digest of the one that is meant',
   },
+  'lab-failed': {
+    means: 'the lab of microVMs did not come up, or a request to it broke',
+    remedy: 'see lab.log in the cache folder',
+  },
   'line-too-long': {
     means: 'a line on stdin exceeds the bound of the subject protocol',
     remedy: 'send one case a line',
@@ -158,6 +162,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'no-sandbox': {
     means: 'no sandbox stands at that tap',
     remedy: 'open one, or name the tap of one',
+  },
+  'no-lab': {
+    means: 'no lab of microVMs is up',
+    remedy: 'pnpm lab up',
   },
   'no-namespace': {
     means: 'a network namespace is not there, or may not be entered',

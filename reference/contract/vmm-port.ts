@@ -145,6 +145,8 @@ export interface VmmPort {
 
 /** A fork that has not run an instruction yet: the prestarted pool is made of these. */
 export interface PreparedVm {
+  /** As that of the running one; what is written into it waits for the resume. */
+  channel(name: ChannelName): Duplex;
   resume(): Promise<RunningVm>;
   stop(): Promise<void>;
 }

@@ -20,6 +20,8 @@ export interface WitnessPort {
   nextGeneration(snapshot: string, above: number): Promise<number>;
   /** A sample was inserted for this generation: what a restart believes. */
   isAdmitted(snapshot: string, generation: number): Promise<boolean>;
+  /** Snapshots of which witnesses are held. @throws CodedError `witness-store-failed` */
+  snapshots(): Promise<readonly string[]>;
   /** Together with the snapshot itself, and only then. @throws CodedError `witness-store-failed` */
   forget(snapshot: string): Promise<void>;
   /** Gives the place to another writer. */

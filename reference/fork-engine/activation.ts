@@ -30,7 +30,7 @@ export interface ActivationLimits {
   readonly maxForks: number;
 }
 
-export const activationLimits: ActivationLimits = { deadlineMs: 2_000, requireWitness: false, maxForks: 256 };
+export const activationLimits: ActivationLimits = { deadlineMs: 5_000, requireWitness: false, maxForks: 256 };
 
 /** What the gate knows of a snapshot. */
 export interface ForkSource {

@@ -75,6 +75,10 @@ export class ServiceChannel {
     stream.once('error', (cause) => this.#finish('it failed', cause));
   }
 
+  get inFlight(): number {
+    return this.#running.size;
+  }
+
   /** @throws CodedError `guest-busy`, `guest-channel-ended`, `guest-request-too-long` */
   exec(exec: ExecRequest, take: Take): RunningExec {
     const request = this.#open(

@@ -108,6 +108,13 @@ export class WitnessStore implements WitnessPort {
     return (await this.#open(snapshot, 0)).admitted.has(generation);
   }
 
+  async snapshots(): Promise<readonly string[]> {
+    const names = await readdir(this.#folder).catch((cause: unknown) => {
+      throw storeFailed('the folder of witnesses cannot be read', cause);
+    });
+    return names.filter((name) => name !== lockName);
+  }
+
   async forget(snapshot: string): Promise<void> {
     if (!isDigest(snapshot)) return;
     const held = await this.#open(snapshot, 0);
@@ -147,10 +154,7 @@ export class WitnessStore implements WitnessPort {
   }
 
   async #read(snapshot: string, above: number): Promise<Held> {
-    const names = await readdir(this.#folder).catch((cause: unknown) => {
-      throw storeFailed('the folder of witnesses cannot be read', cause);
-    });
-    const others = names.filter((name) => name !== lockName && name !== snapshot);
+    const others = (await this.snapshots()).filter((name) => name !== snapshot);
     if (others.length >= this.#limits.snapshots) {
       throw new CodedError(
         'witness-store-full',

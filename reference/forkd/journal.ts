@@ -13,9 +13,7 @@ export type Made =
   /** A process that dies with this one; known once it runs. */
   | { readonly kind: 'vm'; readonly process: ProcessMark | null }
   /** Under the folder of templates. */
-  | { readonly kind: 'folder'; readonly name: string }
-  /** Witnesses of a snapshot that goes. */
-  | { readonly kind: 'witnesses'; readonly snapshot: string };
+  | { readonly kind: 'folder'; readonly name: string };
 
 type Line = { readonly begin: string; readonly made: Made } | { readonly end: string };
 

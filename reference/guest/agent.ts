@@ -39,8 +39,10 @@ export interface AgentParts {
   inFlight(): number;
   init(request: InitRequest): Promise<InitReply>;
   facts(): FactsReply;
+  /** An exec, of no effect: while the workload may still run. */
+  rehearseExec(): Promise<void>;
   /** The whole way of a fork, without any effect. */
-  rehearse(): Promise<void>;
+  rehearseFork(): Promise<void>;
   log(sentence: string): void;
 }
 
@@ -172,6 +174,7 @@ export class Agent {
       this.#hindrance = { error: 'a request on services has not ended' };
       return false;
     }
+    await this.#parts.rehearseExec();
     const answering = await workload.answering(allowed);
     if (!(await workload.freeze())) return false;
     const others = workload.others(answering);
@@ -180,7 +183,7 @@ export class Agent {
       this.#hindrance = { error: 'processes are alive that are not declared, or do not answer', processes };
       return false;
     }
-    await this.#parts.rehearse();
+    await this.#parts.rehearseFork();
     return true;
   }
 }

@@ -3,7 +3,7 @@
  * Invariant: what is mounted already is left as it is, so that an init before the agent may do it too.
  */
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { bootIdFile } from './guest-files.ts';
+import { bootIdFile, sandboxFolder } from './guest-files.ts';
 import type { SystemCalls } from './system-calls.ts';
 
 const MS_NOSUID = 2;
@@ -59,7 +59,7 @@ export function earlyInit(calls: Pick<SystemCalls, 'mount'>): void {
 
 /** The kernel's is the same in every fork: over it stands a file that a fork writes anew. */
 function showOwnBootId(calls: Pick<SystemCalls, 'mount'>): void {
-  mkdirSync('/run/sandbox', { recursive: true, mode: 0o755 });
+  mkdirSync(sandboxFolder, { recursive: true, mode: 0o755 });
   writeFileSync(bootIdFile, readFileSync(bootId), { mode: 0o444 });
   calls.mount(bootIdFile, bootId, '', MS_BIND, '');
 }

@@ -78,7 +78,12 @@ function freshUuid(): string {
   const octets = randomBytes(16);
   octets[6] = ((octets[6] ?? 0) & 0x0f) | 0x40;
   octets[8] = ((octets[8] ?? 0) & 0x3f) | 0x80;
-  return octets.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  const hex = octets.toString('hex');
+  const cuts = [0, 8, 12, 16, 20, 32];
+  return cuts
+    .slice(1)
+    .map((end, part) => hex.slice(cuts[part], end))
+    .join('-');
 }
 
 function setHostname({ calls, files }: RepairGround, hostname: string | undefined): void {

@@ -12,7 +12,7 @@ import { runInitCommand } from './init-command.ts';
 import { kernelFacts } from './kernel-facts.ts';
 import { readControl } from './read-request.ts';
 import { Reaper } from './reaper.ts';
-import { rehearseFork } from './rehearsal.ts';
+import { rehearseExec, rehearseFork } from './rehearsal.ts';
 import { Services } from './services.ts';
 import { systemCalls } from './system-calls.ts';
 import { mountVolume } from './volumes.ts';
@@ -52,7 +52,8 @@ export async function runGuestAgent({ control, services, log }: GuestOptions): P
     inFlight: () => served.inFlight,
     init: (request) => runInitCommand(starter, request),
     facts: kernelFacts,
-    rehearse: () => rehearseFork(links),
+    rehearseExec: () => rehearseExec(starter),
+    rehearseFork: () => rehearseFork(links),
     log,
   });
   reaper.start();

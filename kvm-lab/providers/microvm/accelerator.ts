@@ -3,7 +3,7 @@
  * Invariant: a device that opens decides nothing but that there is something to try; of the probe nothing is left.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { channelNames } from '#reference/contract/guest-protocol.ts';
@@ -54,14 +54,15 @@ export async function bootWith(
 ): Promise<string | null> {
   const { kernel, initrd, commandLine } = await guestArtifacts(kernelName);
   const folder = makeLabFolder('probe');
-  const socket = `${folder}/control`;
   const words = [
     '-nodefaults -no-user-config -no-reboot -display none -m 512 -machine q35'.split(' '),
     ['-accel', accelerator, '-cpu', accelerator === 'kvm' ? 'host' : 'max'],
     ['-kernel', kernel, '-initrd', initrd, '-append', commandLine],
     ['-serial', `file:${folder}/console`, '-device', 'virtio-serial-pci'],
-    ['-chardev', `socket,id=control,path=${socket},server=on,wait=off`],
-    ['-device', `virtserialport,chardev=control,name=${channelNames.control}`],
+    ...Object.entries(channelNames).map(([id, name]) => [
+      ...['-chardev', `socket,id=${id},path=${folder}/${id},server=on,wait=off`],
+      ...['-device', `virtserialport,chardev=${id},name=${name}`],
+    ]),
   ].flat();
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', qemuProgram, ...words], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -69,17 +70,20 @@ export async function bootWith(
   });
   const over = new AbortController();
   try {
-    const failure = await Promise.race([ping(socket, withinMs, over.signal), endOf(child)]);
-    if (failure === null || child.exitCode !== null || child.signalCode !== null) return failure;
-    const said = readFileSync(`${folder}/console`, 'latin1').trim().split('\n').at(-1) ?? '';
-    return said === ''
-      ? `${failure}, and printed nothing`
-      : `${failure}; the last it printed: ${said.slice(0, 200)}`;
+    const failure = await Promise.race([ping(`${folder}/control`, withinMs, over.signal), endOf(child)]);
+    return failure === null ? null : `${failure}; ${printed(`${folder}/console`)}`;
   } finally {
     over.abort();
     await gone(child);
     removeLabFolder(folder);
   }
+}
+
+/** The last line of the guest's console that is not the kernel's. */
+function printed(path: string): string {
+  const text = existsSync(path) ? readFileSync(path, 'latin1').replaceAll(/[^\n -~]/g, '') : '';
+  const last = text.split('\n').findLast((line) => line !== '' && !line.startsWith('['));
+  return last === undefined ? 'it printed nothing' : `it printed: ${last.slice(0, 200)}`;
 }
 
 /** null when it answers. A monitor that ends closes the connection: that it ended is told elsewhere. */

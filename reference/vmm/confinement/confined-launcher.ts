@@ -1,6 +1,6 @@
 /**
- * Starts processes that are held to what a VMM needs: Landlock, a seccomp filter, no_new_privs, no capabilities, limits,
- * a uid of its own where this process may give one, descriptors and nothing else.
+ * Starts processes that are held to what a VMM needs: Landlock, a seccomp filter, no_new_privs, no capabilities,
+ * limits, a uid of its own where this process may give one, descriptors and nothing else.
  * Invariant: no process is started that is not so held, and none outlives this one.
  */
 import { Worker } from 'node:worker_threads';
@@ -43,11 +43,14 @@ export interface LaunchedProcess {
 }
 
 const prlimit = '/usr/bin/prlimit';
+const shell = '/bin/sh';
 /** What a process is started through. */
-export const launchPrograms: readonly string[] = [prlimit, setpriv];
+export const launchPrograms: readonly string[] = [prlimit, setpriv, shell];
 const startDeadlineMs = 20_000;
 
 interface Launched {
+  /** null: not started yet. */
+  pid: number | null;
   readonly started: (pid: number) => void;
   readonly failed: (cause: Error) => void;
   readonly ended: (end: VmEnd) => void;
@@ -102,9 +105,13 @@ export class ConfinedLauncher {
     const id = this.#nextId++;
     const start = Promise.withResolvers<number>();
     const end = Promise.withResolvers<VmEnd>();
-    this.#launched.set(id, { started: start.resolve, failed: start.reject, ended: end.resolve });
+    this.#launched.set(id, { pid: null, started: start.resolve, failed: start.reject, ended: end.resolve });
     const uid = privileges().takeUid();
-    const order: LaunchOrder = { id, argv: [...limited(limits), ...privileges().drop(uid), ...program], fds };
+    const order: LaunchOrder = {
+      id,
+      argv: [...limited(limits), ...privileges().drop(uid), ...unlessOrphaned, ...program],
+      fds,
+    };
     void end.promise.then(() => privileges().giveBackUid(uid));
     this.#thread.postMessage(order);
     try {
@@ -115,9 +122,10 @@ export class ConfinedLauncher {
     }
   }
 
-  /** What it started is killed with it. */
+  /** What it started is killed. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const [id, { pid }] of this.#launched) if (pid !== null) this.#kill(id, pid);
     await this.#thread.terminate();
   }
 
@@ -127,6 +135,7 @@ export class ConfinedLauncher {
     if (launched === undefined) return;
     switch (report.kind) {
       case 'started':
+        launched.pid = report.pid;
         launched.started(report.pid);
         return;
       case 'failed':
@@ -155,7 +164,7 @@ export class ConfinedLauncher {
     }
   }
 
-  /** The kernel has killed them all: they die with the thread. */
+  /** They die with the thread: the kernel kills them. */
   #lost(cause: Error): void {
     this.#closed = true;
     for (const [id, launched] of this.#launched) {
@@ -169,6 +178,11 @@ export class ConfinedLauncher {
 function limited({ dataOctets, fileOctets, files }: ProcessLimits): string[] {
   return [prlimit, '--core=0', `--data=${dataOctets}`, `--fsize=${fileOctets}`, `--nofile=${files}`, '--'];
 }
+
+/**
+ * Whose parent ended before it could be tied to it has another parent by now, and ends here.
+ */
+const unlessOrphaned = [shell, '-c', '[ "$PPID" = "$0" ] && exec "$@"', String(process.pid)];
 
 function launchFault(message: string, cause?: unknown): CodedError {
   const why = cause instanceof Error ? `: ${cause.message}` : '';

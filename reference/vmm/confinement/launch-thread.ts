@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { parentPort, workerData } from 'node:worker_threads';
 import koffi from 'koffi';
-import { prctl } from '#reference/base/syscalls.ts';
+import { closeOnExec, prctl } from '#reference/base/syscalls.ts';
 import type { LaunchOrder, LaunchReport } from './confined-launcher.ts';
 import { type OpenPaths, restrictThread } from './landlock.ts';
 import { deniedCalls } from './seccomp.ts';
@@ -28,6 +28,8 @@ function confine(paths: OpenPaths): void {
 
 function launch({ id, argv, fds }: LaunchOrder, tell: (report: LaunchReport) => void): void {
   const [file = '', ...parameters] = argv;
+  // What this process inherited, or a library opened, is not the VMM's.
+  closeOnExec(3);
   const child = spawn(file, parameters, { stdio: ['ignore', ...fds], env: {}, cwd: '/' });
   child.once('error', (error) => tell({ id, kind: 'failed', reason: error.message }));
   const { pid } = child;

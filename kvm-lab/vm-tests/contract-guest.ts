@@ -1,0 +1,101 @@
+/**
+ * The guest that the VMM's contract speaks of: busybox and a shell, on the kernel of the lab.
+ * Invariant: built from what the lock file pins, into a file whose digest is given with it.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { defaultKernel } from '#kvm-lab/artifacts/artifacts.ts';
+import { unpacked } from '#kvm-lab/artifacts/debian-package.ts';
+import { readModule } from '#kvm-lab/artifacts/kernel-module.ts';
+import { readLock, readPinned, sha256 } from '#kvm-lab/artifacts/lock.ts';
+import { newcArchive } from '#reference/base/newc-archive.ts';
+import { channelNames } from '#reference/contract/guest-protocol.ts';
+
+const script = (modules: readonly string[]) => `#!/bin/busybox sh
+PATH=/bin
+/bin/busybox --install -s /bin
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+${modules.map((name) => `insmod /${name}`).join('\n')}
+echo 0 > /proc/sys/kernel/kptr_restrict
+port() {
+  while :; do
+    for p in /sys/class/virtio-ports/*; do
+      [ "$(cat $p/name 2> /dev/null)" = $1 ] && [ -c /dev/\${p##*/} ] && echo /dev/\${p##*/} && return
+    done
+    usleep 1000
+  done
+}
+# Until somebody is there, a port reads as if it were at its end.
+lines() {
+  exec 3<> $(port $1)
+  while :; do if read -r word rest <&3; then $2 >&3; else usleep 2000; fi; done
+}
+echoed() { echo "services $word\${rest:+ $rest}"; }
+kept=nothing
+answer() {
+  case $word in
+    ping) echo pong ;;
+    print) echo "$rest" > /dev/console; echo ok ;;
+    remember) kept=$rest; echo ok ;;
+    recall) echo "$kept" ;;
+    # It renews itself when somebody reads and half of its age has passed since.
+    reseed) end=$(($(cut -d . -f 1 /proc/uptime) * 3 / 2 + 2))
+      while [ $(cut -d . -f 1 /proc/uptime) -le $end ]; do head -c 1 /dev/urandom > /dev/null; usleep 100000; done
+      echo ok ;;
+    symbol) set -- $(grep ' base_crng$' /proc/kallsyms); echo \${1:-none} ;;
+    release) uname -r ;;
+    die) reboot -f ;;
+  esac
+}
+lines ${channelNames.services} echoed &
+lines ${channelNames.control} answer
+`;
+
+export interface ContractGuest {
+  readonly kernel: string;
+  readonly kernelSha256: string;
+  readonly initrd: string;
+  readonly initrdSha256: string;
+  readonly commandLine: string;
+}
+
+/** @param folder where the initrd is written to */
+export async function contractGuest(folder: string, kernelName = defaultKernel): Promise<ContractGuest> {
+  const { kernels, packages } = readLock();
+  const locked = kernels[kernelName];
+  const busybox = packages.find((one) => one.package === 'busybox-static');
+  if (locked === undefined || busybox === undefined)
+    throw new Error('the lock file lacks what the guest is of');
+  const [kernelFolder, busyboxFolder] = [await unpacked(locked, silent), await unpacked(busybox, silent)];
+  const modules = locked.modules
+    .filter((path) => path.includes('/drivers/virtio/') || path.includes('/virtio_console.'))
+    .map((path) => {
+      const packed = readPinned(`${kernelFolder}/${path}`, locked.files[path], path);
+      const name = path.replace(/^.*\//, '').replace(/\.xz$/, '');
+      return { kind: 'file' as const, name, mode: 0o644, data: readModule(path, packed).data };
+    });
+  const [program = '', digest] = Object.entries(busybox.files)[0] ?? [];
+  const chunks = newcArchive([
+    ...['bin', 'dev', 'proc', 'sys'].map((name) => ({ kind: 'folder' as const, name, mode: 0o755 })),
+    { kind: 'character-device', name: 'dev/console', mode: 0o600, major: 5, minor: 1 },
+    ...modules,
+    { kind: 'file', name: 'init', mode: 0o755, data: Buffer.from(script(modules.map(({ name }) => name))) },
+    {
+      kind: 'file',
+      name: 'bin/busybox',
+      mode: 0o755,
+      data: readPinned(`${busyboxFolder}/${program}`, digest, 'busybox'),
+    },
+  ]);
+  const initrd = join(folder, 'contract-guest.cpio');
+  writeFileSync(initrd, Buffer.concat(chunks), { mode: 0o600 });
+  return {
+    kernel: `${kernelFolder}/${locked.kernel}`,
+    kernelSha256: locked.files[locked.kernel] ?? '',
+    initrd,
+    initrdSha256: sha256(chunks),
+    commandLine: 'console=ttyS0 quiet panic=-1',
+  };
+}
+
+const silent = () => undefined;

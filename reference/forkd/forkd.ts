@@ -1,0 +1,257 @@
+/**
+ * The fork engine of a node: templates, sandboxes, a pool, one journal; behind one port for whoever needs sandboxes.
+ * Invariant: one engine a folder; at its start nothing is left of what a killed one had, and at its end nothing of this
+ * one.
+ */
+import { closeSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { CodedError } from '#reference/base/coded-error.ts';
+import { lockFile } from '#reference/base/file-lock.ts';
+import type { Log } from '#reference/base/log.ts';
+import { endMarked } from '#reference/base/process-mark.ts';
+import { SyscallError } from '#reference/base/syscalls.ts';
+import type {
+  ExecInProgress,
+  ForkEnginePort,
+  ForkRequest,
+  LiveForkRequest,
+  RequestEnd,
+  Sandbox,
+  TakeOutput,
+  Template,
+  TemplateSpec,
+} from '#reference/contract/fork-engine-port.ts';
+import type { ExecRequest } from '#reference/contract/guest-protocol.ts';
+import type { NetworksPort } from '#reference/contract/network-port.ts';
+import type { VmmPort } from '#reference/contract/vmm-port.ts';
+import { Activation, type ActivationLimits } from '../fork-engine/activation.ts';
+import { WitnessStore } from '../fork-engine/witness-store.ts';
+import { ForkedVms } from './forked-vms.ts';
+import { Journal, type Made } from './journal.ts';
+import { ReadyPool } from './ready-pool.ts';
+import { maxReplicas, Sandboxes } from './sandboxes.ts';
+import { checkSecrets, secretVariables } from './secrets.ts';
+import { TemplateFolder } from './template-folder.ts';
+import { Templates } from './templates.ts';
+import { type VmLimits, VmSlots } from './vm-slots.ts';
+import type { WarmDeadlines } from './warm-guest.ts';
+
+export interface ForkdOptions {
+  /** Of templates, witnesses and the journal: mode 0700, nobody else's. */
+  readonly folder: string;
+  readonly vmm: VmmPort;
+  /** null: sandboxes have none. */
+  readonly networks: NetworksPort | null;
+  readonly log: Log;
+  readonly activation?: Partial<ActivationLimits>;
+  readonly vms?: Partial<VmLimits>;
+  readonly maxTemplates?: number;
+  readonly deadlines?: WarmDeadlines;
+}
+
+const defaultMaxTemplates = 16;
+const endDeadlineMs = 5_000;
+
+export class Forkd implements ForkEnginePort {
+  readonly vmm: string;
+  readonly #options: ForkdOptions;
+  readonly #lock: number;
+  readonly #journal: Journal;
+  readonly #store: WitnessStore;
+  readonly #vms: ForkedVms;
+  readonly #templates: Templates;
+  readonly #sandboxes: Sandboxes;
+  readonly #pools = new Map<string, ReadyPool>();
+  #closing: Promise<void> | null = null;
+
+  private constructor(
+    options: ForkdOptions,
+    lock: number,
+    journal: Journal,
+    store: WitnessStore,
+    folder: TemplateFolder,
+    known: readonly Template[],
+  ) {
+    const { vmm, log, networks, activation: limits, maxTemplates, deadlines } = options;
+    this.#options = options;
+    this.#lock = lock;
+    this.#journal = journal;
+    this.#store = store;
+    this.vmm = `${vmm.name} ${vmm.version} ${vmm.accelerator}`;
+    const slots = new VmSlots(options.vms);
+    const activation = new Activation(store, log, limits);
+    this.#vms = new ForkedVms({ vmm, activation, journal, slots, log });
+    this.#templates = new Templates(
+      {
+        ...{ vmm, folder, slots, store, log, maxTemplates: maxTemplates ?? defaultMaxTemplates },
+        ...(deadlines === undefined ? {} : { deadlines }),
+      },
+      known,
+    );
+    this.#sandboxes = new Sandboxes({ vms: this.#vms, activation, store, networks, log });
+  }
+
+  /** @throws CodedError `forkd-taken`, `journal-failed`, `witness-store-failed`, `left-behind` */
+  static async start(options: ForkdOptions): Promise<Forkd> {
+    const { folder, vmm, log } = options;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const lock = lockFolder(folder);
+    try {
+      const { journal, left } = await Journal.open(`${folder}/journal`);
+      for (const [entry, made] of left) await takeAway(journal, entry, made);
+      const templates = new TemplateFolder(`${folder}/templates`, vmm, journal);
+      // Sweeps what was half made: its entries are crossed out with it.
+      const known = await templates.open();
+      for (const [entry, { kind }] of left) if (kind === 'folder') await journal.end(entry);
+      if (left.size > 0) log.info({ entries: left.size }, 'took away what a killed run had left');
+      const store = await WitnessStore.open(`${folder}/witnesses`, log);
+      const named = new Set(known.map(({ snapshot }) => snapshot));
+      for (const snapshot of await store.snapshots()) if (!named.has(snapshot)) await store.forget(snapshot);
+      return new Forkd(options, lock, journal, store, templates, known);
+    } catch (error) {
+      closeSync(lock);
+      throw error;
+    }
+  }
+
+  buildTemplate(spec: TemplateSpec): Promise<Template> {
+    this.#checkOpen();
+    return this.#templates.build(spec);
+  }
+
+  templates(): readonly Template[] {
+    return this.#templates.list();
+  }
+
+  async removeTemplate(id: string): Promise<void> {
+    this.#templates.named(id);
+    await this.#pools.get(id)?.close();
+    this.#pools.delete(id);
+    await this.#templates.remove(id);
+  }
+
+  async keepReady(id: string, forks: number): Promise<void> {
+    this.#checkOpen();
+    const snapshot = await this.#templates.snapshot(id);
+    const pool = this.#pools.get(id) ?? new ReadyPool(this.#vms, snapshot, forks, this.#options.log);
+    this.#pools.set(id, pool);
+    await pool.resize(forks);
+  }
+
+  async fork(request: ForkRequest): Promise<Sandbox> {
+    this.#checkOpen();
+    checkSecrets(request.secrets);
+    const snapshot = await this.#templates.snapshot(request.template);
+    const ready = request.network === null ? (this.#pools.get(request.template)?.take() ?? null) : null;
+    return this.#sandboxes.fork(request, snapshot, ready);
+  }
+
+  forkSandbox(id: string, request: LiveForkRequest): Promise<readonly Sandbox[]> {
+    this.#checkOpen();
+    const { replicas } = request;
+    if (Number.isInteger(replicas) && replicas >= 1 && replicas <= maxReplicas) {
+      return this.#sandboxes.forkSandbox(id, request);
+    }
+    throw new CodedError('too-many-vms', `replicas is not within 1 and ${maxReplicas}`, 'ask for fewer');
+  }
+
+  sandboxes(): readonly Sandbox[] {
+    return this.#sandboxes.list();
+  }
+
+  exec(id: string, request: ExecRequest, take: TakeOutput): ExecInProgress {
+    const { services, secrets } = this.#sandboxes.services(id, 'exec');
+    const variables = secretVariables(secrets);
+    const env = { ...variables, ...request.env };
+    return services.exec(Object.keys(env).length === 0 ? request : { ...request, env }, take);
+  }
+
+  async readFile(id: string, path: string, maxOctets: number, take: TakeOutput): Promise<RequestEnd> {
+    return this.#sandboxes.services(id, 'files').services.readFile(path, maxOctets, take);
+  }
+
+  async writeFile(
+    id: string,
+    path: string,
+    mode: number,
+    source: AsyncIterable<Uint8Array>,
+  ): Promise<RequestEnd> {
+    return this.#sandboxes.services(id, 'files').services.writeFile(path, mode, source);
+  }
+
+  async list(id: string, path: string) {
+    return this.#sandboxes.services(id, 'files').services.list(path);
+  }
+
+  async ask(id: string, method: 'stat' | 'remove', path: string): Promise<RequestEnd> {
+    return this.#sandboxes.services(id, 'files').services.ask(method, path);
+  }
+
+  terminate(id: string): Promise<void> {
+    return this.#sandboxes.terminate(id);
+  }
+
+  onEnded(listener: (id: string) => void): void {
+    this.#sandboxes.onEnded(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** All of it is tried; the first failure is thrown. */
+  async #close(): Promise<void> {
+    const failures: unknown[] = [];
+    const steps = [
+      ...[...this.#pools.values()].map((pool) => () => pool.close()),
+      () => this.#sandboxes.close(),
+      () => this.#templates.close(),
+      () => this.#options.networks?.close(),
+      () => this.#options.vmm.close(),
+      () => this.#journal.close(),
+      () => this.#store.close(),
+      () => closeSync(this.#lock),
+    ];
+    for (const step of steps) {
+      try {
+        await step();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  #checkOpen(): void {
+    if (this.#closing === null) return;
+    throw new CodedError('engine-closed', 'the engine is being stopped', 'start another one');
+  }
+}
+
+function lockFolder(folder: string): number {
+  try {
+    return lockFile(`${folder}/lock`);
+  } catch (cause) {
+    if (!(cause instanceof SyscallError)) throw cause;
+    throw new CodedError(
+      'forkd-taken',
+      'another engine works in this folder',
+      'end it, or give this one a folder of its own',
+      { cause },
+    );
+  }
+}
+
+/** What a killed run had made outside of itself. */
+async function takeAway(journal: Journal, entry: string, made: Made): Promise<void> {
+  if (made.kind === 'folder') return;
+  if (made.process !== null && !(await endMarked(made.process, endDeadlineMs))) {
+    throw new CodedError(
+      'left-behind',
+      `process ${made.process.pid} of a killed engine does not end`,
+      'see what holds it (ps, dmesg), end it, and start again',
+    );
+  }
+  await journal.end(entry);
+}

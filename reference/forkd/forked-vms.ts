@@ -1,0 +1,123 @@
+/**
+ * From a snapshot to a released VM: prepared, resumed, through the gate; a pool of those that are prepared already.
+ * Invariant: each VM stands in the journal before it is made, takes a slot, and gives both back only when it is gone.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Log } from '#reference/base/log.ts';
+import { markOf } from '#reference/base/process-mark.ts';
+import type { ForkConfiguration } from '#reference/contract/guest-protocol.ts';
+import type { LoadedSnapshot, PreparedVm, RunningVm, VmmPort } from '#reference/contract/vmm-port.ts';
+import type { ActivatedFork, Activation, ForkSource } from '../fork-engine/activation.ts';
+import type { Journal } from './journal.ts';
+import type { VmSlots } from './vm-slots.ts';
+
+export interface ForkedVmsParts {
+  readonly vmm: VmmPort;
+  readonly activation: Activation;
+  readonly journal: Journal;
+  readonly slots: VmSlots;
+  readonly log: Log;
+}
+
+/** Prepared, and accounted for. */
+export interface ReadyVm {
+  readonly prepared: PreparedVm;
+  readonly entry: string;
+  readonly giveBack: () => void;
+}
+
+export interface ReleasedVm {
+  readonly vm: RunningVm;
+  readonly activated: ActivatedFork;
+  /** From the call. */
+  readonly admittedAfterMs: number;
+  readonly releasedAfterMs: number;
+}
+
+export interface ForkOrder {
+  readonly snapshot: LoadedSnapshot;
+  /** That the agent in it has seen; 0: none. */
+  readonly generation: number;
+  readonly tapFd: number | null;
+  readonly configuration: ForkConfiguration;
+  /** Of the pool; null: prepared anew. */
+  readonly ready: ReadyVm | null;
+  /** Told once, when nothing of the VM is left. */
+  readonly gone: (vm: RunningVm) => void | Promise<void>;
+}
+
+export class ForkedVms {
+  readonly #parts: ForkedVmsParts;
+
+  constructor(parts: ForkedVmsParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws CodedError `too-many-vms`, `journal-failed`, `vmm-failed`, `snapshot-mismatch` */
+  async prepare(snapshot: LoadedSnapshot, tapFd: number | null): Promise<ReadyVm> {
+    const { vmm, journal, slots } = this.#parts;
+    const giveBack = slots.take();
+    const entry = `vm-${randomUUID()}`;
+    try {
+      await journal.begin(entry, { kind: 'vm', process: null });
+      return { prepared: await vmm.prepare(snapshot, { tapFd }), entry, giveBack };
+    } catch (error) {
+      await this.#crossOut({ entry, giveBack });
+      throw error;
+    }
+  }
+
+  async discard(ready: ReadyVm): Promise<void> {
+    await ready.prepared.stop();
+    await this.#crossOut(ready);
+  }
+
+  /** Released, or reaped. @throws CodedError as `prepare` and `Activation.activate` */
+  async fork(order: ForkOrder): Promise<ReleasedVm> {
+    const startMs = performance.now();
+    const { snapshot, generation, configuration, gone } = order;
+    const ready = order.ready ?? (await this.prepare(snapshot, order.tapFd));
+    const vm = await ready.prepared.resume().catch(async (error: unknown) => {
+      await this.discard(ready);
+      throw error;
+    });
+    const { activation, journal } = this.#parts;
+    const begunAfterMs = performance.now() - startMs;
+    let ending: Promise<void> | null = null;
+    const reap = () => {
+      ending ??= vm
+        .stop()
+        .then(() => this.#crossOut(ready))
+        .then(() => gone(vm));
+      return ending;
+    };
+    const mark = markOf(vm.pid);
+    const marked =
+      mark === null ? Promise.resolve() : journal.begin(ready.entry, { kind: 'vm', process: mark });
+    const released = activation.activate({ vm, source: sourceOf(snapshot, generation), configuration, reap });
+    // A journal that fails ends the fork as a gate that refuses does.
+    marked
+      .catch(() => activation.end(vm.id))
+      .catch((error: unknown) => this.#parts.log.error({ err: error }, 'reap'));
+    const activated = await released;
+    await marked;
+    return {
+      ...{ vm, activated },
+      admittedAfterMs: begunAfterMs + activated.admittedAfterMs,
+      releasedAfterMs: begunAfterMs + activated.releasedAfterMs,
+    };
+  }
+
+  async #crossOut({ entry, giveBack }: Pick<ReadyVm, 'entry' | 'giveBack'>): Promise<void> {
+    try {
+      await this.#parts.journal.end(entry);
+    } finally {
+      giveBack();
+    }
+  }
+}
+
+function sourceOf({ digest, manifest }: LoadedSnapshot, generation: number): ForkSource {
+  const { generatorAtSnapshot, generatorAddress } = manifest;
+  return { digest, generatorAtSnapshot, readsGenerator: generatorAddress !== null, generation };
+}

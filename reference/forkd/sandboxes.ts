@@ -1,0 +1,303 @@
+/**
+ * The sandboxes of an engine: forked, forked again while they run, spoken to, ended.
+ * Invariant: each answers for at most one VM at a time; a secret is in the sandbox that it was given to, and in a fork
+ * of it only when that was asked for.
+ */
+import { randomBytes } from 'node:crypto';
+import { CodedError } from '#reference/base/coded-error.ts';
+import type { Log } from '#reference/base/log.ts';
+import { within } from '#reference/base/within.ts';
+import type { ForkRequest, LiveForkRequest, Sandbox, Secret } from '#reference/contract/fork-engine-port.ts';
+import { maxLineOctets } from '#reference/contract/guest-protocol.ts';
+import type { NetworksPort, SandboxNetworkHandle } from '#reference/contract/network-port.ts';
+import type { LoadedSnapshot, RunningVm } from '#reference/contract/vmm-port.ts';
+import type { WitnessPort } from '#reference/contract/witness-port.ts';
+import type { Activation } from '../fork-engine/activation.ts';
+import { type ControlChannel, readAnswer } from '../fork-engine/control-channel.ts';
+import { ServiceChannel } from '../fork-engine/service-channel.ts';
+import type { ForkedVms, ReadyVm, ReleasedVm } from './forked-vms.ts';
+import { deliverSecrets } from './secrets.ts';
+import { frozenFault } from './warm-guest.ts';
+
+export interface SandboxesParts {
+  readonly vms: ForkedVms;
+  readonly activation: Activation;
+  readonly store: WitnessPort;
+  readonly networks: NetworksPort | null;
+  readonly log: Log;
+}
+
+const freezeDeadlineMs = 10_000;
+export const maxReplicas = 64;
+
+/** What runs in a sandbox now. */
+interface Body {
+  readonly vm: RunningVm;
+  readonly control: ControlChannel;
+  readonly services: ServiceChannel;
+  readonly generation: number;
+}
+
+interface Standing {
+  readonly id: string;
+  readonly template: string;
+  readonly parent: string | null;
+  readonly createdMs: number;
+  readonly snapshot: LoadedSnapshot;
+  readonly network: SandboxNetworkHandle | null;
+  readonly secrets: readonly Secret[];
+  admittedAfterMs: number;
+  releasedAfterMs: number;
+  /** null: it is being forked. */
+  body: Body | null;
+  /** Begun once. */
+  ending: Promise<void> | null;
+}
+
+type Origin = Pick<Standing, 'template' | 'parent' | 'snapshot' | 'secrets'>;
+
+export class Sandboxes {
+  readonly #parts: SandboxesParts;
+  readonly #standing = new Map<string, Standing>();
+  readonly #listeners: ((id: string) => void)[] = [];
+
+  constructor(parts: SandboxesParts) {
+    this.#parts = parts;
+  }
+
+  onEnded(listener: (id: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  list(): Sandbox[] {
+    return [...this.#standing.values()].filter(({ ending }) => ending === null).map(viewOf);
+  }
+
+  async fork(
+    { template, network, secrets }: ForkRequest,
+    snapshot: LoadedSnapshot,
+    ready: ReadyVm | null,
+  ): Promise<Sandbox> {
+    const origin = { template, parent: null, snapshot, secrets };
+    const sandbox = await this.#begin(origin, network, 0, ready);
+    try {
+      if (secrets.length > 0) {
+        this.#parts.activation.deliver(this.#bodyOf(sandbox).vm.id, 'secrets');
+        await deliverSecrets(this.#bodyOf(sandbox).services, secrets);
+      }
+      return viewOf(sandbox);
+    } catch (error) {
+      await this.#end(sandbox);
+      throw error;
+    }
+  }
+
+  /** Freeze and fan out: the source and its children go on from one snapshot, each through the gate. */
+  async forkSandbox(id: string, request: LiveForkRequest): Promise<readonly Sandbox[]> {
+    const source = this.#named(id);
+    const { replicas, allowSecretInheritance } = request;
+    if (source.secrets.length > 0 && !allowSecretInheritance) {
+      throw new CodedError(
+        'secrets-not-inherited',
+        'the sandbox holds secrets, and its forks may not inherit them',
+        'fork a sandbox without secrets, or allow their inheritance',
+      );
+    }
+    const body = this.#bodyOf(source);
+    if (body.services.inFlight > 0) throw busy(`${body.services.inFlight} requests are in flight`);
+    source.body = null;
+    let snapshot: LoadedSnapshot;
+    try {
+      snapshot = await this.#freeze(source, body);
+    } catch (error) {
+      if (error instanceof CodedError && error.code === 'snapshot-refused') {
+        source.body = body;
+      } else {
+        await this.#parts.activation.end(body.vm.id);
+        await this.#end(source);
+      }
+      throw error;
+    }
+    try {
+      return await this.#fanOut(source, snapshot, body.generation, replicas);
+    } finally {
+      // Nobody forks it again: what its forks have shown need not be kept.
+      snapshot.close();
+      await this.#parts.store.forget(snapshot.digest);
+    }
+  }
+
+  /** The services of a sandbox that is released. @throws CodedError `no-such-sandbox`, `sandbox-busy`, `not-released` */
+  services(id: string, what: 'exec' | 'files'): { services: ServiceChannel; secrets: readonly Secret[] } {
+    const sandbox = this.#named(id);
+    const { vm, services } = this.#bodyOf(sandbox);
+    this.#parts.activation.deliver(vm.id, what);
+    return { services, secrets: sandbox.secrets };
+  }
+
+  async terminate(id: string): Promise<void> {
+    await this.#end(this.#named(id));
+  }
+
+  async close(): Promise<void> {
+    const ends = await Promise.allSettled([...this.#standing.values()].map((sandbox) => this.#end(sandbox)));
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
+  }
+
+  async #begin(
+    origin: Origin,
+    policy: ForkRequest['network'],
+    generation: number,
+    ready: ReadyVm | null,
+  ): Promise<Standing> {
+    const id = `sb-${randomBytes(8).toString('hex')}`;
+    const network = policy === null ? null : await this.#openNetwork(id, policy);
+    const sandbox: Standing = {
+      ...{ id, ...origin, network, createdMs: Date.now(), admittedAfterMs: 0, releasedAfterMs: 0 },
+      ...{ body: null, ending: null },
+    };
+    this.#standing.set(id, sandbox);
+    try {
+      await this.#embody(sandbox, generation, origin.snapshot, ready);
+      return sandbox;
+    } catch (error) {
+      await this.#end(sandbox);
+      throw error;
+    }
+  }
+
+  #openNetwork(id: string, policy: NonNullable<ForkRequest['network']>): Promise<SandboxNetworkHandle> {
+    const { networks } = this.#parts;
+    if (networks !== null) return networks.open(id, policy);
+    throw new CodedError(
+      'no-network',
+      'this engine has no network to give',
+      'run it as root, with /dev/net/tun; or fork without a network',
+    );
+  }
+
+  async #embody(
+    sandbox: Standing,
+    generation: number,
+    snapshot: LoadedSnapshot,
+    ready: ReadyVm | null,
+  ): Promise<void> {
+    const { network, id } = sandbox;
+    const released = await this.#parts.vms.fork({
+      ...{ snapshot, generation, ready, tapFd: network?.tapFd ?? null },
+      configuration: { hostname: id, ...(network === null ? {} : { network: network.guest }) },
+      gone: (vm) => this.#gone(sandbox, vm),
+    });
+    sandbox.body = bodyOf(released);
+    sandbox.admittedAfterMs = released.admittedAfterMs;
+    sandbox.releasedAfterMs = released.releasedAfterMs;
+  }
+
+  /** Stopped, saved and ended; its sandbox stands on without a body. */
+  async #freeze({ snapshot }: Standing, { control, services, vm }: Body): Promise<LoadedSnapshot> {
+    const refused = (what: string, cause?: unknown) =>
+      new CodedError(
+        'snapshot-refused',
+        `the sandbox cannot be forked: ${what}`,
+        'end what cannot be frozen',
+        { cause },
+      );
+    const late = () =>
+      new CodedError('guest-silent', 'the guest did not freeze in time', 'terminate the sandbox');
+    const { line } = await within(
+      control.ask({ method: 'prepare_snapshot' }, maxLineOctets),
+      freezeDeadlineMs,
+      late,
+    );
+    const answer = readAnswer(line);
+    const fault = answer === null ? 'the guest answered with what is no answer' : frozenFault(answer);
+    if (fault !== null) throw refused(fault);
+    services.close();
+    const saved = await vm.save(snapshot.manifest.guest);
+    await this.#parts.activation.end(vm.id);
+    return saved;
+  }
+
+  async #fanOut(
+    source: Standing,
+    snapshot: LoadedSnapshot,
+    generation: number,
+    replicas: number,
+  ): Promise<readonly Sandbox[]> {
+    // The source goes on first: it is what somebody waits for.
+    const going = this.#embody(source, generation, snapshot, null);
+    const { template, secrets, id } = source;
+    const origin: Origin = { template, secrets, parent: id, snapshot: source.snapshot };
+    const children = Array.from({ length: replicas }, () =>
+      going.then(() => this.#beginChild(origin, snapshot, generation)),
+    );
+    const ends = await Promise.allSettled([going, ...children]);
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed?.status !== 'rejected') return (await Promise.all(children)).map(viewOf);
+    // All of them or none; the source, where it goes on, is nobody's to take.
+    for (const child of await Promise.allSettled(children)) {
+      if (child.status === 'fulfilled') await this.#end(child.value);
+    }
+    if (ends[0]?.status === 'rejected') await this.#end(source);
+    throw failed.reason;
+  }
+
+  #beginChild(origin: Origin, snapshot: LoadedSnapshot, generation: number): Promise<Standing> {
+    return this.#begin({ ...origin, snapshot }, null, generation, null);
+  }
+
+  /** A VM is gone: its sandbox with it, unless that is between two bodies. */
+  async #gone(sandbox: Standing, vm: RunningVm): Promise<void> {
+    if (sandbox.body?.vm === vm) await this.#end(sandbox);
+  }
+
+  #end(sandbox: Standing): Promise<void> {
+    sandbox.ending ??= this.#takeAway(sandbox);
+    return sandbox.ending;
+  }
+
+  async #takeAway(sandbox: Standing): Promise<void> {
+    const { body, network, id } = sandbox;
+    sandbox.body = null;
+    body?.services.close();
+    try {
+      if (body !== null) await this.#parts.activation.end(body.vm.id);
+    } finally {
+      try {
+        await network?.close();
+      } finally {
+        this.#standing.delete(id);
+        for (const listener of this.#listeners) listener(id);
+      }
+    }
+  }
+
+  #named(id: string): Standing {
+    const sandbox = this.#standing.get(id);
+    if (sandbox !== undefined && sandbox.ending === null) return sandbox;
+    throw new CodedError('no-such-sandbox', 'there is no sandbox of that id', 'fork one; it may have ended');
+  }
+
+  #bodyOf({ body }: Standing): Body {
+    if (body !== null) return body;
+    throw busy('it is being forked');
+  }
+}
+
+function busy(what: string): CodedError {
+  return new CodedError('sandbox-busy', `the sandbox is busy: ${what}`, 'try again when that has ended');
+}
+
+function bodyOf({ vm, activated }: ReleasedVm): Body {
+  const { control, generation } = activated;
+  return { vm, control, generation, services: new ServiceChannel(vm.channel('services')) };
+}
+
+function viewOf(sandbox: Standing): Sandbox {
+  const { id, template, parent, createdMs, secrets, network, admittedAfterMs, releasedAfterMs } = sandbox;
+  return {
+    ...{ id, template, parent, createdMs, holdsSecrets: secrets.length > 0, hasNetwork: network !== null },
+    ...{ admittedAfterMs, releasedAfterMs },
+  };
+}

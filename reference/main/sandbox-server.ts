@@ -1,0 +1,97 @@
+/** The process of the sandbox server: flags → wiring → run. Ends with SIGTERM, and its sandboxes with it. */
+import { parseArgs } from 'node:util';
+import { CodedError } from '#reference/base/coded-error.ts';
+import { type LogLevel, logLevels, openLog } from '#reference/base/log.ts';
+import { accelerators, failProcess, oneOf, signalled } from './open-engine.ts';
+import { serveSandboxes } from './serve-sandboxes.ts';
+
+const help = `Usage: node reference/main/sandbox-server.ts [flags]
+
+Sandboxes behind HTTP on loopback, for whoever has the bearer token that it writes to FOLDER/token.
+
+  --folder PATH            templates, witnesses, journal, token: made with mode 0700
+  --kernel PATH  --kernel-sha256 HEX      what guests boot from; opened only when the digest is right
+  --initrd PATH  --initrd-sha256 HEX
+  --command-line TEXT      of the kernel
+  --accelerator NAME       ${accelerators.join(', ')} (tcg)
+  --rootfs-folder PATH     folders in it can be put over the initrd, by name
+  --host ADDR  --port N    loopback only (127.0.0.1, 7070)
+  --max-vms N              prepared ones and builds included (128)
+  --log-level LEVEL        ${logLevels.join(', ')}
+`;
+
+const options = {
+  folder: { type: 'string' },
+  kernel: { type: 'string' },
+  'kernel-sha256': { type: 'string' },
+  initrd: { type: 'string' },
+  'initrd-sha256': { type: 'string' },
+  'command-line': { type: 'string', default: 'console=ttyS0 quiet panic=-1' },
+  accelerator: { type: 'string', default: 'tcg' },
+  'rootfs-folder': { type: 'string' },
+  host: { type: 'string', default: '127.0.0.1' },
+  port: { type: 'string', default: '7070' },
+  'max-vms': { type: 'string', default: '128' },
+  'log-level': { type: 'string', default: 'info' },
+  help: { type: 'boolean', default: false },
+} as const;
+
+function badFlag(what: string): CodedError {
+  return new CodedError('bad-flag', what, 'see node reference/main/sandbox-server.ts --help');
+}
+
+function readFlags() {
+  try {
+    return parseArgs({ options, strict: true }).values;
+  } catch (error) {
+    throw badFlag(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function needed(
+  flags: ReturnType<typeof readFlags>,
+  name: 'folder' | 'kernel' | 'kernel-sha256' | 'initrd' | 'initrd-sha256',
+): string {
+  const value = flags[name];
+  if (value === undefined) throw badFlag(`--${name} is missing`);
+  return value;
+}
+
+function numberOf(flag: string, text: string, most: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0 && value <= most) return value;
+  throw badFlag(`--${flag} ${text}: it is no number from 0 to ${most}`);
+}
+
+async function run(): Promise<void> {
+  const flags = readFlags();
+  if (flags.help) {
+    process.stdout.write(help);
+    return;
+  }
+  const level: LogLevel = oneOf('log-level', flags['log-level'], logLevels);
+  const served = await serveSandboxes({
+    folder: needed(flags, 'folder'),
+    accelerator: oneOf('accelerator', flags.accelerator, accelerators),
+    images: {
+      default: {
+        kernel: { path: needed(flags, 'kernel'), sha256: needed(flags, 'kernel-sha256') },
+        initrd: { path: needed(flags, 'initrd'), sha256: needed(flags, 'initrd-sha256') },
+        commandLine: flags['command-line'],
+      },
+    },
+    rootfsFolder: flags['rootfs-folder'] ?? null,
+    host: flags.host,
+    port: numberOf('port', flags.port, 65_535),
+    maxVms: numberOf('max-vms', flags['max-vms'], 4_096),
+    log: openLog('sandbox-server', level),
+  });
+  process.stdout.write(`${JSON.stringify({ url: served.url, tokenFile: served.tokenFile })}\n`);
+  await signalled();
+  await served.close();
+}
+
+run().then(
+  () => process.exit(0),
+  (error: unknown) => failProcess('sandbox-server', error),
+);

@@ -1,0 +1,139 @@
+/**
+ * The fork engine behind HTTP for one user of one machine: loopback, one bearer token.
+ * Invariant: nothing but /healthz is answered without the token; every request, body and sandbox has a bound.
+ */
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyInstance } from 'fastify';
+import { CodedError } from '#reference/base/coded-error.ts';
+import type { Log } from '#reference/base/log.ts';
+import type { ForkEnginePort } from '#reference/contract/fork-engine-port.ts';
+import { BearerToken } from './bearer-token.ts';
+import { answerOf } from './error-answer.ts';
+import { guestRoutes } from './guest-routes.ts';
+import { Lifetimes } from './lifetimes.ts';
+import type { GuestImage, RouteParts } from './routes.ts';
+import { sandboxRoutes } from './sandbox-routes.ts';
+import { ServerMetrics } from './server-metrics.ts';
+import { templateRoutes } from './template-routes.ts';
+
+export interface SandboxServerOptions {
+  readonly engine: ForkEnginePort;
+  readonly images: Readonly<Record<string, GuestImage>>;
+  readonly rootfsFolder: string | null;
+  readonly token: string;
+  /** A loopback address. */
+  readonly host: string;
+  /** 0: any. */
+  readonly port: number;
+  readonly log: Log;
+}
+
+export interface SandboxServer {
+  readonly url: string;
+  /** Ends connections and sandboxes; the engine is the caller's. */
+  close(): Promise<void>;
+}
+
+const bodyLimit = 1 << 20;
+const maxConnections = 256;
+/** Requests under way at once; one more is refused. */
+const maxRequests = 128;
+const headersTimeoutMs = 10_000;
+/** To be received whole, a large file included. */
+const requestTimeoutMs = 600_000;
+const loopback = /^(127(\.\d{1,3}){3}|::1)$/;
+
+/** @throws CodedError `bad-flag` */
+export async function startSandboxServer(options: SandboxServerOptions): Promise<SandboxServer> {
+  const { engine, images, rootfsFolder, host, port, log } = options;
+  if (!loopback.test(host)) {
+    throw new CodedError(
+      'bad-flag',
+      `${host} is no loopback address`,
+      'listen on 127.0.0.1 or ::1; others come through a tunnel',
+    );
+  }
+  const lifetimes = new Lifetimes((id) => engine.terminate(id), log);
+  engine.onEnded((id) => lifetimes.forget(id));
+  const metrics = new ServerMetrics(engine);
+  const parts: RouteParts = { engine, images, rootfsFolder, lifetimes, metrics, log };
+  const server = fastify({
+    bodyLimit,
+    requestTimeout: requestTimeoutMs,
+    forceCloseConnections: true,
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    routerOptions: { maxParamLength: 100 },
+  });
+  server.server.maxConnections = maxConnections;
+  server.server.headersTimeout = headersTimeoutMs;
+  guard(server, options, metrics);
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'huskproof sandbox server', version: '1' },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+  });
+  // A file is passed on as it comes.
+  server.addContentTypeParser('application/octet-stream', (_request, body, done) => done(null, body));
+  await server.register(async (scope) => {
+    for (const routes of [templateRoutes, sandboxRoutes, guestRoutes]) routes(scope, parts);
+    scope.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+      reply.type('text/plain; version=0.0.4').send(await metrics.text()),
+    );
+    scope.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
+    scope.get('/healthz', { schema: { hide: true } }, async () => ({ ok: true, vmm: engine.vmm }));
+  });
+  const url = await server.listen({ host, port });
+  return {
+    url,
+    close: async () => {
+      lifetimes.close();
+      await server.close();
+    },
+  };
+}
+
+/** Who may ask, how many at once, and what an error looks like. */
+function guard(server: FastifyInstance, { token, log }: SandboxServerOptions, metrics: ServerMetrics): void {
+  const bearer = new BearerToken(token);
+  let underWay = 0;
+  server.addHook('onRequest', async (request, reply) => {
+    if (request.url === '/healthz') return;
+    if (!bearer.admits(request.headers.authorization)) {
+      reply.header('www-authenticate', 'Bearer');
+      throw new CodedError(
+        'unauthorized',
+        'the bearer token is missing or wrong',
+        'send Authorization: Bearer and the token of the server',
+      );
+    }
+    if (underWay >= maxRequests) {
+      throw new CodedError(
+        'too-many-requests',
+        `${maxRequests} requests are under way`,
+        'try again when one of them has ended',
+      );
+    }
+    underWay += 1;
+    reply.raw.once('close', () => {
+      underWay -= 1;
+    });
+  });
+  server.addHook('onResponse', async (request, reply) => {
+    metrics.answered(request.routeOptions.url ?? 'none', reply.statusCode);
+  });
+  server.setNotFoundHandler(async (_request, reply) =>
+    reply
+      .status(404)
+      .send({ code: 'no-such-route', message: 'there is no such route', remedy: 'see /openapi.json' }),
+  );
+  server.setErrorHandler(async (error, request, reply) => {
+    const { status, body } = answerOf(error);
+    metrics.refused(body.code);
+    if (status >= 500) log.error({ route: request.routeOptions.url, err: error }, 'request failed');
+    if (status === 429 || status === 503) reply.header('retry-after', '1');
+    return reply.status(status).send(body);
+  });
+}
