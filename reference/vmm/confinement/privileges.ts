@@ -19,14 +19,21 @@ export class Privileges {
   /** Another process begins elsewhere. */
   #next = randomInt(uids.count);
 
-  /** @param effective CapEff of /proc/self/status */
-  constructor(effective: bigint) {
+  readonly #isMapped: boolean;
+
+  /**
+   * @param effective CapEff of /proc/self/status
+   * @param maps of /proc/self: uid_map and gid_map
+   */
+  constructor(effective: bigint, maps: readonly string[]) {
     this.#has = (capability) => (effective & (1n << capability)) !== 0n;
+    this.#isMapped = maps.every(hasUids);
   }
 
   /** null: this process may give none, or has given them all. */
   takeUid(): number | null {
-    if (!this.#has(CAP_SETUID) || !this.#has(CAP_SETGID) || this.#taken.size >= uids.count) return null;
+    const mayGive = this.#isMapped && this.#has(CAP_SETUID) && this.#has(CAP_SETGID);
+    if (!mayGive || this.#taken.size >= uids.count) return null;
     while (this.#taken.has(this.#next)) this.#next = (this.#next + 1) % uids.count;
     const taken = this.#next;
     this.#next = (taken + 1) % uids.count;
@@ -54,11 +61,22 @@ export class Privileges {
   }
 }
 
+/** Whether the user namespace has all of them. */
+function hasUids(map: string): boolean {
+  return map.split('\n').some((line) => {
+    const [first = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
+    return first <= uids.first && first + count >= uids.first + uids.count;
+  });
+}
+
 let own: Privileges | null = null;
 
 /** Of this process. */
 export function privileges(): Privileges {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-  own ??= new Privileges(BigInt(`0x${effective}`));
+  if (own === null) {
+    const read = (name: string) => readFileSync(`/proc/self/${name}`, 'utf8');
+    const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(read('status'))?.[1] ?? '0';
+    own = new Privileges(BigInt(`0x${effective}`), [read('uid_map'), read('gid_map')]);
+  }
   return own;
 }
