@@ -4,7 +4,7 @@
  * they return is told as it is.
  */
 import { randomFillSync, randomInt, randomUUID } from 'node:crypto';
-import { SyscallError } from '#reference/base/syscalls.ts';
+import { close, SyscallError } from '#reference/base/syscalls.ts';
 import type { CallResult, GeneratorCall } from '../decisions/reseed-report.ts';
 import type { SystemCalls } from './system-calls.ts';
 
@@ -62,6 +62,10 @@ export class Generators {
 
   #ioctl(request: number, argument: Uint8Array): number {
     return this.#calls.ioctl(this.#device, request, argument);
+  }
+
+  close(): void {
+    close(this.#device);
   }
 
   /**

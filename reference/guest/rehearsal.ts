@@ -3,42 +3,60 @@
  * them, what a fork runs is loaded and compiled, and the snapshot holds it so.
  */
 import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { SyscallError } from '#reference/base/syscalls.ts';
 import type { ControlReply } from '#reference/contract/guest-protocol.ts';
-import { nonceOctets, sampleDrawOctets } from '#reference/contract/reseed.ts';
+import { nonceOctets } from '#reference/contract/reseed.ts';
 import { Agent } from './agent.ts';
 import { lineOf } from './channel.ts';
 import type { Links } from './eth0.ts';
 import { ExecService } from './exec-service.ts';
 import { Generators } from './generators.ts';
-import type { FileWriter } from './guest-files.ts';
+import { type FileWriter, fileWriter, sandboxFolder } from './guest-files.ts';
 import type { Starter } from './program.ts';
 import { readControl } from './read-request.ts';
-import type { SystemCalls } from './system-calls.ts';
-import type { Workload } from './workload.ts';
+import { type SystemCalls, systemCalls } from './system-calls.ts';
+import { CgroupWorkload, type Workload } from './workload.ts';
 
 const nothing = () => undefined;
+const RNDGETENTCNT = 0x80045200;
 
-const noCalls: SystemCalls = {
-  open: () => -1,
-  ioctl: () => 0,
-  getrandom: () => sampleDrawOctets,
-  randPoll: nothing,
-  clockSettime: nothing,
-  sethostname: nothing,
-  mount: nothing,
-  peekEnded: () => null,
-  reap: nothing,
-};
+/** Calls that the kernel answers, and that change nothing. */
+function idleCalls(calls: SystemCalls): SystemCalls {
+  return {
+    ...calls,
+    // The same call and device; it only asks.
+    ioctl: (fd) => calls.ioctl(fd, RNDGETENTCNT, Buffer.alloc(4)),
+    clockSettime: (_, time) => refusedBy(() => calls.clockSettime(noClock, time)),
+    sethostname: () => calls.sethostname(hostname()),
+    mount: nothing,
+  };
+}
 
-const noFiles: FileWriter = { replace: nothing, overwrite: nothing };
+/** A clock that no kernel has. */
+const noClock = 1_000;
 
-const noWorkload: Workload = {
-  startInside: (start) => start(),
-  freeze: async () => true,
-  thaw: nothing,
-  answering: async () => [],
-  others: () => [],
-  signalThoseThatCatch: () => 0,
+function refusedBy(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof SyscallError) || error.code !== 'EINVAL') throw error;
+  }
+}
+
+/** A cgroup of its own, with nobody in it; what others there are hinders nobody. */
+class IdleWorkload extends CgroupWorkload {
+  override others(): readonly [] {
+    return [];
+  }
+}
+
+const rehearsalFile = `${sandboxFolder}/rehearsal`;
+
+/** A file of its own, in the place of every file. */
+const idleFiles: FileWriter = {
+  replace: (_, text, mode) => fileWriter.replace(rehearsalFile, text, mode),
+  overwrite: (_, text) => fileWriter.overwrite(rehearsalFile, text),
 };
 
 const lines = (): object[] => [
@@ -57,41 +75,59 @@ const lines = (): object[] => [
   { method: 'release', generation: 1 },
 ];
 
-/** Once, what it needs is loaded; then what is not needed any more is thrown away, and with it some that is. */
-const rounds = 2;
+/** Until what they run is compiled and knows the shapes that it sees; and again after the collection. */
+const roundsBefore = 8;
+const roundsAfter = 2;
 
 /** @throws Error when the way of a fork is not open */
 export async function rehearseFork(links: Pick<Links, 'look'>): Promise<void> {
-  const generators = new Generators(noCalls);
-  for (let round = 0; round < rounds; round++) {
-    // A collection in a fork is the dearest thing that it could run, and makes shared pages its own.
-    if (round > 0) globalThis.gc?.();
-    const agent: Agent = new Agent({
-      generators,
-      repair: {
-        calls: noCalls,
-        files: noFiles,
-        generators,
-        configureNetwork: () => links.look(),
-        mountVolume: nothing,
-      },
-      workload: noWorkload,
-      inFlight: () => 0,
-      init: async () => ({ ok: false }),
-      facts: () => ({ ok: true, node: '', kernel_release: '', generator_symbol: null }),
-      rehearseExec: async () => undefined,
-      rehearseFork: async () => undefined,
-      log: nothing,
-    });
-    for (const message of lines()) {
-      const reading = readControl(lineOf(message).toString());
-      const reply: ControlReply =
-        'error' in reading ? { ok: false, error: reading.error } : await agent.control(reading.request);
-      if (!reply.ok)
-        throw new Error(`the rehearsal of a fork failed: ${'error' in reply ? reply.error : ''}`);
-      lineOf(reply);
+  const calls = idleCalls(systemCalls);
+  const generators = new Generators(calls);
+  const workload = new IdleWorkload('rehearsal');
+  try {
+    for (let round = 0; round < roundsBefore + roundsAfter; round++) {
+      // In a fork it would be the dearest thing to run, and make shared pages its own.
+      if (round === roundsBefore) globalThis.gc?.();
+      await rehearseOnce(idleAgent(calls, generators, workload, links));
     }
+  } finally {
+    generators.close();
   }
+}
+
+async function rehearseOnce(agent: Agent): Promise<void> {
+  for (const message of lines()) {
+    const reading = readControl(lineOf(message).toString());
+    const reply: ControlReply =
+      'error' in reading ? { ok: false, error: reading.error } : await agent.control(reading.request);
+    if (!reply.ok) throw new Error(`the rehearsal of a fork failed: ${'error' in reply ? reply.error : ''}`);
+    lineOf(reply);
+  }
+}
+
+function idleAgent(
+  calls: SystemCalls,
+  generators: Generators,
+  workload: Workload,
+  links: Pick<Links, 'look'>,
+): Agent {
+  return new Agent({
+    generators,
+    repair: {
+      calls,
+      files: idleFiles,
+      generators,
+      configureNetwork: () => links.look(),
+      mountVolume: nothing,
+    },
+    workload,
+    inFlight: () => 0,
+    init: async () => ({ ok: false }),
+    facts: () => ({ ok: true, node: '', kernel_release: '', generator_symbol: null }),
+    rehearseExec: async () => undefined,
+    rehearseFork: async () => undefined,
+    log: nothing,
+  });
 }
 
 let isExecRehearsed = false;

@@ -33,11 +33,12 @@ export class CgroupWorkload implements Workload {
   /** Where the agent is. */
   readonly #home: string;
   readonly #folder: string;
-  readonly #name = '/workload';
+  readonly #name: string;
 
   /** @param root where the cgroup v2 hierarchy is mounted */
-  constructor(root = '/sys/fs/cgroup') {
+  constructor(name = 'workload', root = '/sys/fs/cgroup') {
     this.#home = root;
+    this.#name = `/${name}`;
     this.#folder = `${root}${this.#name}`;
     mkdirSync(this.#folder, { recursive: true });
   }

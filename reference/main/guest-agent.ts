@@ -2,6 +2,7 @@
  * The process of the guest agent: PID 1 of a VM without flags; with them, an agent on unix sockets in namespaces of its
  * own. Ends the machine with it when it fails.
  */
+import '../guest/runtime-flags.ts';
 import { parseArgs } from 'node:util';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { channelNames } from '#reference/contract/guest-protocol.ts';
