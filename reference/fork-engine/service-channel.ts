@@ -112,7 +112,7 @@ export class ServiceChannel {
       await request.result.promise;
       throw error;
     }
-    this.#follow(request, { method: 'data', data: '', end: true });
+    if (await this.#room(request)) this.#follow(request, { method: 'data', data: '', end: true });
     return request.result.promise;
   }
 
@@ -163,15 +163,20 @@ export class ServiceChannel {
     const { buffer, byteOffset, length } = octets;
     const all = Buffer.from(buffer, byteOffset, length);
     for (let at = 0; at < all.length; at += maxChunkOctets) {
-      while (request.sent >= maxChunksInFlight && !request.isOver) {
-        await new Promise<void>((wake) => {
-          request.wake = wake;
-        });
-      }
-      if (request.isOver) return;
-      request.sent += 1;
+      if (!(await this.#room(request))) return;
       this.#follow(request, { method, data: all.toString('base64', at, at + maxChunkOctets) });
     }
+  }
+
+  /** For one chunk more; false: the request is over. */
+  async #room(request: Request): Promise<boolean> {
+    while (request.sent >= maxChunksInFlight && !request.isOver) {
+      await new Promise<void>((wake) => {
+        request.wake = wake;
+      });
+    }
+    request.sent += 1;
+    return !request.isOver;
   }
 
   #read(chunk: Buffer): void {

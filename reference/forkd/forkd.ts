@@ -96,8 +96,10 @@ export class Forkd implements ForkEnginePort {
     const { folder, vmm, log } = options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const lock = lockFolder(folder);
+    const opened: { close(): Promise<void> }[] = [];
     try {
       const { journal, left } = await Journal.open(`${folder}/journal`);
+      opened.push(journal);
       for (const [entry, made] of left) await takeAway(journal, entry, made);
       const templates = new TemplateFolder(`${folder}/templates`, vmm, journal);
       // Sweeps what was half made: its entries are crossed out with it.
@@ -105,10 +107,12 @@ export class Forkd implements ForkEnginePort {
       for (const [entry, { kind }] of left) if (kind === 'folder') await journal.end(entry);
       if (left.size > 0) log.info({ entries: left.size }, 'took away what a killed run had left');
       const store = await WitnessStore.open(`${folder}/witnesses`, log);
+      opened.push(store);
       const named = new Set(known.map(({ snapshot }) => snapshot));
       for (const snapshot of await store.snapshots()) if (!named.has(snapshot)) await store.forget(snapshot);
       return new Forkd(options, lock, journal, store, templates, known);
     } catch (error) {
+      for (const one of opened) await one.close();
       closeSync(lock);
       throw error;
     }

@@ -1,0 +1,164 @@
+/**
+ * A guest that speaks the whole protocol, as a program of the fake VMM: it freezes, reseeds, proves, is released, runs
+ * a few programs and keeps files. What it remembers is copied with snapshots, as memory is.
+ */
+import { hash, randomBytes } from 'node:crypto';
+import type { FakeGuest, FakeMemory, FakeProgram } from '#reference/vmm/fake-vmm.ts';
+import { honestLine } from '../models/reseed-guest.ts';
+
+interface Remembered extends FakeMemory {
+  phase?: string;
+  taken?: number;
+  files?: Record<string, string>;
+}
+
+type Request = Readonly<Record<string, unknown>> & { readonly method: string };
+
+/** What a guest does instead of the honest thing, decided when it is forked. */
+export type Lie = 'none' | 'silent' | 'boolean' | 'same sample' | 'unchanged generator';
+
+export interface EngineGuest {
+  readonly program: FakeProgram;
+  /** Lies of the next forks, one each; past its end they are honest. */
+  readonly lies: Lie[];
+  boots: number;
+  /** Methods that came on either channel, in order. */
+  readonly asked: string[];
+  /** Alive and undeclared at the next freezes. */
+  readonly processes: { pid: number; comm: string }[];
+  /** Said by the next init command; empty: it succeeds. */
+  initOutput: string;
+}
+
+const generatorSymbol = 'ffffffff82345678';
+
+export function engineGuest(): EngineGuest {
+  const guest: EngineGuest = {
+    lies: [],
+    boots: 0,
+    asked: [],
+    processes: [],
+    initOutput: '',
+    program: (machine, line, channel) => {
+      const request = JSON.parse(line) as Request;
+      guest.asked.push(request.method);
+      const answer = channel === 'control' ? control(guest, machine, request) : service(machine, request);
+      for (const one of answer) machine.send(typeof one === 'string' ? one : JSON.stringify(one));
+    },
+  };
+  return guest;
+}
+
+function control(guest: EngineGuest, machine: FakeGuest, request: Request): (object | string)[] {
+  const memory = machine.memory as Remembered;
+  memory.phase ??= 'running';
+  switch (request.method) {
+    case 'ping':
+      guest.boots += 1;
+      memory.generator = { generation: '3', keySha256: hash('sha256', randomBytes(32)) };
+      return [{ ok: true, agent: 'fake', versions: [1], phase: memory.phase, generation: memory.taken ?? 0 }];
+    case 'facts':
+      return [
+        { ok: true, node: process.version, kernel_release: '6.1.0', generator_symbol: generatorSymbol },
+      ];
+    case 'init':
+      if (guest.initOutput === '') return [{ ok: true, exit_code: 0 }];
+      return [{ ok: false, exit_code: 3, output: Buffer.from(guest.initOutput).toString('base64') }];
+    case 'prepare_snapshot':
+      if (guest.processes.length > 0) return [{ ok: false, error: 'alive', processes: guest.processes }];
+      memory.phase = 'frozen';
+      return [{ ok: true }];
+    case 'notify_forked':
+      return forked(guest.lies.shift() ?? 'none', memory, request);
+    case 'release':
+      memory.phase = 'released';
+      return [{ ok: true, signaled_processes: 2 }];
+    default:
+      return [{ ok: false, error: 'unknown method' }];
+  }
+}
+
+function forked(lie: Lie, memory: Remembered, request: Request): (object | string)[] {
+  const { generation, nonce } = request as { generation?: number; nonce?: string };
+  if (generation === undefined || nonce === undefined) return [{ ok: false, error: 'no request' }];
+  if (memory.phase !== 'frozen' || generation <= (memory.taken ?? 0)) {
+    return [{ ok: false, reseeded_rng: false, error: 'not frozen, or of an old generation' }];
+  }
+  memory.taken = generation;
+  memory.phase = 'replied';
+  if (lie === 'silent') return [];
+  if (lie === 'boolean') return [{ ok: true, reseeded_rng: true }];
+  const key = hash('sha256', lie === 'same sample' ? 'the same' : randomBytes(32));
+  if (lie !== 'unchanged generator')
+    memory.generator = { generation: String(3 + generation), keySha256: key };
+  return [honestLine(hash('sha256', key), { generation, nonce })];
+}
+
+function service(machine: FakeGuest, request: Request): object[] {
+  const memory = machine.memory as Remembered;
+  const { id, path } = request as unknown as { id: number; path?: string };
+  memory.files ??= {};
+  const missing = { id, ok: false, error: 'ENOENT: no such file' };
+  const content = path === undefined ? undefined : memory.files[path];
+  if (memory.phase !== 'released') return [{ id, ok: false, error: 'not before the release' }];
+  switch (request.method) {
+    case 'exec':
+      return exec(id, request as unknown as { argv: string[]; env?: object });
+    case 'write':
+      memory.writing = path;
+      memory.written = '';
+      return [];
+    case 'data':
+      memory.written = `${memory.written}${Buffer.from(String(request.data), 'base64').toString('latin1')}`;
+      if (request.end !== true) return [{ id, ack: 1 }];
+      memory.files[String(memory.writing)] = String(memory.written);
+      return [
+        { id, ack: 1 },
+        { id, ok: true },
+      ];
+    case 'read':
+      if (content === undefined) return [missing];
+      return [
+        { id, stream: 'data', data: Buffer.from(content, 'latin1').toString('base64') },
+        { id, ok: true },
+      ];
+    case 'list':
+      return [
+        { id, stream: 'entries', entries: Object.keys(memory.files).map(entryOf) },
+        { id, ok: true },
+      ];
+    case 'stat':
+      return [content === undefined ? missing : { id, ok: true, entry: entryOf(String(path)) }];
+    case 'remove':
+      delete memory.files[String(path)];
+      return [content === undefined ? missing : { id, ok: true }];
+    case 'cancel':
+      return [{ id, ok: false, error: 'cancelled' }];
+    default:
+      return [];
+  }
+}
+
+const entryOf = (name: string) => ({ name, kind: 'file', octets: 1, mode: 0o644, modified_ms: 0 });
+
+/** `echo …`, `env`, `fail`, `hang`, `flood`. */
+function exec(id: number, { argv, env }: { argv: string[]; env?: object }): object[] {
+  const said = (text: string) => ({ id, stream: 'stdout', data: Buffer.from(text).toString('base64') });
+  switch (argv[0]) {
+    case 'echo':
+      return [said(argv.slice(1).join(' ')), { id, ok: true, exit_code: 0 }];
+    case 'env':
+      return [said(JSON.stringify(env ?? {})), { id, ok: true, exit_code: 0 }];
+    case 'hang':
+      return [];
+    case 'flood':
+      return Array.from({ length: 9 }, () => said('x'.repeat(32_768)));
+    case 'fail':
+      return [
+        { id, stream: 'stderr', data: Buffer.from('no').toString('base64') },
+        { id, ok: true, exit_code: 7 },
+      ];
+    default:
+      return [{ id, ok: false, error: `ENOENT: ${argv[0]}` }];
+  }
+}
