@@ -1,5 +1,5 @@
 /**
- * What a run of the kernel tier says: a line for each failure with its replay, a table by subject, and the
+ * What a run of the tiers kernel and vm says: a line for each failure with its replay, a table by subject, and the
  * records of all cells in the schema that every tier shares.
  * Invariant: a skip is counted as skipped, with its reason, never as passed.
  */
@@ -10,7 +10,7 @@ import { readEnvironment } from '#properties/matrix/environment.ts';
 import type { CellRecord, Report } from '#properties/matrix/record.ts';
 import { exitCodes } from '../cli/exit-codes.ts';
 import { recordAttachment, unsupportedPrefix } from '../fixtures/husk-network.ts';
-import { choice, reportFolder as folder } from '../fixtures/lab-choice.ts';
+import { choice, reportFolder as folder, tier } from '../fixtures/lab-choice.ts';
 import { table } from './terminal.ts';
 import { writeReport } from './write-report.ts';
 
@@ -90,11 +90,11 @@ function reportOf(records: readonly CellRecord[], { skipped, seconds, status, re
     chosen.reduce((sum, { judgedCases }) => sum + judgedCases, 0);
   return {
     v: 1,
-    environment: readEnvironment(),
+    environment: { ...readEnvironment(), ...(choice.vmm === undefined ? {} : { vmm: choice.vmm }) },
     seed: records[0]?.seed ?? 0,
     tiers: [
       {
-        tier: 'kernel',
+        tier,
         ran: records.length > 0,
         cells: records.length,
         seconds: Math.round(seconds * 10) / 10,
