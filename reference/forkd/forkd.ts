@@ -30,7 +30,7 @@ import { ForkedVms } from './forked-vms.ts';
 import { Journal, type Made } from './journal.ts';
 import { ReadyPool } from './ready-pool.ts';
 import { maxReplicas, Sandboxes } from './sandboxes.ts';
-import { checkSecrets, secretVariables } from './secrets.ts';
+import { checkSecrets, secretVariables } from '../fork-engine/secrets.ts';
 import { TemplateFolder } from './template-folder.ts';
 import { Templates } from './templates.ts';
 import { type VmLimits, VmSlots } from './vm-slots.ts';

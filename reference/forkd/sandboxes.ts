@@ -16,7 +16,7 @@ import type { Activation } from '../fork-engine/activation.ts';
 import { type ControlChannel, readAnswer } from '../fork-engine/control-channel.ts';
 import { ServiceChannel } from '../fork-engine/service-channel.ts';
 import type { ForkedVms, ReadyVm, ReleasedVm } from './forked-vms.ts';
-import { deliverSecrets } from './secrets.ts';
+import { deliverSecrets } from '../fork-engine/secrets.ts';
 import { frozenFault } from './warm-guest.ts';
 
 export interface SandboxesParts {
