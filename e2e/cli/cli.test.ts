@@ -29,6 +29,12 @@ describe('help', () => {
     [['lab', '--help']],
     [['lab', 'doctor', '--help']],
     [['lab', 'image', '--help']],
+    [['lab', 'artifacts', '--help']],
+    [['lab', 'probe', '--help']],
+    [['lab', 'up', '--help']],
+    [['lab', 'status', '--help']],
+    [['lab', 'shell', '--help']],
+    [['lab', 'down', '--help']],
     [['lab', 'clean', '--help']],
     [['generate', '--help']],
   ])('of %s always shows examples and ends with 0', async (words) => {
@@ -71,6 +77,7 @@ describe('bad input', () => {
     [['check', 'decision', 'claim-step', '--', 'true'], /words of the program’s own/, 'unknown-decision'],
     [['check', 'decision', 'pin-address', './it', 'x'], /put -- before it: .* -- \.\/it x/, 'no-separator'],
     [['check', 'decision', 'pin-address', '--runs', 'many', '--', 'true'], /integer from 0/, 'bad-value'],
+    [['lab', 'artifacts', '--kernel', '2.6'], /choose one of 6\.1-cloud/, 'unknown-kernel'],
     [['bench', 'nothing'], /valid:/, 'unknown-benchmark'],
     [['bench', 'dns', '--memory-minutes', '0'], /integer from 1/, 'bad-value'],
     [['prove', 'pin-adress'], /did you mean 'pin-address'/, 'unknown-proof'],
@@ -315,7 +322,12 @@ describe('lab doctor', () => {
     const { stdout } = await runCli(['lab', 'doctor', '--json']);
     const { tiers } = JSON.parse(stdout) as { tiers: { findings: Record<string, unknown>[] }[] };
     const labs = tiers.flatMap(({ findings }) => findings).filter(({ what }) => `${what}`.startsWith('lab '));
-    expect(labs.map(({ what }) => what)).toEqual(['lab netns', 'lab netns, rootless', 'lab container']);
+    expect(labs.map(({ what }) => what)).toEqual([
+      'lab netns',
+      'lab netns, rootless',
+      'lab container',
+      'lab microvm',
+    ]);
     for (const { there, detail, remedy } of labs) {
       expect(detail).not.toBe('');
       expect(remedy === '').toBe(there);

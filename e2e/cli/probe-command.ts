@@ -1,7 +1,7 @@
 /** `pnpm lab probe`: whether KVM runs a guest here, else TCG; by booting one, not by looking at a device. */
 import type { Command } from 'commander';
-import { defaultKernel } from '#kvm-lab/artifacts/artifacts.ts';
-import { bootWith, probeAccelerator } from '#kvm-lab/providers/microvm/accelerator.ts';
+import { defaultKernel, guestArtifacts } from '#kvm-lab/artifacts/artifacts.ts';
+import { bootGuest, probeAccelerator } from '#kvm-lab/providers/microvm/accelerator.ts';
 import { microvmUnsupported } from '#kvm-lab/providers/microvm/readiness.ts';
 import { exitCodes } from './exit-codes.ts';
 
@@ -33,7 +33,7 @@ export async function probeCommand(flags: ProbeFlags): Promise<number> {
   }
   const { accelerator, reason } = await probeAccelerator();
   const startMs = performance.now();
-  const failure = await bootWith(accelerator, bootDeadlineMs, flags.kernel);
+  const failure = await bootGuest(accelerator, await guestArtifacts(flags.kernel), bootDeadlineMs);
   const seconds = (performance.now() - startMs) / 1_000;
   if (flags.json === true) {
     const answer = { v: 1, accelerator, reason, kernel: flags.kernel, runs: failure === null, seconds };

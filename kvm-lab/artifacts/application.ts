@@ -1,6 +1,6 @@
 /**
- * The application of a guest image: a main file and all that it imports, types stripped ahead, in one folder that is the
- * application's root. Stripping in the guest would cost a second of each boot.
+ * The application of a guest image: a main file and all that it imports, types stripped ahead, in one folder that is
+ * the application's root. Stripping in the guest would cost a part of each boot.
  * Invariant: what is imported is in it or the build fails; nothing else is.
  */
 import { execFileSync } from 'node:child_process';

@@ -1,6 +1,6 @@
 /**
  * The first process of a guest, until it becomes the agent: modules, then the agent as PID 1, which mounts the rest.
- * Invariant: when anything is missing the guest ends (its kernel panics), so that no half-made guest is ever snapshotted.
+ * Invariant: when anything is missing the guest ends (its kernel panics): no half-made guest is ever snapshotted.
  */
 
 /** In the archive already, for the agent to mount on. */

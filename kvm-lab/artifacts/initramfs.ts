@@ -1,6 +1,7 @@
 /**
  * A guest's first root: busybox, Node with its libraries, the modules of one kernel, and an agent as PID 1.
- * Invariant: its octets follow from the lock file and this repository's sources alone, so the same of both is the same digest.
+ * Invariant: its octets follow from the lock file and this repository's sources alone: the same of both, the same
+ * digest.
  */
 import { type ArchiveEntry, newcArchive } from '#reference/base/newc-archive.ts';
 import { application, applicationManifest, builtName, koffiLoader, koffiManifest } from './application.ts';

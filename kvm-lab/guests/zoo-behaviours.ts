@@ -29,7 +29,7 @@ export interface Scene {
   write(octets: string | Buffer): Promise<void>;
 }
 
-/** What is handed on in place of an ioctl's argument; null: nothing is done, and the agent is told that it succeeded. */
+/** What is handed on as an ioctl's argument; null: nothing is done, and the agent is told that it succeeded. */
 export type Meddling = (request: number, argument: Uint8Array) => Uint8Array | null;
 
 export type Behaviour = (scene: Scene) => Promise<void> | void;

@@ -8,8 +8,12 @@ import { defaultKernel } from '#kvm-lab/artifacts/artifacts.ts';
 import { unpacked } from '#kvm-lab/artifacts/debian-package.ts';
 import { readModule } from '#kvm-lab/artifacts/kernel-module.ts';
 import { readLock, readPinned, sha256 } from '#kvm-lab/artifacts/lock.ts';
+import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
 import { newcArchive } from '#reference/base/newc-archive.ts';
+import { close } from '#reference/base/syscalls.ts';
 import { channelNames } from '#reference/contract/guest-protocol.ts';
+import type { BootSpec, Machine } from '#reference/contract/vmm-port.ts';
+import { openVerified } from '#reference/vmm/sealed-files.ts';
 
 const script = (modules: readonly string[]) => `#!/bin/busybox sh
 PATH=/bin
@@ -42,6 +46,11 @@ answer() {
     reseed) end=$(($(cut -d . -f 1 /proc/uptime) * 3 / 2 + 2))
       while [ $(cut -d . -f 1 /proc/uptime) -le $end ]; do head -c 1 /dev/urandom > /dev/null; usleep 100000; done
       echo ok ;;
+    address) ip address add $rest dev eth0; ip link set eth0 up; echo ok ;;
+    fill) dd if=/dev/zero of=/kept bs=1M count=$rest 2> /dev/null; echo ok ;;
+    flood) yes flooded | head -c $rest > /dev/console; echo ok ;;
+    reach) ping -c 1 -W 20 $rest > /dev/null && echo reached ;;
+    spin) while :; do :; done ;;
     symbol) set -- $(grep ' base_crng$' /proc/kallsyms); echo \${1:-none} ;;
     release) uname -r ;;
     die) reboot -f ;;
@@ -50,6 +59,9 @@ answer() {
 lines ${channelNames.services} echoed &
 lines ${channelNames.control} answer
 `;
+
+/** Modules of the channels and of eth0. */
+const loaded = /\/drivers\/virtio\/|\/virtio_console\.|failover|\/virtio_net\./;
 
 export interface ContractGuest {
   readonly kernel: string;
@@ -68,7 +80,7 @@ export async function contractGuest(folder: string, kernelName = defaultKernel):
     throw new Error('the lock file lacks what the guest is of');
   const [kernelFolder, busyboxFolder] = [await unpacked(locked, silent), await unpacked(busybox, silent)];
   const modules = locked.modules
-    .filter((path) => path.includes('/drivers/virtio/') || path.includes('/virtio_console.'))
+    .filter((path) => loaded.test(path))
     .map((path) => {
       const packed = readPinned(`${kernelFolder}/${path}`, locked.files[path], path);
       const name = path.replace(/^.*\//, '').replace(/\.xz$/, '');
@@ -99,3 +111,43 @@ export async function contractGuest(folder: string, kernelName = defaultKernel):
 }
 
 const silent = () => undefined;
+
+/** A guest to boot, and how to be rid of what it is of. */
+export interface ContractBoot {
+  readonly spec: BootSpec;
+  close(): void;
+}
+
+/** @param machine what differs from the smallest one */
+export async function contractBoot(machine: Partial<Machine> = {}): Promise<ContractBoot> {
+  const folder = makeLabFolder('contract');
+  try {
+    const guest = await contractGuest(folder);
+    const open = (destination: string, sha256: string) =>
+      openVerified({ destination, sha256, allowUnverified: false });
+    const kernel = await open(guest.kernel, guest.kernelSha256);
+    const initrd = await open(guest.initrd, guest.initrdSha256);
+    return {
+      spec: {
+        machine: {
+          memoryMiB: 96,
+          cpus: 1,
+          cpuModel: 'max',
+          guestMac: null,
+          generationId: 'none',
+          ...machine,
+        },
+        kernel,
+        initrd,
+        commandLine: guest.commandLine,
+        place: { tapFd: null },
+      },
+      close: () => {
+        close(kernel.fd);
+        close(initrd.fd);
+      },
+    };
+  } finally {
+    removeLabFolder(folder);
+  }
+}

@@ -1,5 +1,5 @@
 /**
- * `pnpm test:vm`: every file `*.vm.test.ts`, which boots microVMs, in a mount namespace of its own.
+ * `pnpm test:vm`: every file `*.vm.test.ts`, which boots microVMs, in a network and a mount namespace of its own.
  * Invariant: what cannot run here is named with why and what to do, and never counts as passed.
  */
 import { spawnSync } from 'node:child_process';
@@ -13,7 +13,7 @@ const deadlineMs = 900_000;
 const nothingRan = 77;
 
 /** What a file is run through: mounts of a test are seen by nobody else. */
-const enter = process.getuid?.() === 0 ? ['unshare', '-m'] : ['unshare', '-Urm'];
+const enter = process.getuid?.() === 0 ? ['unshare', '-nm'] : ['unshare', '-Urnm'];
 
 function runOne(file: string): 'passed' | 'failed' {
   const vitest = [`${root}node_modules/vitest/vitest.mjs`, 'run', '--config', 'vitest.vm.config.ts'];

@@ -111,6 +111,7 @@ function service(machine: FakeGuest, request: Request): object[] {
     case 'data':
       memory.written = `${memory.written}${Buffer.from(String(request.data), 'base64').toString('latin1')}`;
       if (request.end !== true) return [{ id, ack: 1 }];
+      if (String(memory.writing).startsWith('/readonly/')) return [{ id, ok: false, error: 'EROFS' }];
       memory.files[String(memory.writing)] = String(memory.written);
       return [
         { id, ack: 1 },

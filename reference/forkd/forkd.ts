@@ -247,10 +247,15 @@ function lockFolder(folder: string): number {
   }
 }
 
-/** What a killed run had made outside of itself. */
-async function takeAway(journal: Journal, entry: string, made: Made): Promise<void> {
+/** What a killed run had made outside of itself. @throws CodedError `left-behind` */
+export async function takeAway(
+  journal: Journal,
+  entry: string,
+  made: Made,
+  end: typeof endMarked = endMarked,
+): Promise<void> {
   if (made.kind === 'folder') return;
-  if (made.process !== null && !(await endMarked(made.process, endDeadlineMs))) {
+  if (made.process !== null && !(await end(made.process, endDeadlineMs))) {
     throw new CodedError(
       'left-behind',
       `process ${made.process.pid} of a killed engine does not end`,

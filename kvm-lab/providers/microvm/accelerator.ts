@@ -8,7 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { channelNames } from '#reference/contract/guest-protocol.ts';
 import type { Accelerator } from '#reference/contract/vmm-port.ts';
-import { guestArtifacts } from '../../artifacts/artifacts.ts';
+import { type GuestArtifacts, guestArtifacts } from '../../artifacts/artifacts.ts';
 import { makeLabFolder, removeLabFolder } from '../../leftovers/lab-folder.ts';
 import { markedEnvironment } from '../../leftovers/owner.ts';
 import { qemuProgram } from './readiness.ts';
@@ -39,20 +39,19 @@ async function probe(): Promise<ProbedAccelerator> {
     return { accelerator: 'tcg', reason: `/dev/kvm does not open: ${(error as NodeJS.ErrnoException).code}` };
   }
   const startMs = performance.now();
-  const failure = await bootWith('kvm', deadlineMs);
+  const failure = await bootGuest('kvm', await guestArtifacts(), deadlineMs);
   const seconds = ((performance.now() - startMs) / 1_000).toFixed(1);
   return failure === null
     ? { accelerator: 'kvm', reason: `a guest under KVM answered in ${seconds} s` }
     : { accelerator: 'tcg', reason: `/dev/kvm opens, but a guest under KVM ${failure}` };
 }
 
-/** Boots the lab's guest and asks for a sign of life. null: it answered; else what it did instead. */
-export async function bootWith(
+/** Boots a guest and asks for a sign of life. null: it answered; else what it did instead. */
+export async function bootGuest(
   accelerator: Accelerator,
+  { kernel, initrd, commandLine }: Pick<GuestArtifacts, 'kernel' | 'initrd' | 'commandLine'>,
   withinMs: number,
-  kernelName?: string,
 ): Promise<string | null> {
-  const { kernel, initrd, commandLine } = await guestArtifacts(kernelName);
   const folder = makeLabFolder('probe');
   const words = [
     '-nodefaults -no-user-config -no-reboot -display none -m 512 -machine q35'.split(' '),

@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 import { checkedLine } from '#reference/base/checked-lines.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { markOf } from '#reference/base/process-mark.ts';
+import { takeAway } from '#reference/forkd/forkd.ts';
+import { Journal } from '#reference/forkd/journal.ts';
 import { EngineGround, noSecrets, run } from './engine-ground.ts';
 import type { Lie } from './engine-guest.ts';
 
@@ -264,6 +266,33 @@ test('a guest that breaks its window loses its services, never the engine', asyn
   expect(engine.vmm.live).toBe(0);
   await engine.forkd.close();
   expect(() => engine.forkd.buildTemplate(ground.spec())).toThrow(code('engine-closed'));
+});
+
+test('a secret that cannot be written ends its sandbox, and is not in the error', async () => {
+  using ground = new EngineGround();
+  const engine = await ground.start({ maxTemplates: 1 });
+  const { id } = await engine.forkd.buildTemplate(ground.spec());
+  const secrets = [{ name: 'a', value: 's3cret', path: '/readonly/a' }];
+  const failed = await engine.forkd
+    .fork({ template: id, network: null, secrets })
+    .catch((error: unknown) => error);
+  expect(failed).toEqual(code('secret-not-delivered'));
+  expect(String(failed)).not.toContain('s3cret');
+  expect(engine.vmm.live).toBe(0);
+  const another = engine.forkd.buildTemplate(ground.spec({ commandLine: 'another' }));
+  await expect(another).rejects.toThrow(code('too-many-templates'));
+  await engine.forkd.close();
+});
+
+test('a process that does not end keeps its journal entry, and the engine from starting', async () => {
+  using ground = new EngineGround();
+  const { journal } = await Journal.open(`${ground.folder}/journal`);
+  const made = { kind: 'vm', process: { pid: 1, started: '1' } } as const;
+  await journal.begin('vm-1', made);
+  const immortal = () => Promise.resolve(false);
+  await expect(takeAway(journal, 'vm-1', made, immortal)).rejects.toThrow(code('left-behind'));
+  expect(journal.size).toBe(1);
+  await journal.close();
 });
 
 test('a process that a killed engine left is ended at the next start', async () => {

@@ -1,8 +1,11 @@
 /** The sandbox server over the fake VMM, spoken to through its client and by strangers. */
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
+import { CodedError } from '#reference/base/coded-error.ts';
 import { openLog } from '#reference/base/log.ts';
 import { freshToken } from '#reference/sandbox-server/bearer-token.ts';
+import { answerOf } from '#reference/sandbox-server/error-answer.ts';
 import { Lifetimes } from '#reference/sandbox-server/lifetimes.ts';
 import { SandboxClient } from '#reference/sandbox-server/sandbox-client.ts';
 import { startSandboxServer } from '#reference/sandbox-server/sandbox-server.ts';
@@ -258,6 +261,48 @@ test('the description names every route and asks for the token', async () => {
     '/v1/templates/{id}/ready',
   ]);
   await close();
+});
+
+test('as many requests as may be: one more is refused until one ends', async () => {
+  using ground = new EngineGround();
+  const { url, token, client, close } = await serve(ground);
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+    'content-length': '100',
+  };
+  const halves = Array.from({ length: 128 }, () => {
+    const half = request(`${url}/v1/templates`, { method: 'POST', headers });
+    half.on('error', () => undefined);
+    half.write('{');
+    return half;
+  });
+  const refused = refusal(429, 'too-many-requests');
+  await expect
+    .poll(() => client.sandboxes().catch((error: unknown) => error), { timeout: 10_000 })
+    .toEqual(refused);
+  for (const half of halves) half.destroy();
+  await expect.poll(() => client.sandboxes().catch(() => null), { timeout: 10_000 }).toEqual([]);
+  await close();
+});
+
+test('an answer that ends before its end is told as cut off', async () => {
+  const server = createServer((_request, response) => {
+    response.writeHead(200).end('{"stream":"stdout","data":"eA=="}\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = new SandboxClient(`http://127.0.0.1:${port}`, 'token');
+  await expect(client.run('sb-1', { argv: ['echo'] })).rejects.toMatchObject({ code: 'answer-cut-off' });
+  server.close();
+});
+
+test('a coded error has a status of its own, and any other is told by its class alone', () => {
+  const statuses = ['bad-request', 'unauthorized', 'no-such-image'].map(
+    (one) => answerOf(new CodedError(one, 'what', 'how')).status,
+  );
+  expect(statuses).toEqual([400, 401, 404]);
+  expect(answerOf(new Error('with a secret in it')).body.message).not.toContain('secret');
 });
 
 test('it listens on loopback only', async () => {
