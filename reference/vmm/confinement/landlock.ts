@@ -41,9 +41,9 @@ const everyNetworkRight = 3n;
 const everyScope = 3n;
 
 /** Version of the kernel's interface. @throws CodedError `no-landlock` */
-export function landlockVersion(): number {
+export function landlockVersion(ask = landlockCreateRuleset): number {
   try {
-    return landlockCreateRuleset(null, CREATE_RULESET_VERSION);
+    return ask(null, CREATE_RULESET_VERSION);
   } catch (cause) {
     if (!(cause instanceof SyscallError)) throw cause;
     throw new CodedError(
