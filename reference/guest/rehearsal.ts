@@ -59,25 +59,28 @@ const idleFiles: FileWriter = {
   overwrite: (_, text) => fileWriter.overwrite(rehearsalFile, text),
 };
 
-const lines = (): object[] => [
-  { method: 'prepare_snapshot' },
-  {
-    method: 'notify_forked',
-    version: 1,
-    generation: 1,
-    nonce: randomBytes(nonceOctets).toString('hex'),
-    seed: randomBytes(64).toString('hex'),
-    host_wall_clock_nanos: 0,
-    network: { address: '10.0.0.2/30', gateway: '10.0.0.1', resolvers: ['10.0.0.1'], mtu: 1_500 },
-    volumes: [],
-    hostname: 'rehearsal',
-  },
-  { method: 'release', generation: 1 },
+const bareFork = () => ({
+  method: 'notify_forked',
+  version: 1,
+  generation: 1,
+  nonce: randomBytes(nonceOctets).toString('hex'),
+  seed: randomBytes(64).toString('hex'),
+  host_wall_clock_nanos: 0,
+});
+
+const network = { address: '10.0.0.2/30', gateway: '10.0.0.1', resolvers: ['10.0.0.1'], mtu: 1_500 };
+
+/** What hosts send, in their shapes. */
+const forks: readonly (() => object)[] = [
+  bareFork,
+  () => ({ ...bareFork(), hostname: 'rehearsal' }),
+  () => ({ ...bareFork(), network, hostname: 'rehearsal' }),
+  () => ({ ...bareFork(), network, volumes: [], hostname: 'rehearsal' }),
 ];
 
 /** Until what they run is compiled and knows the shapes that it sees; and again after the collection. */
 const roundsBefore = 8;
-const roundsAfter = 2;
+const roundsAfter = forks.length;
 
 /** @throws Error when the way of a fork is not open */
 export async function rehearseFork(links: Pick<Links, 'look'>): Promise<void> {
@@ -88,15 +91,16 @@ export async function rehearseFork(links: Pick<Links, 'look'>): Promise<void> {
     for (let round = 0; round < roundsBefore + roundsAfter; round++) {
       // In a fork it would be the dearest thing to run, and make shared pages its own.
       if (round === roundsBefore) globalThis.gc?.();
-      await rehearseOnce(idleAgent(calls, generators, workload, links));
+      const fork = forks[round % forks.length] ?? bareFork;
+      await rehearseOnce(idleAgent(calls, generators, workload, links), fork());
     }
   } finally {
     generators.close();
   }
 }
 
-async function rehearseOnce(agent: Agent): Promise<void> {
-  for (const message of lines()) {
+async function rehearseOnce(agent: Agent, fork: object): Promise<void> {
+  for (const message of [{ method: 'prepare_snapshot' }, fork, { method: 'release', generation: 1 }]) {
     const reading = readControl(lineOf(message).toString());
     const reply: ControlReply =
       'error' in reading ? { ok: false, error: reading.error } : await agent.control(reading.request);
