@@ -7,7 +7,7 @@ import { probeAccelerator } from '#kvm-lab/providers/microvm/accelerator.ts';
 import { type LogLevel, logLevels, openLog } from '#reference/base/log.ts';
 import type { RequestEnd } from '#reference/contract/fork-engine-port.ts';
 import type { Accelerator } from '#reference/contract/vmm-port.ts';
-import { accelerators, oneOf, openEngine, signalled } from '#reference/main/open-engine.ts';
+import { accelerators, networkModes, oneOf, openEngine, signalled } from '#reference/main/open-engine.ts';
 import { servedAt, serveSandboxes } from '#reference/main/serve-sandboxes.ts';
 import type { GuestImage } from '#reference/sandbox-server/routes.ts';
 import { SandboxClient } from '#reference/sandbox-server/sandbox-client.ts';
@@ -24,6 +24,7 @@ export interface SandboxServeFlags extends EngineFlags {
   readonly host: string;
   readonly port: number;
   readonly rootfsFolder?: string;
+  readonly network: string;
 }
 
 export interface SandboxRunFlags extends EngineFlags {
@@ -49,6 +50,11 @@ export function addSandboxServeOptions(command: Command): Command {
   return addEngineOptions(command, 'info')
     .option('--host <address>', 'a loopback address', '127.0.0.1')
     .option('--port <n>', 'of TCP; 0: any', (text) => parseInteger('--port', text, 0, 65_535), 7_070)
+    .option(
+      '--network <mode>',
+      `${networkModes.join(', ')}: of sandboxes that ask for one; needs root`,
+      'auto',
+    )
     .option('--rootfs-folder <path>', 'folders in it can be put over the image, by name')
     .addHelpText(
       'after',
@@ -112,6 +118,7 @@ export async function sandboxServeCommand(flags: SandboxServeFlags): Promise<num
     folder: flags.folder,
     accelerator: await acceleratorOf(flags.accelerator),
     images: { default: await defaultImage() },
+    network: oneOf('network', flags.network, networkModes),
     rootfsFolder: flags.rootfsFolder ?? null,
     host: flags.host,
     port: flags.port,
@@ -161,7 +168,7 @@ const runOnServer =
 const runInEngine: Run = async (argv, flags) => {
   const log = openLog('sandbox', oneOf('log-level', flags.logLevel, logLevels));
   const engine = await openEngine({
-    ...{ folder: flags.folder, log },
+    ...{ folder: flags.folder, log, network: 'none' as const },
     accelerator: await acceleratorOf(flags.accelerator),
   });
   try {

@@ -72,9 +72,11 @@ test('by an uplink no listener of the machine and no other sandbox is reached', 
   const { networks } = open();
   await Promise.all([1, 2].map((one) => networks.open(`sb-${one}`, denied)));
   const rules = run('nft', 'list', 'table', 'inet', 'mitos-engine').replaceAll(/\s+/g, ' ');
-  expect(rules).toContain('type filter hook input priority -10; policy accept; iifname @uplinks drop');
+  expect(rules).toContain('hook input priority filter - 10; policy accept; iifname @uplinks drop');
   expect(rules).toContain('iifname @uplinks oifname @uplinks drop');
-  expect(rules).toContain('oifname != @uplinks ip saddr 198.18.0.0/16 masquerade');
+  expect(rules).toContain(
+    'oifname @uplinks accept comment "nothing that stays" ip saddr 198.18.0.0/16 masquerade',
+  );
   // A second engine would take the uplinks of the first for strangers.
   expect(() => open()).toThrow(expect.objectContaining({ code: 'datapath-taken' }));
   await networks.close();

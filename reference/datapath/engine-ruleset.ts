@@ -39,7 +39,6 @@ export function openEngine(
   net: { readonly addr: string; readonly length: number },
   most: number,
 ): Transaction {
-  const notToUplink = match(meta('oifname'), inSet(uplinks), '!=');
   return {
     nftables: [
       ...[table('add'), table('delete'), table('add')],
@@ -52,10 +51,10 @@ export function openEngine(
       rule('forward', 'errors of flows', toUplink, match(ct('state'), 'related', 'in'), accept),
       rule('forward', 'nothing begins outside', toUplink, drop),
       chain('source-nat', 'nat', 'postrouting', 100),
+      rule('source-nat', 'nothing that stays', toUplink, accept),
       rule(
         'source-nat',
         'sandboxes leave as the machine',
-        notToUplink,
         match(payload('ip', 'saddr'), prefix(net.addr, net.length)),
         { masquerade: null },
       ),

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { type LogLevel, logLevels, openLog } from '#reference/base/log.ts';
 import type { TemplateSpec } from '#reference/contract/fork-engine-port.ts';
-import { accelerators, failProcess, oneOf, openEngine, signalled } from './open-engine.ts';
+import { accelerators, failProcess, networkModes, oneOf, openEngine, signalled } from './open-engine.ts';
 
 const help = `Usage: node reference/main/forkd.ts --folder PATH [flags]
 
@@ -16,6 +16,7 @@ Builds templates and keeps forks of them prepared. Says each template on stdout,
   --folder PATH         templates, witnesses, journal: made with mode 0700
   --templates FILE      JSON: [{"spec": {kernel, initrd, commandLine, rootfs, memoryMiB, cpus, init, allowProcesses}, "ready": N}]
   --accelerator NAME    ${accelerators.join(', ')} (tcg)
+  --network MODE        ${networkModes.join(', ')} (auto): a namespace, datapath and resolver for each sandbox; needs root
   --log-level LEVEL     ${logLevels.join(', ')}
 `;
 
@@ -23,6 +24,7 @@ const options = {
   folder: { type: 'string' },
   templates: { type: 'string' },
   accelerator: { type: 'string', default: 'tcg' },
+  network: { type: 'string', default: 'auto' },
   'log-level': { type: 'string', default: 'info' },
   help: { type: 'boolean', default: false },
 } as const;
@@ -67,6 +69,7 @@ async function run(): Promise<void> {
   const engine = await openEngine({
     folder: flags.folder,
     accelerator: oneOf('accelerator', flags.accelerator, accelerators),
+    network: oneOf('network', flags.network, networkModes),
     log: openLog('forkd', level),
   });
   const over = signalled();

@@ -1,13 +1,23 @@
 /** Wires a fork engine on QEMU: what forkd and sandbox-server have in common. */
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { Log } from '#reference/base/log.ts';
+import type { NetworksPort } from '#reference/contract/network-port.ts';
 import type { Accelerator } from '#reference/contract/vmm-port.ts';
+import { EngineNetworks } from '../datapath/engine-networks.ts';
+import { startDnsProxy } from '../dnsproxy/dnsproxy.ts';
+import { readServers } from '../dnsproxy/resolv-conf.ts';
 import { Forkd, type ForkdOptions } from '../forkd/forkd.ts';
+import { guestMac } from '../forkd/templates.ts';
 import { openQemu } from '../vmm/qemu/qemu.ts';
 
 export const accelerators: readonly Accelerator[] = ['kvm', 'tcg'];
 
+/** auto: where this machine can give one; else sandboxes that ask for a network are refused. */
+export const networkModes = ['auto', 'none', 'required'] as const;
+export type NetworkMode = (typeof networkModes)[number];
+
 export interface EngineFlags {
+  readonly network: NetworkMode;
   readonly folder: string;
   readonly accelerator: Accelerator;
   readonly log: Log;
@@ -16,16 +26,34 @@ export interface EngineFlags {
 
 /** @throws CodedError `no-qemu`, `no-landlock`, `forkd-taken` and what `Forkd.start` throws */
 export async function openEngine(
-  { folder, accelerator, log, maxVms }: EngineFlags,
+  { folder, accelerator, network, log, maxVms }: EngineFlags,
   more: Partial<ForkdOptions> = {},
 ): Promise<Forkd> {
   const vmm = await openQemu(accelerator);
+  let networks: NetworksPort | null = null;
   try {
+    networks = openNetworks(network, log);
     const vms = maxVms === undefined ? {} : { vms: { vms: maxVms } };
-    return await Forkd.start({ folder, vmm, networks: null, log, ...vms, ...more });
+    return await Forkd.start({ folder, vmm, networks, log, ...vms, ...more });
   } catch (error) {
+    await networks?.close();
     await vmm.close();
     throw error;
+  }
+}
+
+function openNetworks(mode: NetworkMode, log: Log): NetworksPort | null {
+  if (mode === 'none') return null;
+  try {
+    return new EngineNetworks({
+      guestMac,
+      startResolver: (namespacePath) =>
+        startDnsProxy({ upstreams: readServers('/etc/resolv.conf'), io: 'epoll', log, namespacePath }),
+    });
+  } catch (error) {
+    if (mode === 'required') throw error;
+    log.warn({ err: error }, 'no sandbox can have a network');
+    return null;
   }
 }
 

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { type LogLevel, logLevels, openLog } from '#reference/base/log.ts';
-import { accelerators, failProcess, oneOf, signalled } from './open-engine.ts';
+import { accelerators, failProcess, networkModes, oneOf, signalled } from './open-engine.ts';
 import { serveSandboxes } from './serve-sandboxes.ts';
 
 const help = `Usage: node reference/main/sandbox-server.ts [flags]
@@ -17,6 +17,7 @@ Sandboxes behind HTTP on loopback, for whoever has the bearer token that it writ
   --rootfs-folder PATH     folders in it can be put over the initrd, by name
   --host ADDR  --port N    loopback only (127.0.0.1, 7070)
   --max-vms N              prepared ones and builds included (128)
+  --network MODE        ${networkModes.join(', ')} (auto): a namespace, datapath and resolver for each sandbox; needs root
   --log-level LEVEL        ${logLevels.join(', ')}
 `;
 
@@ -32,6 +33,7 @@ const options = {
   host: { type: 'string', default: '127.0.0.1' },
   port: { type: 'string', default: '7070' },
   'max-vms': { type: 'string', default: '128' },
+  network: { type: 'string', default: 'auto' },
   'log-level': { type: 'string', default: 'info' },
   help: { type: 'boolean', default: false },
 } as const;
@@ -84,6 +86,7 @@ async function run(): Promise<void> {
     host: flags.host,
     port: numberOf('port', flags.port, 65_535),
     maxVms: numberOf('max-vms', flags['max-vms'], 4_096),
+    network: oneOf('network', flags.network, networkModes),
     log: openLog('sandbox-server', level),
   });
   process.stdout.write(`${JSON.stringify({ url: served.url, tokenFile: served.tokenFile })}\n`);

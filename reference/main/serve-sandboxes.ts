@@ -8,11 +8,12 @@ import type { Accelerator } from '#reference/contract/vmm-port.ts';
 import { freshToken } from '../sandbox-server/bearer-token.ts';
 import type { GuestImage } from '../sandbox-server/routes.ts';
 import { startSandboxServer } from '../sandbox-server/sandbox-server.ts';
-import { openEngine } from './open-engine.ts';
+import { type NetworkMode, openEngine } from './open-engine.ts';
 
 export interface ServeOptions {
   readonly folder: string;
   readonly accelerator: Accelerator;
+  readonly network: NetworkMode;
   readonly images: Readonly<Record<string, GuestImage>>;
   readonly rootfsFolder: string | null;
   readonly host: string;

@@ -48,6 +48,15 @@ test('what is not known here is refused before anything is sent, never written a
     rule({ match: { op: 'in', left: { ct: { key: 'state' } }, right: 'untracked' } }),
     rule({ match: { op: '==', left: { payload: { protocol: 'ip', field: 'saddr' } }, right: 'fd00::1' } }),
     rule({ match: { op: '==', left: { payload: { protocol: 'tcp', field: 'dport' } }, right: 65_536 } }),
+    rule({ match: { op: '!=', left: { meta: { key: 'oifname' } }, right: '@taps' } }),
+    rule({ match: { op: '!=', left: { meta: { key: 'l4proto' } }, right: { set: ['tcp', 'udp'] } } }),
+    rule({
+      match: {
+        op: '!=',
+        left: { payload: { protocol: 'ip', field: 'saddr' } },
+        right: { prefix: { addr: '10.0.0.0', len: 8 } },
+      },
+    }),
     rule({ queue: null }),
     rule({ match: { op: '==', left: { fib: { result: 'oif', flags: 'daddr' } }, right: 'lo' } }),
     { add: { rule: { ...inet, chain: 'c', comment: 'x'.repeat(128), expr: [] } } },

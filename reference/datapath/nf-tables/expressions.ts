@@ -166,6 +166,9 @@ export class RuleWriter {
 
   #match({ op, left, right }: Words): void {
     if (left === undefined || right === undefined) throw unknown(left);
+    const isOfMany = isWords(right) || (typeof right === 'string' && right.startsWith('@'));
+    // Left out, it would match what it is to pass over.
+    if (op === '!=' && isOfMany) throw unknown({ op, right });
     if (typeof right === 'string' && right.startsWith('@')) {
       this.#load(left, register);
       this.#lookup(right.slice(1), null);
