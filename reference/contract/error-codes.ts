@@ -103,6 +103,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'an answer of the guest agent is longer than a line of the protocol',
     remedy: 'answer in chunks',
   },
+  'husk-not-dormant': {
+    means: 'a husk was prepared or activated that was before, or has ended',
+    remedy: 'take another husk; one that was activated is never released again',
+  },
   'image-not-built': {
     means: 'the image of a husk’s container could not be built; nothing half-built was left',
     remedy: 'install mmdebstrap; see what it said',
