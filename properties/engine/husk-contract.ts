@@ -16,7 +16,11 @@ export interface HuskGround {
   close(): Promise<void>;
 }
 
-const policy = { egress: 'deny', allow: ['tcp://93.184.215.14/32:443', '*.ok.test:443'], inbound: [] } as const;
+const policy = {
+  egress: 'deny',
+  allow: ['tcp://93.184.215.14/32:443', '*.ok.test:443'],
+  inbound: [],
+} as const;
 const secret = 'not for everybody';
 const order: HuskOrder = { policy, secrets: [{ name: 'token', value: secret, envVar: 'TOKEN' }] };
 const execTimeoutMs = 60_000;

@@ -21,7 +21,15 @@ describe('the steps of a husk', () => {
     await husk.prepare(ground.snapshot);
     expect(ground.asked).toEqual(['datapath open']);
     await husk.activate({ policy, secrets });
-    const activated = ['datapath change', 'resolver attach', 'notify_forked', 'release', 'write', 'data', 'data'];
+    const activated = [
+      'datapath change',
+      'resolver attach',
+      'notify_forked',
+      'release',
+      'write',
+      'data',
+      'data',
+    ];
     expect(ground.asked.slice(1)).toEqual(activated);
     await husk.end();
     expect(ground.asked.slice(1 + activated.length)).toEqual([

@@ -176,9 +176,7 @@ export class Husk {
     await attaching;
   }
 
-  async #run(
-    hostname: string | undefined,
-  ): Promise<ActivatedFork & { readonly services: ServiceChannel }> {
+  async #run(hostname: string | undefined): Promise<ActivatedFork & { readonly services: ServiceChannel }> {
     const [snapshot, prepared] = [this.#snapshot, this.#prepared];
     if (snapshot === null || prepared === null || this.#ending !== null) throw this.#notDormant();
     const vm = await prepared.resume();
