@@ -67,7 +67,7 @@ class HostileRoot {
         removeAddress(device);
         if (this.#eth0 !== null) return;
         this.#eth0 = new PacketSocket(device);
-        this.#eth0.listen((frame) => this.#pass(frame));
+        this.#eth0.listen((frames) => this.#pass(frames));
         return;
       case 'settle':
         return;
@@ -89,9 +89,9 @@ class HostileRoot {
     }
   }
 
-  #pass(frame: Buffer): void {
-    if (this.#out.writableLength > maxWaitingOctets) this.#beyond += 1;
-    else this.#out.write(packed('frame', frame));
+  #pass(frames: readonly Buffer[]): void {
+    if (this.#out.writableLength > maxWaitingOctets) this.#beyond += frames.length;
+    else this.#out.write(Buffer.concat(frames.map((frame) => packed('frame', frame))));
   }
 
   #answer(answer: GuestAnswer): void {

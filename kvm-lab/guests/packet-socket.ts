@@ -23,6 +23,9 @@ const receiveBufferOctets = 8 << 20;
 const largestMtu = 65_521;
 const ifreqOctets = 40;
 const maxTries = 400;
+const MSG_DONTWAIT = 0x40;
+/** Then others have their turn. */
+const mostAtOnce = 256;
 const againMs = 1;
 
 const libc = koffi.load('libc.so.6');
@@ -32,6 +35,7 @@ const setsockopt = libc.func(
   'int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t octets)',
 );
 const ioctl = libc.func('int ioctl(int fd, unsigned long request, uint8_t *argument)');
+const receive = libc.func('int64_t recv(int fd, void *buffer, size_t octets, int flags)');
 const indexOf = libc.func('uint32_t if_nametoindex(const char *name)');
 
 const nobody = new Int32Array(new SharedArrayBuffer(4));
@@ -87,14 +91,20 @@ export class PacketSocket {
     checked('bind', bind(this.#fd, address, address.length));
   }
 
-  /** Frames as they come, in order, for as long as the guest lives. */
-  listen(take: (frame: Buffer) => void): void {
+  /** Frames as they come, in order, for as long as the guest lives: the one that was waited for, and what came with it. */
+  listen(take: (frames: readonly Buffer[]) => void): void {
     const buffer = Buffer.alloc(1 << 17);
     const next = () =>
       read(this.#fd, buffer, 0, buffer.length, null, (error, octets) => {
         // An interface that went down is no end.
         if (error !== null && error.code !== 'ENETDOWN') throw error;
-        if (error === null) take(Buffer.from(buffer.subarray(0, octets)));
+        const frames = error === null ? [Buffer.from(buffer.subarray(0, octets))] : [];
+        while (frames.length < mostAtOnce) {
+          const more = Number(receive(this.#fd, buffer, buffer.length, MSG_DONTWAIT));
+          if (more < 0) break;
+          frames.push(Buffer.from(buffer.subarray(0, more)));
+        }
+        take(frames);
         next();
       });
     next();

@@ -83,6 +83,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'an option is not a number within its bounds',
     remedy: 'give an integer within the bounds that the message names',
   },
+  'bad-workflow': {
+    means: 'a workflow file is no YAML, or has no jobs',
+    remedy: 'mend what the message names',
+  },
   'datapath-taken': {
     means: 'another process is the datapath of this network namespace',
     remedy: 'end it, or give this one a network namespace of its own',

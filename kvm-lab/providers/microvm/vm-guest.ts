@@ -77,9 +77,14 @@ export class VmGuest implements GuestEnd {
 
   async settled(): Promise<void> {
     this.#isSent = true;
-    const { refused = 0, beyond = 0 } = await this.order({ do: 'settle' });
-    this.refused += refused;
-    this.beyond += beyond;
+    try {
+      const { refused = 0, beyond = 0 } = await this.order({ do: 'settle' });
+      this.refused += refused;
+      this.beyond += beyond;
+    } catch (error) {
+      // Of a guest that was ended here nothing more is to be expected.
+      if (this.#ended === null) throw error;
+    }
   }
 
   /** Once all that was written before has been done. */

@@ -111,15 +111,23 @@ export class ChildDatapath implements DatapathControl {
     return there ? this.#take(network, this.#byName(network.tap)) : null;
   }
 
+  /** What guests were told to send before is on the wire before what comes now. */
+  async #sent(): Promise<void> {
+    await Promise.all([...this.#ends.values()].map((end) => end.sent()));
+  }
+
   async change(tap: string, policy: PolicyOrder, onStep?: OnStep): Promise<void> {
+    await this.#sent();
     await this.#stepped(() => this.#child.order({ do: 'change', tap, policy }, onStep), onStep);
   }
 
   async pin(pins: readonly PinOrder[]): Promise<void> {
+    await this.#sent();
     await this.#child.order({ do: 'pin', pins });
   }
 
   async close(tap: string, onStep?: OnStep): Promise<void> {
+    await this.#sent();
     await this.#stepped(() => this.#child.order({ do: 'close', tap }, onStep), onStep);
     await this.#ends.get(tap)?.close();
     this.#ends.delete(tap);
