@@ -19,7 +19,9 @@ describe('the choice of a provider', () => {
   test('that is unknown is refused, with the names of those that are there', () => {
     const { status, stderr } = run(['--provider', 'docker']);
     expect(status).toBe(2);
-    expect(stderr).toContain('there is no provider docker\n  valid: netns, container [unknown-provider]');
+    expect(stderr).toContain(
+      'there is no provider docker\n  valid: netns, container, microvm [unknown-provider]',
+    );
   });
 
   test('an image is refused where no container runs', () => {

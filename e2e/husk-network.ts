@@ -6,8 +6,15 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { markedEnvironment } from '#kvm-lab/leftovers/owner.ts';
+import { probeAccelerator } from '#kvm-lab/providers/microvm/accelerator.ts';
+import { acceleratorVariable, VmGuests } from '#kvm-lab/providers/microvm/vm-guests.ts';
 import { rootlessUnsupported } from '#kvm-lab/providers/netns/rootless.ts';
-import { providerNamed, providerNames } from '#kvm-lab/providers/provider.ts';
+import {
+  loadProvider,
+  type ProviderName,
+  providerNamed,
+  providerNames,
+} from '#kvm-lab/providers/provider.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { exitCodes } from './cli/exit-codes.ts';
 
@@ -22,14 +29,60 @@ Examples:
   pnpm e2e:husk-network --grep 'ipv6\\.'
   pnpm e2e:husk-network --provider container
   pnpm e2e:husk-network --provider container --image my-husk:dev --grep F4.source
+  pnpm e2e:husk-network --tier vm
+  pnpm e2e:husk-network --tier vm --all --shard 1/4
   HUSKPROOF_SEED=7 pnpm e2e:husk-network --grep 'sources.network-address .*published$'`;
 
 interface Flags {
-  readonly provider: string;
+  readonly provider?: string;
+  readonly tier?: string;
   readonly image?: string;
+  readonly all?: true;
 }
 
-function run({ provider, image }: Flags, rest: readonly string[]): void {
+interface Choice extends Flags {
+  readonly provider: ProviderName;
+}
+
+const tiers = ['kernel', 'vm'];
+
+function chosenProvider({ provider, tier }: Flags): ProviderName {
+  if (tier !== undefined && !tiers.includes(tier))
+    throw new CodedError('bad-value', `--tier ${tier}`, `valid: ${tiers.join(', ')}`);
+  const named = provider === undefined ? null : providerNamed(provider);
+  if (tier === undefined) return named ?? 'netns';
+  const isVm = named === 'microvm';
+  if (named !== null && isVm !== (tier === 'vm'))
+    throw new CodedError(
+      'bad-value',
+      `--provider ${named} is not of --tier ${tier}`,
+      'leave one of them out',
+    );
+  return named ?? (tier === 'vm' ? 'microvm' : 'netns');
+}
+
+/** Where microVMs can be had: the probe is made and the template built once, before the workers begin. */
+async function guestsReady(): Promise<Record<string, string>> {
+  const provider = await loadProvider('microvm');
+  if (provider.unsupported() !== null) return {};
+  const { accelerator, reason } = await probeAccelerator();
+  process.stderr.write(`guests run by ${accelerator}: ${reason}\n`);
+  const guests = new VmGuests(accelerator);
+  try {
+    const begunMs = performance.now();
+    const vmm = await guests.engine();
+    process.stderr.write(
+      `the template stands, after ${((performance.now() - begunMs) / 1_000).toFixed(1)} s\n`,
+    );
+    return { [acceleratorVariable]: accelerator, HUSKPROOF_VMM: vmm };
+  } finally {
+    await guests.close();
+  }
+}
+
+const isGrep = (word: string) => /^(-g|--grep|--grep-invert)(=|$)/.test(word);
+
+async function run({ provider, image, all }: Choice, rest: readonly string[]): Promise<void> {
   if (image !== undefined && provider !== 'container') {
     throw new CodedError('bad-value', '--image is of --provider container', 'add it, or leave the image out');
   }
@@ -42,6 +95,8 @@ function run({ provider, image }: Flags, rest: readonly string[]): void {
   const env = {
     ...markedEnvironment(),
     HUSKPROOF_PROVIDER: provider,
+    HUSKPROOF_SELECTION: provider === 'microvm' && all !== true && !rest.some(isGrep) ? 'some' : 'all',
+    ...(provider === 'microvm' ? await guestsReady() : {}),
     // Its own place is named after the user, and in a user namespace that is another root's.
     PLAYWRIGHT_TRANSFORM_CACHE_DIR: `${root}.cache/playwright`,
     ...(image === undefined ? {} : { HUSKPROOF_IMAGE: image }),
@@ -57,24 +112,29 @@ function run({ provider, image }: Flags, rest: readonly string[]): void {
   });
 }
 
+/** What was typed was wrong, and not what was done with it. */
+const isBadInput = ({ code }: CodedError) => code === 'bad-value' || code === 'unknown-provider';
+
 const command = new Command('pnpm e2e:husk-network')
   .description(
     'Every attack on the datapath and what an honest guest may, on three subjects, on this kernel.',
   )
-  .option('--provider <name>', `where pods are: ${providerNames.join(' or ')}`, 'netns')
+  .option('--provider <name>', `where pods and guests are: ${providerNames.join(', ')}; netns unless named`)
+  .option('--tier <name>', 'kernel, or vm: guests are restored microVMs, the provider microvm')
+  .option('--all', 'with --tier vm: every attack; without it, nor --grep, some of each claim')
   .option('--image <name>', 'with --provider container: an image instead of the one of pnpm lab image')
   .argument('[playwright...]', 'what Playwright Test takes')
   .allowUnknownOption()
   .exitOverride()
   .addHelpText('after', examples)
-  .action((rest: string[], flags: Flags) => run({ ...flags, provider: providerNamed(flags.provider) }, rest));
+  .action((rest: string[], flags: Flags) => run({ ...flags, provider: chosenProvider(flags) }, rest));
 
 try {
-  command.parse();
+  await command.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage;
   else if (error instanceof CodedError) {
     process.stderr.write(`huskproof: ${error.message}\n  ${error.remediation} [${error.code}]\n`);
-    process.exitCode = exitCodes.usage;
+    process.exitCode = isBadInput(error) ? exitCodes.usage : exitCodes.internal;
   } else throw error;
 }

@@ -18,6 +18,8 @@ export interface Stage {
   /** A source port that nothing else of the run uses. */
   port(): number;
   pause(ms: number): Promise<void>;
+  /** When the guests have put on the wire what they were told to, and have told what came until then. */
+  settled(): Promise<void>;
 }
 
 /** The path that the attack takes, shown to be open before and after. */

@@ -10,7 +10,15 @@ import { stageOf } from '../fixtures/stage.ts';
 import { allAttacks, attackNamed, families } from './catalogue.ts';
 import { showpieces } from './showpieces.ts';
 
-const end: GuestEnd = { place: guest, send: () => true, frames: [], beyond: 0, close: () => undefined };
+const end: GuestEnd = {
+  place: guest,
+  send: () => true,
+  frames: [],
+  beyond: 0,
+  sent: async () => undefined,
+  settled: async () => undefined,
+  close: () => undefined,
+};
 const upstream = { upstream: { address: '10.244.1.10', port: 40_000 }, probed: [] };
 const stage = stageOf({ ...upstream } as Partial<HuskPod> as HuskPod, end, null, 7);
 

@@ -103,12 +103,14 @@ export const attacks: readonly Attack[] = [
         targetAddress: gateway,
       } as const;
       next.send(ethernet({ ...tapLink, to: broadcastMac }, etherTypes.arp, arp(who)));
+      await next.sent();
     },
     act: async (stage) => {
       const late = { from: hosts.allowed, to: uplink.ipv4, fromPort: 443, toPort: former.get(stage) ?? 0 };
       const packet = ipv4(late, protocols.udp, udp(late, late, Buffer.from('late')));
       stage.pod.sendFromUplink(ethernet({ from: router.mac, to: uplink.mac }, etherTypes.ipv4, packet));
       await stage.pause(60);
+      await stage.pod.datapath.grab(guest)?.settled();
       const next = stage.pod.datapath.grab(guest)?.frames ?? [];
       arrived.set(
         stage,

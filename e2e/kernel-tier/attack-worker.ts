@@ -3,6 +3,7 @@
  * enters namespaces, and may be one of a user namespace. Invariant: it ends when whoever started it is gone.
  */
 import { createInterface } from 'node:readline';
+import type { DnsLab } from '#kvm-lab/providers/dns-lab.ts';
 import { NetnsLab } from '#kvm-lab/providers/netns/netns.ts';
 import type { CellRecord } from '#properties/matrix/record.ts';
 import { attackNamed } from '../attacks/catalogue.ts';
@@ -10,10 +11,10 @@ import { runAttack } from '../fixtures/run-attack.ts';
 import { dnsLabOf, runDnsAttack } from '../fixtures/run-dns-attack.ts';
 import { type AttackJob, isDnsAttack } from './plan-attacks.ts';
 
-const labs = new Map<string, NetnsLab>();
+const labs = new Map<string, DnsLab>();
 
 /** Its datapath's process waits for the next attack on the same subject. */
-function labOf({ subject, attack }: AttackJob): NetnsLab {
+function labOf({ subject, attack }: AttackJob): DnsLab {
   const isDns = isDnsAttack(attack);
   const { engine = 'husk' } = isDns ? {} : attackNamed(attack);
   const key = `${subject} ${engine}${isDns && subject.startsWith('mutant:') ? ' dns' : ''}`;
@@ -33,5 +34,5 @@ for await (const line of createInterface({ input: process.stdin })) {
   const record = await recordOf(job);
   process.stdout.write(`${JSON.stringify(record)}\n`);
 }
-for (const lab of labs.values()) lab.close();
+await Promise.all([...labs.values()].map((lab) => lab.close()));
 process.exit(0);

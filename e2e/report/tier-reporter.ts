@@ -23,6 +23,8 @@ export interface TierReporterOptions {
   /** Where it ran, in words. */
   readonly on: string;
   readonly progressEvery: number;
+  /** What emulated the machines, if any. */
+  readonly vmm?: string;
 }
 
 export default class TierReporter implements Reporter {
@@ -65,10 +67,17 @@ export default class TierReporter implements Reporter {
   }
 
   onEnd({ duration, status }: FullResult): void {
-    const { tier, folder, on } = this.#options;
+    const { tier, folder, on, vmm } = this.#options;
     const skipped = [...this.#skips.values()].reduce((sum, count) => sum + count, 0);
     const reasons = [...this.#skips.keys()];
-    const report = reportOf(this.#records, { tier, skipped, seconds: duration / 1_000, status, reasons });
+    const report = reportOf(this.#records, {
+      tier,
+      vmm,
+      skipped,
+      seconds: duration / 1_000,
+      status,
+      reasons,
+    });
     mkdirSync(`${root}${folder}`, { recursive: true });
     writeReport(`${root}${folder}/report.json`, `${JSON.stringify(report, null, 2)}\n`);
     process.stdout.write(`\n${tableOf(this.#records)}\n\n`);
@@ -89,6 +98,7 @@ export default class TierReporter implements Reporter {
 
 interface Run {
   readonly tier: TierRun['tier'];
+  readonly vmm: string | undefined;
   readonly skipped: number;
   readonly seconds: number;
   readonly status: string;
@@ -96,7 +106,8 @@ interface Run {
   readonly reasons: readonly string[];
 }
 
-function reportOf(records: readonly CellRecord[], { tier, skipped, seconds, status, reasons }: Run): Report {
+function reportOf(records: readonly CellRecord[], run: Run): Report {
+  const { tier, vmm, skipped, seconds, status, reasons } = run;
   const claims = new Set(records.map(({ claim }) => claim));
   const falsified = new Set(
     records.filter(({ outcome }) => outcome === 'falsified').map(({ claim }) => claim),
@@ -106,7 +117,7 @@ function reportOf(records: readonly CellRecord[], { tier, skipped, seconds, stat
     chosen.reduce((sum, { judgedCases }) => sum + judgedCases, 0);
   return {
     v: 1,
-    environment: readEnvironment(),
+    environment: { ...readEnvironment(), ...(vmm === undefined ? {} : { vmm }) },
     seed: records[0]?.seed ?? 0,
     tiers: [
       {

@@ -55,7 +55,21 @@ export interface GuestEnd {
   readonly frames: readonly SeenFrame[];
   /** Frames beyond what is kept. */
   readonly beyond: number;
-  close(): void;
+  /** When the guest has put on the wire what it was told to send. */
+  sent(): Promise<void>;
+  /** The same, and it has told what came until then. */
+  settled(): Promise<void>;
+  /** The VMM's process, where there is one. */
+  readonly machine?: number;
+  close(): void | Promise<void>;
+}
+
+/** Who is behind the taps, where it is not the harness itself. */
+export interface GuestSource {
+  readonly name: string;
+  /** A guest behind that tap, whose descriptor stays the caller's. */
+  behind(tapFd: number, place: SandboxPlace): Promise<GuestEnd>;
+  honest(end: GuestEnd): HonestGuest;
 }
 
 /** Each entry in one line, without counters and clocks, so that two readings can be compared. */
@@ -102,7 +116,7 @@ export interface HonestGuest {
     deadlineMs: number,
   ): Promise<{ readonly answer: Buffer; readonly latencyMs: number } | { readonly refused: string }>;
   /** Output of `ip` inside the guest. */
-  ip(words: string): string;
+  ip(words: string): string | Promise<string>;
   close(): void;
 }
 
@@ -146,13 +160,18 @@ export interface HuskPod {
   readonly namespacePaths: readonly string[];
   /** What runs in the pod. */
   readonly processes: readonly number[];
+  /** What runs the pod's guests, in none of its namespaces. */
+  readonly machines: readonly number[];
   /** Takes what the kernel has ready, now. */
   drain(): void;
   close(): Promise<void>;
 }
 
 /** What an attack may need and not every lab has. */
-export type LabNeed = 'frames beyond the MTU';
+export type LabNeed =
+  | 'frames beyond the MTU'
+  /** A guest at the tap while the datapath is still setting it up. */
+  | 'a guest before its tap is handed over';
 
 export interface NetworkLab {
   readonly name: string;

@@ -1,12 +1,14 @@
 /** The providers of a network lab, by name. */
-import type { DatapathSubject, Engine } from '#properties/subjects/subject.ts';
+import type { BuiltInSubject, DatapathSubject, Engine } from '#properties/subjects/subject.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { containerUnsupported } from './container/readiness.ts';
+import type { DnsLab } from './dns-lab.ts';
+import { microvmLabUnsupported } from './microvm/readiness.ts';
 import { NetnsLab, netnsUnsupported } from './netns/netns.ts';
 import type { NetworkLab } from './network-lab.ts';
 import type { Unsupported } from './unsupported.ts';
 
-export const providerNames = ['netns', 'container'] as const;
+export const providerNames = ['netns', 'container', 'microvm'] as const;
 export type ProviderName = (typeof providerNames)[number];
 
 export interface LabProvider {
@@ -14,7 +16,13 @@ export interface LabProvider {
   /** Why it cannot be had here; null when it can. */
   unsupported(): Unsupported | null;
   lab(subject: DatapathSubject, engine: Engine): NetworkLab;
+  /** null: it drives no DNS proxy. `mutant`: the reference's proxy with that line changed. */
+  readonly dnsLab: ((subject: BuiltInSubject, mutant: string | null) => DnsLab) | null;
+  /** What labs share; when none of them is used any more. */
+  close(): Promise<void>;
 }
+
+const nothingShared = async () => undefined;
 
 /** Throws CodedError `unknown-provider`. */
 export function providerNamed(name: string): ProviderName {
@@ -29,7 +37,24 @@ export function providerNamed(name: string): ProviderName {
 
 export async function loadProvider(name: ProviderName, image?: string): Promise<LabProvider> {
   if (name === 'netns') {
-    return { name, unsupported: netnsUnsupported, lab: (subject, engine) => new NetnsLab(subject, engine) };
+    return {
+      name,
+      unsupported: netnsUnsupported,
+      lab: (subject, engine) => new NetnsLab(subject, engine),
+      dnsLab: (subject, mutant) => new NetnsLab(subject, 'husk', { dnsMutant: mutant }),
+      close: nothingShared,
+    };
+  }
+  if (name === 'microvm') {
+    const { VmGuests } = await import('./microvm/vm-guests.ts');
+    const guests = new VmGuests();
+    return {
+      name,
+      unsupported: () => netnsUnsupported() ?? microvmLabUnsupported(),
+      lab: (subject, engine) => new NetnsLab(subject, engine, { guests }),
+      dnsLab: (subject, mutant) => new NetnsLab(subject, 'husk', { guests, dnsMutant: mutant }),
+      close: () => guests.close(),
+    };
   }
   // testcontainers is large, and only this provider needs it.
   const { ContainerLab } = await import('./container/container.ts');
@@ -37,5 +62,7 @@ export async function loadProvider(name: ProviderName, image?: string): Promise<
     name,
     unsupported: () => containerUnsupported(image),
     lab: (subject, engine) => new ContainerLab(subject, engine, image),
+    dnsLab: null,
+    close: nothingShared,
   };
 }

@@ -37,6 +37,11 @@ export const environmentSchema = Type.Object({
   node: Type.String(),
   cores: Type.Integer(),
   nft: Type.Optional(Type.String({ description: 'version of nft, where it is there' })),
+  vmm: Type.Optional(
+    Type.String({
+      description: 'at tier vm: what ran the guests, and whether by KVM or TCG, as found by a probe',
+    }),
+  ),
 });
 export type Environment = Static<typeof environmentSchema>;
 

@@ -86,6 +86,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'an option is not a number within its bounds',
     remedy: 'give an integer within the bounds that the message names',
   },
+  'bad-workflow': {
+    means: 'a workflow file is no YAML, or has no jobs',
+    remedy: 'mend what the message names',
+  },
   'datapath-taken': {
     means: 'another process is the datapath of this network namespace',
     remedy: 'end it, or give this one a network namespace of its own',
@@ -105,6 +109,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'guest-line-too-long': {
     means: 'an answer of the guest agent is longer than a line of the protocol',
     remedy: 'answer in chunks',
+  },
+  'husk-not-dormant': {
+    means: 'a husk was prepared or activated that was before, or has ended',
+    remedy: 'take another husk; one that was activated is never released again',
   },
   'image-not-built': {
     means: 'the image of a husk’s container could not be built; nothing half-built was left',

@@ -3,14 +3,16 @@
  * declaration, either way, fails.
  */
 import { allDnsAttacks } from '../../attacks/dns-catalogue.ts';
+import { isSelected } from '../../attacks/selection.ts';
 import { builtInSubjects, test } from '../../fixtures/husk-network.ts';
+import { choice } from '../../fixtures/lab-choice.ts';
 import { type DnsSubjectName, runDnsAttack } from '../../fixtures/run-dns-attack.ts';
 
 for (const attack of allDnsAttacks) {
-  const subjects: DnsSubjectName[] = [
-    ...builtInSubjects.filter((name) => attack.expected[name] !== 'no-input'),
-    ...(attack.falsifiedBy ?? []).map((id) => `mutant:${id}` as const),
-  ];
+  const builtIn = builtInSubjects.filter((name) => attack.expected[name] !== 'no-input');
+  const subjects: DnsSubjectName[] = choice.isSelection
+    ? builtIn.filter((name) => isSelected(attack.id, name))
+    : [...builtIn, ...(attack.falsifiedBy ?? []).map((id) => `mutant:${id}` as const)];
   for (const subject of subjects) {
     test(`${attack.id} ${attack.claim} ${attack.statement} · ${subject}`, async ({
       dnsLab,

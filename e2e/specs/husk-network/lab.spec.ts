@@ -44,14 +44,14 @@ function holdersOf(namespaces: readonly string[]): number[] {
 test('the host is never touched, and after kill -9 nothing of a pod is left', async ({ seed: _ }) => {
   const before = hostState();
   const holder = await startHolder();
-  const { child, processes, held } = holder;
-  for (const pid of processes) expect(existsSync(`/proc/${pid}`)).toBe(true);
+  const { child, processes, machines, held } = holder;
+  for (const pid of [...processes, ...machines]) expect(existsSync(`/proc/${pid}`)).toBe(true);
   // Nobody but these has the namespaces, so they go with these. Their numbers are given out again at once,
   // to other workers: it is of no use to look for the numbers later.
   expect(holdersOf(held).sort()).toEqual([child.pid ?? 0, ...processes].sort());
   expect(hostState()).toBe(before);
   await kill(holder);
-  for (const pid of processes)
+  for (const pid of [...processes, ...machines])
     await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: goneMs }).toBe(false);
   expect(hostState()).toBe(before);
   await removeLeft(holder);

@@ -26,6 +26,7 @@ import { stageOf } from '../../fixtures/stage.ts';
 import { volley } from '../../fixtures/volley.ts';
 
 const stepMs = 40;
+const earlyGuest = 'a guest before its tap is handed over';
 const windowMs = 250;
 const phases = ['set-up', 'change', 'end'] as const;
 type Phase = (typeof phases)[number];
@@ -69,6 +70,7 @@ async function effectsSince({ pod, stage, neighbor, before, fromMs }: Scene): Pr
   const end = pod.datapath.grab(guest);
   const probes = await pod.probe();
   await stage.pause(stepMs);
+  await end?.settled();
   pod.drain();
   const watched = { pod, guest: end ?? neighbor, sibling: null, fromMs, before, after: pod.tables(), probes };
   const answersSibling = ({ fromPort }: { fromPort?: number }) => fromPort === 53;
@@ -81,6 +83,7 @@ async function attackFor(scene: Scene, forMs: number): Promise<void> {
   const end = scene.pod.datapath.grab(guest);
   const first = end?.frames.length ?? 0;
   volley(scene.stage, end);
+  await end?.settled();
   await scene.stage.pause(forMs / 2);
   if (end !== null) react(end, first);
   await scene.stage.pause(forMs / 2);
@@ -91,7 +94,13 @@ const siblingWorks = ({ pod, neighbor }: Scene, seed: number) =>
 
 for (const phase of phases) {
   for (const subject of builtInSubjects) {
-    test(`F4.transition no hole in any state of ${phase} · ${subject}`, async ({ freshPod, judge, seed }) => {
+    test(`F4.transition no hole in any state of ${phase} · ${subject}`, async ({
+      freshPod,
+      judge,
+      seed,
+      needs,
+    }) => {
+      if (phase === 'set-up') needs(subject, earlyGuest);
       const scene = await sceneFor(await freshPod(subject), phase, seed);
       const steps: string[] = [];
       await begin(scene.pod, phase, async (what) => {
@@ -166,7 +175,9 @@ for (const phase of phases) {
     freshPod,
     judge,
     seed,
+    needs,
   }) => {
+    if (phase === 'set-up') needs('reference', earlyGuest);
     const count = await countSteps(await freshPod('reference'), phase);
     expect(count).toBeGreaterThan(0);
     const effects: string[] = [];
@@ -189,7 +200,9 @@ test('F4.transition kill -9 between tap and rules leaves the published sandbox o
   freshPod,
   judge,
   seed,
+  needs,
 }) => {
+  needs('published', earlyGuest);
   const pod = await freshPod('published');
   const scene = await sceneFor(pod, 'set-up', seed);
   let isUp = false;

@@ -60,7 +60,7 @@ export class ContainerLab implements NetworkLab {
       return new DatapathChild(process);
     };
     const namespace = Namespace.at(`/proc/${container.pid}/ns/net`);
-    const source = { netns: null, guestSide: null, next, done: () => undefined };
+    const source = { netns: null, guestSide: null, guests: null, next, done: () => undefined };
     const pod = new ContainerPod(this.#reactor, namespace, source, container, () => this.#leave(container));
     await first.started();
     await pod.datapath.enter();

@@ -1,5 +1,6 @@
 /** Whether microVMs can be had here, by what is cheap to see: nothing is booted, fetched or built. */
 import { spawnSync } from 'node:child_process';
+import { tapsUnsupported } from '../netns/netns.ts';
 import type { Unsupported } from '../unsupported.ts';
 
 export const qemuProgram = 'qemu-system-x86_64';
@@ -43,4 +44,10 @@ export function qemuVersion(): string | null {
     timeout: probeTimeoutMs,
   });
   return status === 0 ? (stdout.split(' (')[0] ?? '') : null;
+}
+
+/** For microVMs behind the lab's taps. */
+export function microvmLabUnsupported(): Unsupported | null {
+  if (process.getuid?.() !== 0) return { reason: 'not root', remedy: 'run as root, such as by sudo -E' };
+  return tapsUnsupported() ?? microvmUnsupported();
 }

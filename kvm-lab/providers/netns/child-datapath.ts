@@ -1,6 +1,6 @@
 /** The datapath of one pod: a subject's process in the pod's namespace, and the taps it made. */
 import type { PinOrder, PolicyOrder, SandboxPlace } from '#properties/subjects/datapath-protocol.ts';
-import type { DatapathControl, OnStep } from '../network-lab.ts';
+import type { DatapathControl, GuestEnd, GuestSource, OnStep } from '../network-lab.ts';
 import { pod } from '../topology.ts';
 import { openWire } from './capture.ts';
 import type { DatapathChild } from './datapath-child.ts';
@@ -19,13 +19,15 @@ export interface DatapathSource {
   readonly netns: string | null;
   /** Where veths stand for taps: the namespace of their other ends. */
   readonly guestSide: Namespace | null;
+  /** null: the harness itself is the guest. */
+  readonly guests: GuestSource | null;
 }
 
 export class ChildDatapath implements DatapathControl {
   readonly #reactor: Reactor;
   readonly #namespace: Namespace;
   readonly #source: DatapathSource;
-  readonly #ends = new Map<string, TapEnd>();
+  readonly #ends = new Map<string, GuestEnd>();
   #child: DatapathChild;
 
   constructor(reactor: Reactor, namespace: Namespace, source: DatapathSource) {
@@ -39,6 +41,10 @@ export class ChildDatapath implements DatapathControl {
     return this.#child.pid;
   }
 
+  get machines(): readonly number[] {
+    return [...this.#ends.values()].flatMap(({ machine }) => machine ?? []);
+  }
+
   /** To be called once before anything else. */
   async enter(): Promise<void> {
     await this.#child.order({
@@ -49,7 +55,7 @@ export class ChildDatapath implements DatapathControl {
     });
   }
 
-  async open(network: SandboxPlace, policy: PolicyOrder, onStep?: OnStep): Promise<TapEnd> {
+  async open(network: SandboxPlace, policy: PolicyOrder, onStep?: OnStep): Promise<GuestEnd> {
     const { fd = null } = await this.#stepped(
       () => this.#child.order({ do: 'open', network, policy }, onStep),
       onStep,
@@ -57,12 +63,27 @@ export class ChildDatapath implements DatapathControl {
     const held = this.#ends.get(network.tap);
     const end =
       held ??
-      this.#hold(network, fd === null ? this.#byName(network.tap) : copyDescriptor(this.#child.pid, fd));
+      (await this.#hold(
+        network,
+        fd === null ? this.#byName(network.tap) : copyDescriptor(this.#child.pid, fd),
+      ));
     if (fd !== null) await this.#child.order({ do: 'handed', fd });
     return end;
   }
 
-  #hold(network: SandboxPlace, fd: number): TapEnd {
+  async #hold(network: SandboxPlace, fd: number): Promise<GuestEnd> {
+    const { guests } = this.#source;
+    if (guests === null) return this.#take(network, fd);
+    try {
+      const end = await guests.behind(fd, network);
+      this.#ends.set(network.tap, end);
+      return end;
+    } finally {
+      closeFd(fd);
+    }
+  }
+
+  #take(network: SandboxPlace, fd: number): TapEnd {
     const { guestSide } = this.#source;
     const goes = () => void guestSide?.try('ip', ['link', 'del', 'dev', network.tap]);
     const end = new TapEnd(this.#reactor, fd, network, goes);
@@ -76,29 +97,39 @@ export class ChildDatapath implements DatapathControl {
     return this.#namespace.within(() => openTap(tap));
   }
 
-  grab(network: SandboxPlace): TapEnd | null {
+  grab(network: SandboxPlace): GuestEnd | null {
     const held = this.#ends.get(network.tap);
     if (held !== undefined) return held;
+    // Where a VMM has the other end of taps, it is handed them when they stand.
+    if (this.#source.guests !== null) return null;
     for (const fd of this.#child.tapDescriptors()) {
       const copy = copyDescriptor(this.#child.pid, fd);
-      if (tapNameOf(copy) === network.tap) return this.#hold(network, copy);
+      if (tapNameOf(copy) === network.tap) return this.#take(network, copy);
       closeFd(copy);
     }
     const there = this.#namespace.try('ip', ['link', 'show', 'dev', network.tap]).status === 0;
-    return there ? this.#hold(network, this.#byName(network.tap)) : null;
+    return there ? this.#take(network, this.#byName(network.tap)) : null;
+  }
+
+  /** What guests were told to send before is on the wire before what comes now. */
+  async #sent(): Promise<void> {
+    await Promise.all([...this.#ends.values()].map((end) => end.sent()));
   }
 
   async change(tap: string, policy: PolicyOrder, onStep?: OnStep): Promise<void> {
+    await this.#sent();
     await this.#stepped(() => this.#child.order({ do: 'change', tap, policy }, onStep), onStep);
   }
 
   async pin(pins: readonly PinOrder[]): Promise<void> {
+    await this.#sent();
     await this.#child.order({ do: 'pin', pins });
   }
 
   async close(tap: string, onStep?: OnStep): Promise<void> {
+    await this.#sent();
     await this.#stepped(() => this.#child.order({ do: 'close', tap }, onStep), onStep);
-    this.#ends.get(tap)?.close();
+    await this.#ends.get(tap)?.close();
     this.#ends.delete(tap);
   }
 
@@ -112,7 +143,7 @@ export class ChildDatapath implements DatapathControl {
 
   async restart(): Promise<void> {
     await this.#child.kill();
-    this.#closeEnds('now');
+    await this.#closeEnds('now');
     this.#child = this.#source.next();
     await this.enter();
   }
@@ -123,14 +154,15 @@ export class ChildDatapath implements DatapathControl {
     else this.#namespace.try('ip', ['link', 'del', 'dev', tap]);
   }
 
-  #closeEnds(when: 'now' | 'aside'): void {
-    for (const end of this.#ends.values()) end.close(when);
+  async #closeEnds(when: 'now' | 'aside'): Promise<void> {
+    const ends = [...this.#ends.values()];
     this.#ends.clear();
+    await Promise.all(ends.map((end) => (end instanceof TapEnd ? end.close(when) : end.close())));
   }
 
   /** The process goes back for the next pod, unless it is broken. */
   async end(): Promise<void> {
-    this.#closeEnds('aside');
+    await this.#closeEnds('aside');
     const child = this.#child;
     if (!child.alive) return;
     try {

@@ -38,6 +38,14 @@ export class TapEnd implements GuestEnd {
     }
   }
 
+  async sent(): Promise<void> {
+    // What is sent here is on the wire at once.
+  }
+
+  async settled(): Promise<void> {
+    this.drain();
+  }
+
   drain(): void {
     for (let frame = this.#read(); frame !== null; frame = this.#read()) {
       this.#keep(frame, false);

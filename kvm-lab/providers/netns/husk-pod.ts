@@ -117,6 +117,10 @@ export class NamespacePod implements DnsPod {
     return [this.datapath.pid];
   }
 
+  get machines(): readonly number[] {
+    return this.datapath.machines;
+  }
+
   /** From the first time on the lab's own resolver makes room for the subject's. */
   get dns(): NamespaceDns {
     if (this.#dnsSubject === null) throw new TypeError('this provider drives no DNS proxy');
@@ -255,10 +259,14 @@ export class NamespacePod implements DnsPod {
   }
 
   honestGuest(end: GuestEnd): HonestGuest {
+    const { guests, guestSide } = this.#source;
+    if (guests !== null) return this.#keepHonest(guests.honest(end));
     if (!(end instanceof TapEnd)) throw new TypeError('an end of this provider');
-    const { guestSide } = this.#source;
     const wire = guestSide === null ? tapWire(this.#reactor, end) : vethWire(end.place.tap, guestSide);
-    const made = new NamespaceGuest(this.#reactor, end.place, wire);
+    return this.#keepHonest(new NamespaceGuest(this.#reactor, end.place, wire));
+  }
+
+  #keepHonest(made: HonestGuest): HonestGuest {
     this.#honest.push(made);
     return made;
   }

@@ -1,5 +1,6 @@
 /**
- * The lab in network namespaces: pod and world held by this process, a subject's datapath in a child.
+ * The lab in network namespaces: pod and world held by this process, a subject's datapath in a child; the guests are
+ * the harness's own, or microVMs.
  * Without root it is the same in a user namespace, with veths for taps where /dev/net/tun is not for everybody.
  * Invariant: nothing has a name, so nothing of the host is touched and nothing is left, `kill -9` included.
  */
@@ -12,7 +13,7 @@ import {
   type Engine,
 } from '#properties/subjects/subject.ts';
 import type { DnsLab } from '../dns-lab.ts';
-import type { LabNeed } from '../network-lab.ts';
+import type { GuestSource, LabNeed } from '../network-lab.ts';
 import { pinSetNames } from '../pin-set-names.ts';
 import type { Unsupported } from '../unsupported.ts';
 import { DatapathChild } from './datapath-child.ts';
@@ -95,22 +96,40 @@ function silentNamespace(): Namespace {
 const dnsSubjectOf = (subject: DatapathSubject): BuiltInSubject =>
   builtInSubjects.find((name) => name === subject) ?? 'reference';
 
+export interface NetnsLabOptions {
+  readonly guests?: GuestSource;
+  /** Of the DNS proxy: the reference with that line changed. */
+  readonly dnsMutant?: string | null;
+}
+
 export class NetnsLab implements DnsLab {
-  readonly name = 'netns';
+  readonly name: string;
   readonly #subject: DatapathSubject;
   readonly #engine: Engine;
   readonly #reactor = new Reactor();
   readonly #idle: DatapathChild[] = [];
   readonly #idleDns: DnsChild[] = [];
-  /** Of the DNS proxy: the reference with that line changed. Set before the first pod. */
-  dnsMutant: string | null = null;
+  readonly #guests: GuestSource | null;
+  readonly #dnsMutant: string | null;
 
-  constructor(subject: DatapathSubject, engine: Engine = 'husk') {
+  constructor(
+    subject: DatapathSubject,
+    engine: Engine = 'husk',
+    { guests, dnsMutant = null }: NetnsLabOptions = {},
+  ) {
+    this.name = guests?.name ?? 'netns';
     this.#subject = subject;
     this.#engine = engine;
+    this.#guests = guests ?? null;
+    this.#dnsMutant = dnsMutant;
   }
 
   lacks(need: LabNeed): Unsupported | null {
+    if (need === 'a guest before its tap is handed over') {
+      if (this.#guests === null) return null;
+      const reason = `${need}: a VM is started on a tap that stands`;
+      return { reason, remedy: 'leave --tier vm out' };
+    }
     const missing = tapsUnsupported();
     if (missing === null) return null;
     const reason = `${need}: a veth stands for the tap, and takes no frame beyond its MTU; ${missing.reason}`;
@@ -124,6 +143,7 @@ export class NetnsLab implements DnsLab {
       done: (child: DatapathChild) => this.#idle.push(child),
       netns: namespace.path,
       guestSide: tapsUnsupported() === null ? null : silentNamespace(),
+      guests: this.#guests,
     };
     const made = new NamespacePod(this.#reactor, namespace, source, {
       spare: () => this.#spareDns(),
@@ -145,7 +165,7 @@ export class NetnsLab implements DnsLab {
   #spareDns(): DnsChild {
     const waiting = this.#idleDns.pop();
     if (waiting?.alive) return waiting;
-    return new DnsChild(dnsSubjectOf(this.#subject), this.dnsMutant);
+    return new DnsChild(dnsSubjectOf(this.#subject), this.#dnsMutant);
   }
 
   async close(): Promise<void> {

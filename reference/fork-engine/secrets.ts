@@ -4,7 +4,7 @@
  */
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { Secret } from '#reference/contract/fork-engine-port.ts';
-import type { ServiceChannel } from '../fork-engine/service-channel.ts';
+import type { ServiceChannel } from './service-channel.ts';
 
 export const maxSecrets = 32;
 export const maxSecretOctets = 16_384;

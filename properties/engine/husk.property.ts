@@ -1,0 +1,93 @@
+/** A husk on the fake VMM: the contract, the order of its steps, and every step that fails. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CodedError } from '#reference/base/coded-error.ts';
+import { huskContract } from './husk-contract.ts';
+import { FakeHuskGround } from './husk-ground.ts';
+
+huskContract(() => FakeHuskGround.open());
+
+const policy = { egress: 'deny', allow: ['*.ok.test:443'], inbound: [] } as const;
+const secrets = [{ name: 'key', value: 'not for everybody', path: '/run/secrets/key' }];
+
+describe('the steps of a husk', () => {
+  let ground: FakeHuskGround;
+  beforeAll(async () => {
+    ground = await FakeHuskGround.open();
+  });
+  afterAll(() => ground.close());
+
+  test('come in one order always: closed tap; policy, resolver, reseed, release, secrets; then VM, resolver, tap', async () => {
+    const husk = ground.husk();
+    await husk.prepare(ground.snapshot);
+    expect(ground.asked).toEqual(['datapath open']);
+    await husk.activate({ policy, secrets });
+    const activated = [
+      'datapath change',
+      'resolver attach',
+      'notify_forked',
+      'release',
+      'write',
+      'data',
+      'data',
+    ];
+    expect(ground.asked.slice(1)).toEqual(activated);
+    await husk.end();
+    expect(ground.asked.slice(1 + activated.length)).toEqual([
+      'datapath cut off',
+      'resolver detach',
+      'datapath reap',
+    ]);
+    expect(await ground.left()).toEqual([]);
+  });
+
+  for (const step of ['datapath open', 'datapath change', 'resolver attach']) {
+    test(`never leave anything when one fails: ${step}`, async () => {
+      const husk = ground.husk();
+      ground.failing.add(step);
+      const whole = husk.prepare(ground.snapshot).then(() => husk.activate({ policy, secrets }));
+      await expect(whole).rejects.toMatchObject({ code: 'ruleset-refused' });
+      ground.failing.clear();
+      expect(husk.phase).toBe('ended');
+      expect(ground.asked).not.toContain('notify_forked');
+      expect(await ground.left()).toEqual([]);
+    });
+  }
+
+  test('never leave anything when the VMM cannot prepare', async () => {
+    const husk = ground.husk();
+    ground.vmm.failures.push(new CodedError('vmm-failed', 'told to fail', 'nothing'));
+    await expect(husk.prepare(ground.snapshot)).rejects.toMatchObject({ code: 'vmm-failed' });
+    expect(await ground.left()).toEqual([]);
+  });
+
+  test('that cannot be undone are named, and the others are undone all the same', async () => {
+    const husk = ground.husk();
+    await husk.prepare(ground.snapshot);
+    await husk.activate({ policy, secrets: [] });
+    ground.failing.add('resolver detach');
+    await expect(husk.end()).rejects.toMatchObject({ code: 'fork-not-reaped' });
+    ground.failing.clear();
+    expect(await ground.left()).toEqual(['resolver of tap-a']);
+    await expect(husk.ended).rejects.toMatchObject({ code: 'fork-not-reaped' });
+  });
+
+  test('lead to no secret when the guest lies to the gate', async () => {
+    for (const lie of ['boolean', 'unchanged generator'] as const) {
+      const husk = ground.husk();
+      ground.guest.lies.push(lie);
+      await husk.prepare(ground.snapshot);
+      await expect(husk.activate({ policy, secrets })).rejects.toMatchObject({ code: 'fork-refused' });
+      expect(ground.asked).not.toContain('write');
+      expect(ground.vmm.live).toBe(0);
+    }
+  });
+
+  test('are refused for a template whose eth0 has another address than the sandbox', async () => {
+    const { manifest } = ground.snapshot;
+    const machine = { ...manifest.machine, guestMac: '02:00:00:00:00:99' };
+    const husk = ground.husk();
+    const other = { ...ground.snapshot, manifest: { ...manifest, machine } };
+    await expect(husk.prepare(other)).rejects.toMatchObject({ code: 'bad-network' });
+    expect(ground.asked).toEqual([]);
+  });
+});
