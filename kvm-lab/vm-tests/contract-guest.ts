@@ -51,6 +51,7 @@ answer() {
     flood) yes flooded | head -c $rest > /dev/console; echo ok ;;
     reach) ping -c 1 -W 20 $rest > /dev/null && echo reached ;;
     spin) while :; do :; done ;;
+    forks) dmesg | grep -c 'reseeded due to virtual machine fork' ;;
     symbol) set -- $(grep ' base_crng$' /proc/kallsyms); echo \${1:-none} ;;
     release) uname -r ;;
     die) reboot -f ;;
@@ -119,10 +120,13 @@ export interface ContractBoot {
 }
 
 /** @param machine what differs from the smallest one */
-export async function contractBoot(machine: Partial<Machine> = {}): Promise<ContractBoot> {
+export async function contractBoot(
+  machine: Partial<Machine> = {},
+  kernelName?: string,
+): Promise<ContractBoot> {
   const folder = makeLabFolder('contract');
   try {
-    const guest = await contractGuest(folder);
+    const guest = await contractGuest(folder, kernelName);
     const open = (destination: string, sha256: string) =>
       openVerified({ destination, sha256, allowUnverified: false });
     const kernel = await open(guest.kernel, guest.kernelSha256);

@@ -13,7 +13,7 @@ import type { SealedFile, VmEnd } from '#reference/contract/vmm-port.ts';
 import type { Launcher } from '../confinement/confined-launcher.ts';
 import { hashSealed } from '../sealed-files.ts';
 import { refusalOf, vmmPortContract } from '../vmm-port-contract.ts';
-import { openFirecracker } from './firecracker.ts';
+import { openConfinedFirecracker, openFirecracker } from './firecracker.ts';
 
 const command = [process.execPath, fileURLToPath(new URL('./stand-in.ts', import.meta.url))];
 
@@ -86,6 +86,9 @@ test('a machine that Firecracker has no request for is refused', async () => {
 });
 
 test('without Firecracker there is no adapter', async () => {
+  expect((await refusalOf(openConfinedFirecracker(tmpdir(), '/nowhere/firecracker'))).code).toBe(
+    'no-firecracker',
+  );
   const options = { launcher: launcher(), runFolder: tmpdir() };
   for (const none of [['/nowhere/firecracker'], ['/usr/bin/true']]) {
     expect((await refusalOf(openFirecracker({ ...options, command: none }))).code).toBe('no-firecracker');

@@ -27,7 +27,8 @@ import type {
   VmmPort,
   VmPlace,
 } from '#reference/contract/vmm-port.ts';
-import type { Launcher } from '../confinement/confined-launcher.ts';
+import { ConfinedLauncher, type Launcher, launchPrograms } from '../confinement/confined-launcher.ts';
+import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
 import { canonicalJson, checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
 import { loadSnapshot, snapshotOf, storeSnapshot } from '../manifest/snapshot-folder.ts';
 import { hashSealed } from '../sealed-files.ts';
@@ -68,6 +69,27 @@ export async function firecrackerVersion([file = '', ...parameters]: readonly st
 /** @throws CodedError `no-firecracker` */
 export async function openFirecracker(options: FirecrackerOptions): Promise<VmmPort> {
   return new Firecracker(options, await firecrackerVersion(options.command));
+}
+
+/**
+ * FIRECRACKER_BIN, confined as QEMU is, but for the sockets that it binds.
+ * @param runFolder below it alone
+ * @throws CodedError `no-firecracker`, `no-landlock`, `vmm-failed`
+ */
+export async function openConfinedFirecracker(
+  runFolder: string,
+  binary: string | undefined = process.env.FIRECRACKER_BIN,
+): Promise<VmmPort> {
+  if (binary === undefined) {
+    throw new CodedError('no-firecracker', 'no Firecracker is named', 'set FIRECRACKER_BIN to the program');
+  }
+  await firecrackerVersion([binary]);
+  const paths = openPaths(binary, 'kvm');
+  const launcher = await ConfinedLauncher.start(
+    { ...paths, programs: [...launchPrograms, ...paths.programs], sockets: [runFolder] },
+    kvmAccess(),
+  );
+  return openFirecracker({ command: [binary], launcher, runFolder });
 }
 
 /** Definition `MachineConfiguration`. `cpuModel` is a template's name, or `None`. */

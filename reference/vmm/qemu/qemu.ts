@@ -4,7 +4,7 @@
  * all; every QEMU is confined, and all have ended when `close` has.
  */
 import { execFile } from 'node:child_process';
-import { closeSync, ftruncateSync, openSync, type Stats, statSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { createMemfd, isSealed } from '#reference/base/memfd.ts';
@@ -19,18 +19,16 @@ import type {
   VmPlace,
 } from '#reference/contract/vmm-port.ts';
 import { ConfinedLauncher, launchPrograms } from '../confinement/confined-launcher.ts';
-import { deviceAccess } from '../confinement/privileges.ts';
+import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
 import { checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
 import { loadSnapshot, storeSnapshot } from '../manifest/snapshot-folder.ts';
 import {
   bootArguments,
   descriptors,
   forkArguments,
-  kvm,
   limitsOf,
   machineArguments,
   ofDescriptor,
-  openPaths,
   placeArguments,
 } from './arguments.ts';
 import { QemuProcess } from './qemu-process.ts';
@@ -65,24 +63,9 @@ export async function openQemu(accelerator: Accelerator, binary = defaultBinary)
   const paths = openPaths(binary, accelerator);
   const launcher = await ConfinedLauncher.start(
     { ...paths, programs: [...launchPrograms, ...paths.programs] },
-    accelerator === 'kvm' ? deviceAccess(deviceStat(kvm)) : undefined,
+    accelerator === 'kvm' ? kvmAccess() : undefined,
   );
   return new Qemu(launcher, binary, version, accelerator);
-}
-
-function deviceStat(path: string): Stats {
-  try {
-    return statSync(path);
-  } catch (cause) {
-    throw new CodedError(
-      'vmm-failed',
-      `there is no ${path}`,
-      'load the module kvm, or use the accelerator tcg',
-      {
-        cause,
-      },
-    );
-  }
 }
 
 class Qemu implements VmmPort {
