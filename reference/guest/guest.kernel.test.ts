@@ -174,6 +174,7 @@ describe('a fork', () => {
     expect(stdout).not.toMatch(/192\.0\.2\.9/);
     expect(stdout).toMatch(/default via 10\.0\.0\.1 dev eth0/);
     expect(stdout).toMatch(/<[^>]*\bUP\b[^>]*> mtu 1400/);
+    expect((await talk.run('cat /proc/sys/net/ipv6/conf/eth0/accept_ra')).stdout).toBe('0\n');
     expect(stdout).toMatch(/nameserver 10\.0\.0\.1\nnameserver 10\.0\.0\.5\n$/);
   });
 });
