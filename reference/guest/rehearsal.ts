@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
 import { SyscallError } from '#reference/base/syscalls.ts';
 import type { ControlReply } from '#reference/contract/guest-protocol.ts';
 import { nonceOctets } from '#reference/contract/reseed.ts';
@@ -79,6 +80,7 @@ const forks: readonly (() => object)[] = [
   () => ({ ...bareFork(), network, volumes: [], hostname: 'rehearsal' }),
 ];
 
+const settleMs = 100;
 /** Until what they run is compiled and knows the shapes that it sees; and again after the collection. */
 const roundsBefore = 8;
 const roundsAfter = forks.length;
@@ -95,6 +97,8 @@ export async function rehearseFork(links: Pick<Links, 'look'>): Promise<void> {
       const fork = forks[round % forks.length] ?? bareFork;
       await rehearseOnce(idleAgent(calls, generators, workload, links), fork());
     }
+    // The collector goes on beside.
+    await wait(settleMs);
   } finally {
     generators.close();
   }
