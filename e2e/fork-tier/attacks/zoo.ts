@@ -82,15 +82,19 @@ export function zooSeen(ends: readonly ZooEnd[], more: readonly string[] = []): 
   const honest = ends.filter(({ guest }) => guest.refused === 'never');
   const slow = tooSlow(ends);
   const refused = ends.filter(({ isAdmitted }) => !isAdmitted).length;
-  const closed = honest.some(({ isAdmitted }) => isAdmitted)
-    ? slow.length === 0
-      ? null
-      : `the run was too slow to judge ${slow.join(', ')}`
-    : 'no honest guest was admitted';
+  const isAdmitted = honest.some((end) => end.isAdmitted);
+  const closed = !isAdmitted
+    ? 'no honest guest was admitted'
+    : slow.length > ends.length / 4
+      ? `the run was too slow to judge ${slow.join(', ')}`
+      : null;
   return {
     closed,
     effects: [...faultsOf(ends), ...more],
-    steps: [`${ends.length} forks: ${refused} refused, ${ends.length - refused} admitted`, ...zooTable(ends)],
+    steps: [
+      `${ends.length} forks: ${refused} refused, ${ends.length - refused} admitted; too slow to be judged: ${slow.length}`,
+      ...zooTable(ends),
+    ],
     judgedCases: ends.length,
     exhibits: [],
     files: { 'zoo.txt': `${zooTable(ends).join('\n')}\n` },
