@@ -42,8 +42,8 @@ answer() {
     print) echo "$rest" > /dev/console; echo ok ;;
     remember) kept=$rest; echo ok ;;
     recall) echo "$kept" ;;
-    # It renews itself when somebody reads and half of its age has passed since.
-    reseed) end=$(($(cut -d . -f 1 /proc/uptime) * 3 / 2 + 2))
+    # It renews itself when somebody reads and half of the time since the boot has passed since it last did.
+    reseed) end=$(($(cut -d . -f 1 /proc/uptime) * 2 + 2))
       while [ $(cut -d . -f 1 /proc/uptime) -le $end ]; do head -c 1 /dev/urandom > /dev/null; usleep 100000; done
       echo ok ;;
     address) ip address add $rest dev eth0; ip link set eth0 up; echo ok ;;
