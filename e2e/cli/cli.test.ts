@@ -35,6 +35,7 @@ describe('help', () => {
     [['lab', 'status', '--help']],
     [['lab', 'shell', '--help']],
     [['lab', 'down', '--help']],
+    [['lab', 'guests', '--help']],
     [['lab', 'clean', '--help']],
     [['generate', '--help']],
   ])('of %s always shows examples and ends with 0', async (words) => {
@@ -77,6 +78,7 @@ describe('bad input', () => {
     [['check', 'decision', 'claim-step', '--', 'true'], /words of the program’s own/, 'unknown-decision'],
     [['check', 'decision', 'pin-address', './it', 'x'], /put -- before it: .* -- \.\/it x/, 'no-separator'],
     [['check', 'decision', 'pin-address', '--runs', 'many', '--', 'true'], /integer from 0/, 'bad-value'],
+    [['lab', 'up', '--guest', 'nobody'], /pnpm lab guests/, 'unknown-guest'],
     [['lab', 'artifacts', '--kernel', '2.6'], /choose one of 6\.1-cloud/, 'unknown-kernel'],
     [['bench', 'nothing'], /valid:/, 'unknown-benchmark'],
     [['bench', 'dns', '--memory-minutes', '0'], /integer from 1/, 'bad-value'],

@@ -11,6 +11,7 @@ import { addCleanOptions, type CleanFlags, cleanCommand } from './clean-command.
 import { exitCodes } from './exit-codes.ts';
 import { addFuzzOptions, type FuzzFlags, fuzzCommand } from './fuzz-command.ts';
 import { generateCommand } from './generate-command.ts';
+import { guestsCommand } from './guests-command.ts';
 import { addImageOptions, type ImageFlags, imageCommand } from './image-command.ts';
 import { doctorCommand } from './lab-command.ts';
 import {
@@ -231,6 +232,15 @@ lab
   .description('Ends the lab that pnpm lab up left running, with all its microVMs.')
   .addHelpText('after', '\nExamples:\n  pnpm lab down')
   .action(async () => exitWith(await labDownCommand()));
+
+lab
+  .command('guests')
+  .exitOverride()
+  .summary('the guests that a lab can be made of: the honest one, and those that the gate refuses')
+  .description('Lists the guests, what each does when it is forked, and which of its forks the gate refuses.')
+  .option('--json', 'the answer as JSON on stdout')
+  .addHelpText('after', '\nExamples:\n  pnpm lab guests\n  pnpm lab up --guest inventing')
+  .action(async (flags: { json?: true }) => exitWith(await guestsCommand(flags)));
 
 addImageOptions(
   lab

@@ -1,13 +1,13 @@
 /** `pnpm lab up|status|shell|down`: a template of microVMs that stays, and forks of it to look around in. */
 import type { Socket } from 'node:net';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { defaultKernel } from '#kvm-lab/artifacts/artifacts.ts';
-import { zoo } from '#kvm-lab/guests/zoo.ts';
 import { askLab, runningLab, startLab } from '#kvm-lab/providers/microvm/lab.ts';
 import { type LabReply, type LabStatus, sendLine } from '#kvm-lab/providers/microvm/lab-lines.ts';
 import { microvmUnsupported } from '#kvm-lab/providers/microvm/readiness.ts';
 import type { RequestEnd } from '#reference/contract/fork-engine-port.ts';
 import { exitCodes } from './exit-codes.ts';
+import { parseGuest } from './guests-command.ts';
 import { parseInteger } from './parse-values.ts';
 
 export interface LabUpFlags {
@@ -23,11 +23,7 @@ export interface LabStatusFlags {
 export function addLabUpOptions(command: Command): Command {
   return command
     .option('--kernel <name>', 'the kernel: see artifacts.lock.json', defaultKernel)
-    .addOption(
-      new Option('--guest <name>', 'its agent: honest, or one of the zoo that the gate refuses')
-        .choices(zoo.map(({ name }) => name))
-        .default('honest'),
-    )
+    .option('--guest <name>', 'honest, or one that the gate refuses: pnpm lab guests', parseGuest, 'honest')
     .option('--memory <MiB>', 'of a guest', (text) => parseInteger('--memory', text, 256, 3_072), 512)
     .addHelpText(
       'after',

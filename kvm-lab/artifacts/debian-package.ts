@@ -55,9 +55,12 @@ export async function withPackage<Result>(
   try {
     // apt downloads as a user of its own where it can.
     chmodSync(folder, 0o777);
-    say(`fetching ${name} ${version}`);
     const download = ['apt-get', 'download', '-q', `${name}=${version}`];
-    const { code, words } = await runStep(download, { cwd: folder, say });
+    const { code, words } = await runStep(download, {
+      cwd: folder,
+      say,
+      what: `fetching ${name} ${version}`,
+    });
     const [file] = readdirSync(folder).filter((entry) => entry.endsWith('.deb'));
     if (code !== 0 || file === undefined) {
       const why = words.split('\n').at(-1) ?? '';

@@ -17,9 +17,6 @@ const applicationRoot = 'app';
 const renamed: Readonly<Record<string, string>> = {
   'usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.30': 'lib/x86_64-linux-gnu/libstdc++.so.6',
 };
-/** Of busybox, by name in the guest: the rest is there as `busybox NAME`. */
-const applets = ['sh', 'cat', 'ls', 'sleep', 'true', 'false', 'echo', 'head', 'dd', 'ip', 'ping', 'wget'];
-
 /** The archive, in chunks. */
 export async function initramfs(
   lock: Lock,
@@ -44,7 +41,8 @@ export async function initramfs(
       name: 'lib64/ld-linux-x86-64.so.2',
       target: '/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2',
     },
-    ...applets.map((name) => ({ kind: 'link' as const, name: `bin/${name}`, target: 'busybox' })),
+    ...lock.applets.map((name) => ({ kind: 'link' as const, name: `bin/${name}`, target: 'busybox' })),
+    { kind: 'link', name: 'usr/bin/env', target: '/bin/busybox' },
     // Before devtmpfs is there, what the kernel gives to init as its console.
     { kind: 'character-device', name: 'dev/console', mode: 0o600, major: 5, minor: 1 },
     file('etc/passwd', 0o644, Buffer.from('root:x:0:0:root:/:/bin/sh\n')),

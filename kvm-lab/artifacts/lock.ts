@@ -30,6 +30,8 @@ export interface Lock {
   readonly architecture: 'amd64';
   readonly kernels: Readonly<Record<string, LockedKernel>>;
   readonly packages: readonly LockedPackage[];
+  /** Names that busybox goes by. */
+  readonly applets: readonly string[];
   /** Of npm packages that the repository's own lock file pins. */
   readonly native: Readonly<Record<'node' | 'koffi', string>>;
 }

@@ -13,13 +13,15 @@ export interface StepResult {
 const stepTimeoutMs = 300_000;
 const maxOutputOctets = 16 * 1024 * 1024;
 const maxWordsLength = 2_000;
+/** When it is first heard of, and then how often. */
 const longMs = 2_000;
+const againMs = 10_000;
 
 export type Say = (line: string) => void;
 
 export function runStep(
   [program = '', ...words]: readonly string[],
-  { cwd, say }: { readonly cwd?: string; readonly say?: Say } = {},
+  { cwd, say, what = program }: { readonly cwd?: string; readonly say?: Say; readonly what?: string } = {},
 ): Promise<StepResult> {
   const child = spawn(program, words, {
     cwd,
@@ -29,8 +31,11 @@ export function runStep(
     killSignal: 'SIGKILL',
   });
   const startMs = performance.now();
-  const tell = () => say?.(`${program}: ${Math.round((performance.now() - startMs) / 1_000)} s so far`);
-  const timer = setInterval(tell, longMs);
+  const tell = () => {
+    say?.(`${what}: ${Math.round((performance.now() - startMs) / 1_000)} s so far`);
+    timer = setTimeout(tell, againMs);
+  };
+  let timer = setTimeout(tell, longMs);
   return new Promise((resolve) => {
     let stdout = '';
     let said = '';
@@ -42,7 +47,7 @@ export function runStep(
       said = (said + text).slice(-maxWordsLength);
     });
     const end = (code: number | null, why: string) => {
-      clearInterval(timer);
+      clearTimeout(timer);
       resolve({ code, stdout, words: `${said.trim()}${why}`.trim() });
     };
     child.on('error', (error) => end(null, error.message));

@@ -28,6 +28,9 @@ const wantedModules = [
   'ext4',
 ];
 
+/** `init` is the guest's own; `busybox` is the program. */
+const apart = new Set(['busybox', 'init', 'linuxrc']);
+
 const libraries = 'lib/x86_64-linux-gnu';
 const packages: Readonly<Record<string, readonly string[]>> = {
   'busybox-static': ['bin/busybox'],
@@ -48,7 +51,22 @@ export async function newLock(say: Say): Promise<Lock> {
   const locked: LockedPackage[] = [];
   for (const [name, files] of Object.entries(packages)) locked.push(await lockPackage(name, files, say));
   const native = { node: sha256([readFileSync(nodePath())]), koffi: sha256([readFileSync(koffiPath())]) };
-  return { v: 1, architecture: 'amd64', kernels, packages: locked, native };
+  return { v: 1, architecture: 'amd64', kernels, packages: locked, applets: await appletsOf(say), native };
+}
+
+/** As it says itself, without the names of what a guest has otherwise. */
+async function appletsOf(say: Say): Promise<string[]> {
+  const { version } = await newest('busybox-static', say);
+  return withPackage('busybox-static', version, say, async ({ archive }) => {
+    const folder = makeLabFolder('unpack');
+    try {
+      await extract(archive, ['bin/busybox'], folder, say);
+      const { stdout } = await runStep([`${folder}/bin/busybox`, '--list'], { say });
+      return stdout.split('\n').filter((name) => /^[a-z0-9_.-]+$/i.test(name) && !apart.has(name));
+    } finally {
+      removeLabFolder(folder);
+    }
+  });
 }
 
 async function newest(name: string, say: Say): Promise<{ version: string; depends: string }> {

@@ -268,6 +268,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     remedy: 'name one that is, or fetch it',
   },
   'unknown-decision': { means: 'there is no such decision', remedy: 'choose one of docs/decisions.md' },
+  'unknown-guest': {
+    means: 'there is no such guest that a lab of microVMs can be made of',
+    remedy: 'choose one of pnpm lab guests',
+  },
   'unknown-kernel': {
     means: 'there is no such kernel among the artifacts of guests',
     remedy: 'choose one of kvm-lab/artifacts/artifacts.lock.json',
