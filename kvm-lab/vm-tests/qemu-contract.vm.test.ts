@@ -13,6 +13,7 @@ vmmPortContract(async () => {
     vmm,
     another: () => openQemu(accelerator),
     spec: boot.spec,
+    hasWitness: true,
     isThere: (pid) => existsSync(`/proc/${pid}`),
     close: async () => {
       await vmm.close();

@@ -151,6 +151,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'the guest has no virtio-serial port of a channel',
     remedy: 'give the VM a virtserialport of that name, and load the module virtio_console',
   },
+  'no-firecracker': {
+    means: 'Firecracker is not there, or does not tell its version',
+    remedy: 'set FIRECRACKER_BIN to the program',
+  },
   'no-interface': {
     means: 'there is no interface of that name in the network namespace',
     remedy: 'name one that ip link shows',

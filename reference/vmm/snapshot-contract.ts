@@ -97,9 +97,17 @@ type Change = (manifest: SnapshotManifest) => SnapshotManifest;
 /** Another manifest, whose digest is asked for: a snapshot that is whole, and not for this VMM. */
 const onManifest: readonly (readonly [what: string, change: Change, field: string])[] = [
   ['of another format', (one) => ({ ...one, format: 2 as 1 }), 'format'],
-  ['of another VMM', (one) => ({ ...one, vmm: { ...one.vmm, name: 'firecracker' } }), 'vmm.name'],
+  [
+    'of another VMM',
+    (one) => ({ ...one, vmm: { ...one.vmm, name: one.vmm.name === 'qemu' ? 'firecracker' : 'qemu' } }),
+    'vmm.name',
+  ],
   ['of another version', (one) => ({ ...one, vmm: { ...one.vmm, version: '0.1' } }), 'vmm.version'],
-  ['run by another accelerator', (one) => ({ ...one, accelerator: 'kvm' }), 'accelerator'],
+  [
+    'run by another accelerator',
+    (one) => ({ ...one, accelerator: one.accelerator === 'tcg' ? 'kvm' : 'tcg' }),
+    'accelerator',
+  ],
   [
     'with another CPU flag',
     (one) => ({ ...one, machine: { ...one.machine, cpuModel: `${one.machine.cpuModel},-rdrand` } }),
@@ -129,7 +137,7 @@ const onIdentity: readonly (readonly [what: string, change: Change])[] = [
   ['kernel', (one) => ({ ...one, kernelSha256: '1'.repeat(64) })],
   ['initrd', (one) => ({ ...one, initrdSha256: '1'.repeat(64) })],
   ['command line', (one) => ({ ...one, commandLine: `${one.commandLine} init=/bin/sh` })],
-  ['generator', (one) => ({ ...one, generatorAtSnapshot: null })],
+  ['generator', (one) => ({ ...one, generatorAddress: 'abc' })],
 ];
 
 /** A folder to attack: what the attack does not write is the stored file itself. */

@@ -27,6 +27,8 @@ export interface VmmGround {
   /** Another one, to be closed. */
   another(): Promise<VmmPort>;
   readonly spec: BootSpec;
+  /** The VMM can read the guest’s generator. */
+  readonly hasWitness: boolean;
   /** Whether there is a process of a VMM by that number. */
   isThere(pid: number): boolean;
   close(): Promise<void>;
@@ -220,6 +222,11 @@ function forkContract(stage: Stage): void {
   test('the generator of a fork is read anew, and is the template’s until something renews it', async () => {
     const { vm, talk } = await stage.fork();
     const before = await vm.generator();
+    if (!stage.ground.hasWitness) {
+      expect([before, stage.snapshot.manifest.generatorAddress]).toEqual([null, null]);
+      await vm.stop();
+      return;
+    }
     expect(before).toEqual(stage.snapshot.manifest.generatorAtSnapshot);
     expect(before?.keySha256).toMatch(/^[0-9a-f]{64}$/);
     expect(await talk.ask('reseed')).toBe('ok');

@@ -3,11 +3,12 @@
  * limits, a uid of its own where this process may give one, descriptors and nothing else.
  * Invariant: no process is started that is not so held, and none outlives this one.
  */
+import { chownSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { VmEnd } from '#reference/contract/vmm-port.ts';
 import { landlockVersion, type OpenPaths } from './landlock.ts';
-import { privileges, setpriv } from './privileges.ts';
+import { type DeviceAccess, privileges, setpriv } from './privileges.ts';
 
 export interface ProcessLimits {
   /** Private memory that it may write, mapped or not. */
@@ -22,6 +23,8 @@ export interface LaunchOrder {
   readonly argv: readonly string[];
   /** The child's descriptors 1, 2, 3 …; 0 is /dev/null. */
   readonly fds: readonly number[];
+  /** Where it starts. */
+  readonly folder: string;
 }
 
 export type LaunchReport =
@@ -48,6 +51,8 @@ const shell = '/bin/sh';
 export const launchPrograms: readonly string[] = [prlimit, setpriv, shell];
 const startDeadlineMs = 20_000;
 
+const noDevice: DeviceAccess = { byOthers: true, groups: [] };
+
 interface Launched {
   /** null: not started yet. */
   pid: number | null;
@@ -56,14 +61,35 @@ interface Launched {
   readonly ended: (end: VmEnd) => void;
 }
 
-export class ConfinedLauncher {
+/** Starts processes: confined ones, but for a test's. */
+export interface Launcher {
+  /**
+   * @param program absolute path and arguments
+   * @param fds the child's descriptors 1, 2, 3 …; they stay the caller's
+   * @param folder where it starts; another one than / is given to its uid
+   * @throws CodedError `vmm-failed`
+   */
+  launch(
+    program: readonly string[],
+    fds: readonly number[],
+    limits: ProcessLimits,
+    folder?: string,
+  ): Promise<LaunchedProcess>;
+  /** What it started is killed. */
+  close(): Promise<void>;
+}
+
+export class ConfinedLauncher implements Launcher {
   readonly #thread: Worker;
   readonly #launched = new Map<number, Launched>();
   #nextId = 1;
   #closed = false;
 
-  private constructor(thread: Worker) {
+  readonly #device: DeviceAccess;
+
+  private constructor(thread: Worker, device: DeviceAccess) {
     this.#thread = thread;
+    this.#device = device;
     thread.on('message', (report: LaunchReport) => this.#report(report));
     thread.once('error', (cause) => this.#lost(cause));
     thread.once('exit', () => this.#lost(new Error('the thread ended')));
@@ -71,8 +97,11 @@ export class ConfinedLauncher {
     thread.unref();
   }
 
-  /** @throws CodedError `no-landlock`, `vmm-failed` */
-  static async start(paths: OpenPaths): Promise<ConfinedLauncher> {
+  /**
+   * @param device how the one device that all of them open can be opened
+   * @throws CodedError `no-landlock`, `vmm-failed`
+   */
+  static async start(paths: OpenPaths, device: DeviceAccess = noDevice): Promise<ConfinedLauncher> {
     landlockVersion();
     const thread = new Worker(new URL('./launch-thread.ts', import.meta.url), { workerData: paths, env: {} });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -88,29 +117,32 @@ export class ConfinedLauncher {
       clearTimeout(timer);
       thread.removeListener('error', reject);
     }
-    return new ConfinedLauncher(thread);
+    return new ConfinedLauncher(thread, device);
   }
 
-  /**
-   * @param program absolute path, one of `programs`, and its arguments
-   * @param fds the child's descriptors 1, 2, 3 …; they stay the caller's
-   * @throws CodedError `vmm-failed`
-   */
   async launch(
     program: readonly string[],
     fds: readonly number[],
     limits: ProcessLimits,
+    folder = '/',
   ): Promise<LaunchedProcess> {
     if (this.#closed) throw launchFault('the launcher is closed');
     const id = this.#nextId++;
     const start = Promise.withResolvers<number>();
     const end = Promise.withResolvers<VmEnd>();
     this.#launched.set(id, { pid: null, started: start.resolve, failed: start.reject, ended: end.resolve });
-    const uid = privileges().takeUid();
+    const uid = this.#device.byOthers ? privileges().takeUid() : null;
+    if (uid !== null && folder !== '/') chownSync(folder, uid, uid);
     const order: LaunchOrder = {
       id,
-      argv: [...limited(limits), ...privileges().drop(uid), ...unlessOrphaned, ...program],
+      argv: [
+        ...limited(limits),
+        ...privileges().drop(uid, this.#device.groups),
+        ...unlessOrphaned,
+        ...program,
+      ],
       fds,
+      folder,
     };
     void end.promise.then(() => privileges().giveBackUid(uid));
     this.#thread.postMessage(order);
@@ -122,7 +154,6 @@ export class ConfinedLauncher {
     }
   }
 
-  /** What it started is killed. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const [id, { pid }] of this.#launched) if (pid !== null) this.#kill(id, pid);

@@ -1,6 +1,6 @@
 /**
  * A VMM that a guest has taken over: a program that tries what such a one would, started as a VMM is. The same program
- * started as any other, by the same test, shows that each attempt can succeed.
+ * started like all others, by the same test, shows that each attempt can succeed.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
@@ -25,6 +25,12 @@ const givesUids = (() => {
   privileges().giveBackUid(uid);
   return uid !== null;
 })();
+
+const paths = {
+  programs: [...launchPrograms, perl, '/usr/bin/sleep', '/lib64/ld-linux-x86-64.so.2'],
+  readable: ['/usr/lib', '/etc/ld.so.cache'],
+  writable: ['/dev/null'],
+};
 
 let launcher: ConfinedLauncher;
 let sibling: { readonly launched: LaunchedProcess; readonly end: Socket };
@@ -64,11 +70,7 @@ beforeAll(async () => {
   sealed = createMemfd('sealed');
   writeSync(sealed, 'what was hashed');
   seal(sealed);
-  launcher = await ConfinedLauncher.start({
-    programs: [...launchPrograms, perl, '/usr/bin/sleep', '/lib64/ld-linux-x86-64.so.2'],
-    readable: ['/usr/lib', '/etc/ld.so.cache'],
-    writable: ['/dev/null'],
-  });
+  launcher = await ConfinedLauncher.start(paths);
   const { launched } = await confined('/usr/bin/sleep', '1000');
   sibling = { launched, end: new Socket() };
 });
@@ -146,6 +148,24 @@ describe('a VMM that a guest has taken over', () => {
     const own = readFileSync(`/proc/${pid}/limits`, 'utf8');
     expect(own).toMatch(/^Max core file size\s+0\s+0\s/m);
     expect(own).toMatch(new RegExp(`^Max data size\\s+${limits.dataOctets}\\s+${limits.dataOctets}\\s`, 'm'));
+  });
+
+  test('that speaks over local sockets can make those, and reach who lets everybody reach it', async () => {
+    const run = mkdtempSync(join(tmpdir(), 'confinement-'));
+    const other = await ConfinedLauncher.start({ ...paths, sockets: [run] });
+    const [ours, theirs] = socketPair();
+    const said = text(new Socket({ fd: ours }));
+    await other.launch(words(), [theirs, theirs, sealed], limits, run);
+    close(theirs);
+    const inside = attempts(await said);
+    await other.close();
+    rmSync(run, { recursive: true });
+    const succeeded = [...inside].filter(([, outcome]) => outcome === 'done').map(([what]) => what);
+    // Landlock has no word on sockets with a path: their mode decides, and the folder's.
+    const speaks = ['connect to a socket of its parent'];
+    expect(succeeded.filter((what) => !permitted().includes(what))).toEqual(speaks);
+    expect(inside.get('make a TCP socket')).toBe('EPERM');
+    expect(inside.get('connect to an abstract socket of its parent')).toBe('EPERM');
   });
 
   test('dies with the launcher', async () => {

@@ -21,6 +21,8 @@ export interface OpenPaths {
   readonly readable: readonly string[];
   /** Files, devices among them. */
   readonly writable: readonly string[];
+  /** Folders in which it may make local sockets, and remove them; with none it may make no socket at all. */
+  readonly sockets?: readonly string[];
 }
 
 const CREATE_RULESET_VERSION = 1;
@@ -31,6 +33,8 @@ const EXECUTE = 1n;
 const WRITE_FILE = 2n;
 const READ_FILE = 4n;
 const READ_DIR = 8n;
+const REMOVE_FILE = 1n << 5n;
+const MAKE_SOCK = 1n << 9n;
 const IOCTL_DEV = 1n << 15n;
 /** All rights on files that each version of the interface knows; the last one stands for all later. */
 const fileRights = [0n, 0x1fffn, 0x3fffn, 0x7fffn, 0x7fffn, 0xffffn];
@@ -68,6 +72,7 @@ export function restrictThread(paths: OpenPaths): void {
     for (const path of paths.programs) allow(path, EXECUTE | READ_FILE);
     for (const path of paths.readable) allow(path, READ_FILE | READ_DIR);
     for (const path of paths.writable) allow(path, READ_FILE | WRITE_FILE | IOCTL_DEV);
+    for (const path of paths.sockets ?? []) allow(path, MAKE_SOCK | REMOVE_FILE);
     landlockRestrictSelf(ruleset);
   } finally {
     close(ruleset);

@@ -18,7 +18,7 @@ const SECCOMP_MODE_FILTER = 2;
 function confine(paths: OpenPaths): void {
   prctl(PR_SET_NO_NEW_PRIVS, 1);
   restrictThread(paths);
-  const program = deniedCalls();
+  const program = deniedCalls(paths.sockets !== undefined);
   // struct sock_fprog
   const header = Buffer.alloc(16);
   header.writeUInt16LE(program.length / 8, 0);
@@ -26,11 +26,11 @@ function confine(paths: OpenPaths): void {
   prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header);
 }
 
-function launch({ id, argv, fds }: LaunchOrder, tell: (report: LaunchReport) => void): void {
+function launch({ id, argv, fds, folder }: LaunchOrder, tell: (report: LaunchReport) => void): void {
   const [file = '', ...parameters] = argv;
   // What this process inherited, or a library opened, is not the VMM's.
   closeOnExec(3);
-  const child = spawn(file, parameters, { stdio: ['ignore', ...fds], env: {}, cwd: '/' });
+  const child = spawn(file, parameters, { stdio: ['ignore', ...fds], env: {}, cwd: folder });
   child.once('error', (error) => tell({ id, kind: 'failed', reason: error.message }));
   const { pid } = child;
   if (pid === undefined) return;

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { SyscallError } from '#reference/base/syscalls.ts';
 import { landlockVersion } from './landlock.ts';
-import { Privileges } from './privileges.ts';
+import { deviceAccess, Privileges } from './privileges.ts';
 import { deniedCalls } from './seccomp.ts';
 
 const all = (1n << 41n) - 1n;
@@ -49,6 +49,18 @@ test('a kernel without Landlock is told, and on no other machine is a filter gue
     throw new SyscallError('landlock_create_ruleset', 38);
   };
   expect(() => landlockVersion(without)).toThrow(expect.objectContaining({ code: 'no-landlock' }));
-  expect(() => deniedCalls('riscv64')).toThrow(expect.objectContaining({ code: 'unsupported-machine' }));
-  expect(deniedCalls('arm64').length).toBe(deniedCalls('x64').length);
+  expect(() => deniedCalls(false, 'riscv64')).toThrow(
+    expect.objectContaining({ code: 'unsupported-machine' }),
+  );
+  expect(deniedCalls(true, 'arm64').length).toBe(deniedCalls(true, 'x64').length);
+});
+
+test('a device is opened with the least that its mode asks for, and never with root’s group', () => {
+  expect(deviceAccess({ mode: 0o20666, gid: 108 })).toEqual({ byOthers: true, groups: [] });
+  expect(deviceAccess({ mode: 0o20660, gid: 108 })).toEqual({ byOthers: true, groups: [108] });
+  expect(deviceAccess({ mode: 0o20660, gid: 0 })).toEqual({ byOthers: false, groups: [] });
+  expect(deviceAccess({ mode: 0o20600, gid: 0 })).toEqual({ byOthers: false, groups: [] });
+  const words = new Privileges(all, [everyUid, everyUid]).drop(61_200, [108]);
+  expect(words).toContain('--groups=108');
+  expect(words).not.toContain('--clear-groups');
 });

@@ -45,11 +45,12 @@ export class Privileges {
     if (uid !== null) this.#taken.delete(uid - uids.first);
   }
 
-  /** What stands before the program and its arguments. */
-  drop(uid: number | null): string[] {
+  /** What stands before the program and its arguments. @param groups that a uid of its own is in besides */
+  drop(uid: number | null, groups: readonly number[] = []): string[] {
+    const inGroups = groups.length === 0 ? '--clear-groups' : `--groups=${groups.join(',')}`;
     return [
       setpriv,
-      ...(uid === null ? [] : [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']),
+      ...(uid === null ? [] : [`--reuid=${uid}`, `--regid=${uid}`, inGroups]),
       // Without this capability a root of few capabilities keeps those: its filter of calls stands all the same.
       ...(this.#has(CAP_SETPCAP) ? ['--bounding-set=-all', '--securebits=+noroot,+noroot_locked'] : []),
       '--inh-caps=-all',
@@ -67,6 +68,22 @@ function hasUids(map: string): boolean {
     const [first = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
     return first <= uids.first && first + count >= uids.first + uids.count;
   });
+}
+
+/** How a device can be opened by a process that owns it not. */
+export interface DeviceAccess {
+  /** false: only this process's own uid may. */
+  readonly byOthers: boolean;
+  /** Groups that have to be given for that. */
+  readonly groups: readonly number[];
+}
+
+/** @param stat of the device */
+export function deviceAccess({ mode, gid }: { readonly mode: number; readonly gid: number }): DeviceAccess {
+  if ((mode & 0o006) === 0o006) return { byOthers: true, groups: [] };
+  // Root's group is worth more than the uid.
+  if ((mode & 0o060) === 0o060 && gid !== 0) return { byOthers: true, groups: [gid] };
+  return { byOthers: false, groups: [] };
 }
 
 let own: Privileges | null = null;

@@ -1,14 +1,12 @@
 /**
  * The system calls that a VMM, and what it might start, never makes: a filter for seccomp(2), beside QEMU's own.
- * Invariant: no socket, no other namespace, no other process's memory or life, no part of the kernel that a guest's
+ * Invariant: no socket but a local one where that is allowed, no other namespace, no other process's memory or life, no part of the kernel that a guest's
  * devices do not need; another architecture's calls end the process.
  */
 import { CodedError } from '#reference/base/coded-error.ts';
 
 /** Numbers on x86_64 and arm64 (asm/unistd.h). */
 const denied: Readonly<Record<string, readonly [number, number]>> = {
-  socket: [41, 198],
-  socketpair: [53, 199],
   ptrace: [101, 117],
   kill: [62, 129],
   tkill: [200, 130],
@@ -58,6 +56,13 @@ const denied: Readonly<Record<string, readonly [number, number]>> = {
   process_mrelease: [448, 448],
 };
 
+/** Of any family but AF_UNIX, or of every. */
+const sockets: Readonly<Record<string, readonly [number, number]>> = {
+  socket: [41, 198],
+  socketpair: [53, 199],
+};
+const AF_UNIX = 1;
+
 interface Machine {
   /** AUDIT_ARCH_… (linux/audit.h). */
   readonly audit: number;
@@ -91,8 +96,12 @@ const data = { number: 0, architecture: 4, firstArgument: 16 } as const;
 
 type Instruction = readonly [code: number, constant: number, ifTrue?: number, ifFalse?: number];
 
-/** struct sock_filter[]: the program. @throws CodedError `unsupported-machine` */
-export function deniedCalls(arch: string = process.arch): Buffer {
+/**
+ * struct sock_filter[]: the program.
+ * @param maySpeak with who can open its sockets: local ones may be made
+ * @throws CodedError `unsupported-machine`
+ */
+export function deniedCalls(maySpeak: boolean, arch: string = process.arch): Buffer {
   const machine = machines[arch];
   if (machine === undefined) {
     throw new CodedError(
@@ -115,6 +124,17 @@ export function deniedCalls(arch: string = process.arch): Buffer {
     ...Object.values(denied).flatMap((numbers) => unless(numbers[machine.column], EPERM)),
     // Its flags lie in memory, where no filter sees them: libc then takes clone, whose flags are looked at.
     ...unless(clone3, ENOSYS),
+    ...Object.values(sockets).flatMap((numbers): Instruction[] =>
+      maySpeak
+        ? [
+            [IF_EQUAL, numbers[machine.column], 0, 4],
+            [LOAD, data.firstArgument],
+            [IF_EQUAL, AF_UNIX, 0, 1],
+            [RETURN, ALLOW],
+            [RETURN, refuse(EPERM)],
+          ]
+        : unless(numbers[machine.column], EPERM),
+    ),
     [IF_EQUAL, machine.clone, 0, 3],
     [LOAD, data.firstArgument],
     [IF_ANY_BIT, newNamespaces, 0, 1],

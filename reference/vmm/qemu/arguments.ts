@@ -118,17 +118,3 @@ export function limitsOf({ memoryMiB, cpus }: Machine): ProcessLimits {
     files: 128,
   };
 }
-
-/** Paths that QEMU opens, the libraries of every program included. */
-export function openPaths(binary: string, accelerator: Accelerator) {
-  return {
-    programs: [binary, loaders[process.arch] ?? '/lib64/ld-linux-x86-64.so.2'],
-    readable: ['/usr/lib', '/etc/ld.so.cache', '/usr/share/qemu', '/usr/share/seabios'],
-    writable: ['/dev/null', ...(accelerator === 'kvm' ? ['/dev/kvm'] : [])],
-  };
-}
-
-const loaders: Readonly<Record<string, string>> = {
-  x64: '/lib64/ld-linux-x86-64.so.2',
-  arm64: '/lib/ld-linux-aarch64.so.1',
-};

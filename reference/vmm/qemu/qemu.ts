@@ -19,6 +19,7 @@ import type {
   VmPlace,
 } from '#reference/contract/vmm-port.ts';
 import { ConfinedLauncher, launchPrograms } from '../confinement/confined-launcher.ts';
+import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
 import { checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
 import { loadSnapshot, storeSnapshot } from '../manifest/snapshot-folder.ts';
 import {
@@ -28,7 +29,6 @@ import {
   limitsOf,
   machineArguments,
   ofDescriptor,
-  openPaths,
   placeArguments,
 } from './arguments.ts';
 import { QemuProcess } from './qemu-process.ts';
@@ -61,10 +61,10 @@ export async function qemuVersion(binary = defaultBinary): Promise<string> {
 export async function openQemu(accelerator: Accelerator, binary = defaultBinary): Promise<VmmPort> {
   const version = await qemuVersion(binary);
   const paths = openPaths(binary, accelerator);
-  const launcher = await ConfinedLauncher.start({
-    ...paths,
-    programs: [...launchPrograms, ...paths.programs],
-  });
+  const launcher = await ConfinedLauncher.start(
+    { ...paths, programs: [...launchPrograms, ...paths.programs] },
+    accelerator === 'kvm' ? kvmAccess() : undefined,
+  );
   return new Qemu(launcher, binary, version, accelerator);
 }
 
