@@ -45,6 +45,8 @@ function missing(file: string, { enter }: Ground): string | null {
   if (!works(...enter, 'nft', 'add', 'table', 'inet', 'probe'))
     return 'no nf_tables or no nft: load the module nf_tables, install nftables';
   const [header = ''] = readFileSync(`${root}${file}`, 'utf8').split('*/');
+  if (/Needs: root/.test(header) && process.getuid?.() !== 0)
+    return 'it needs the rights of root on this kernel: run as root';
   const needsTun = /Needs: tun/.test(header);
   if (needsTun && !works(...enter, 'ip', 'tuntap', 'add', 'probe', 'mode', 'tap'))
     return 'no tap can be made: run as root, or make /dev/net/tun readable and writable';

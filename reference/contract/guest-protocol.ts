@@ -19,7 +19,8 @@ export const maxChunkOctets = 32_768;
 export const maxServicesInFlight = 16;
 /**
  * Chunks of one request that may be on their way in one direction without an `ack`. Host and guest keep to it alike:
- * who reads slowly stops one request, never the channel. A host that sends more has its request ended.
+ * who reads slowly stops one request, never the channel. A host that sends more has its request ended. The last of a
+ * write (`end`) and `stdin_end` need no room, and are not acknowledged.
  */
 export const maxChunksInFlight = 8;
 /** Entries of a folder that are listed; what is beyond them is said by `truncated`. */

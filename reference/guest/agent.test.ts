@@ -90,9 +90,11 @@ describe('the agent', () => {
       expect(kernel.done).not.toContain('thaw');
     },
   );
+});
 
+describe('a fork that cannot be repaired', () => {
   test.each(['RAND_poll', 'clock_settime', 'replace /etc/machine-id', 'overwrite /run/sandbox/boot-id'])(
-    'refuses the fork when %s fails',
+    'is refused when %s fails',
     async (step) => {
       const kernel = new FakeKernel();
       kernel.deny(step);
@@ -103,7 +105,7 @@ describe('the agent', () => {
     },
   );
 
-  test('never says a word of seed, nonce or clock in what it refuses or logs', async () => {
+  test('is refused and logged without a word of seed, nonce or clock', async () => {
     const said: string[] = [];
     const kernel = new FakeKernel();
     kernel.deny('clock_settime');

@@ -47,16 +47,27 @@ export class ChunkQueue {
     this.#failed = failed;
   }
 
-  /** false: the host does not keep to the window. */
-  add(take: () => Promise<void>): boolean {
+  /**
+   * false: the host does not keep to the window.
+   * @param acknowledge once there is room for the next
+   */
+  add(take: () => Promise<void>, acknowledge: () => Promise<void>): boolean {
     if (this.#waiting >= maxChunksInFlight) return false;
     this.#waiting += 1;
-    this.#last = this.#last
-      .then(async () => {
-        await take();
-        this.#waiting -= 1;
-      })
-      .catch(this.#failed);
+    this.#after(async () => {
+      await take();
+      this.#waiting -= 1;
+      await acknowledge();
+    });
     return true;
+  }
+
+  /** After all chunks; of no weight: it comes once. */
+  end(act: () => Promise<void>): void {
+    this.#after(act);
+  }
+
+  #after(act: () => Promise<void>): void {
+    this.#last = this.#last.then(act).catch(this.#failed);
   }
 }

@@ -71,19 +71,21 @@ export class ExecService implements Service {
     switch (request.method) {
       case 'stdin':
         if (!this.#hasInput) return 'it has no stdin, or no more';
-        return this.#queue(async (program) => {
-          await written(program, Buffer.from(request.data, 'base64'));
-          await this.#tell({ ack: 1 });
-        });
+        return this.#input.add(
+          () => this.#act((program) => written(program, Buffer.from(request.data, 'base64'))),
+          () => this.#tell({ ack: 1 }),
+        )
+          ? null
+          : 'more chunks were sent than the window holds';
       case 'stdin_end':
         if (!this.#hasInput) return 'it has no stdin, or no more';
         this.#hasInput = false;
-        return this.#queue(async (program) => {
-          program.stdin?.end();
-        });
+        this.#input.end(() => this.#act((program) => program.stdin?.end()));
+        return null;
       case 'kill':
         if (!signals.has(request.signal)) return `signal is none of ${[...signals].join(', ')}`;
-        return this.#queue(async (program) => program.kill(request.signal as NodeJS.Signals));
+        void this.#act((program) => program.kill(request.signal as NodeJS.Signals));
+        return null;
       case 'ack':
         return this.#window.acknowledged(request.chunks)
           ? null
@@ -96,18 +98,16 @@ export class ExecService implements Service {
     }
   }
 
-  #queue(act: (program: Program) => Promise<void>): string | null {
-    const isTaken = this.#input.add(async () => {
-      const program = await this.#program;
-      if (program instanceof Program) await act(program);
-    });
-    return isTaken ? null : 'more chunks were sent than the window holds';
+  /** Once it runs, if it does. */
+  async #act(act: (program: Program) => unknown): Promise<void> {
+    const program = await this.#program;
+    if (program instanceof Program) await act(program);
   }
 
   cancel(): void {
     this.#isCancelled = true;
     this.#window.giveUp();
-    void this.#program.then((program) => program instanceof Program && program.kill('SIGKILL'));
+    void this.#act((program) => program.kill('SIGKILL'));
   }
 }
 
@@ -116,7 +116,7 @@ function written(program: Program, octets: Buffer): Promise<void> {
   return new Promise((resolve) => {
     const { stdin } = program;
     if (stdin === null || stdin.destroyed) return resolve();
+    // Told with an error when it is closed before.
     stdin.write(octets, () => resolve());
-    stdin.once('close', resolve);
   });
 }

@@ -196,12 +196,16 @@ export class WriteService implements Service {
     }
     if (request.method !== 'data') return 'a write knows data and cancel';
     if (this.#isWhole) return 'the last octets were there already';
-    this.#isWhole = request.end === true;
-    const isTaken = this.#input.add(async () => {
-      await (await this.#file).appendFile(Buffer.from(request.data, 'base64'));
-      if (request.end) this.#finish(null);
-      else await this.#tell({ ack: 1 });
-    });
+    const write = async () => (await this.#file).appendFile(Buffer.from(request.data, 'base64'));
+    if (request.end) {
+      this.#isWhole = true;
+      this.#input.end(async () => {
+        await write();
+        this.#finish(null);
+      });
+      return null;
+    }
+    const isTaken = this.#input.add(write, () => this.#tell({ ack: 1 }));
     return isTaken ? null : 'more chunks were sent than the window holds';
   }
 

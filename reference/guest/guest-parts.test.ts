@@ -93,10 +93,13 @@ describe('windows', () => {
     const gate = Promise.withResolvers<void>();
     const queue = new ChunkQueue(() => undefined);
     const added = Array.from({ length: maxChunksInFlight + 1 }, (_, chunk) =>
-      queue.add(async () => {
-        await gate.promise;
-        taken.push(chunk);
-      }),
+      queue.add(
+        async () => {
+          await gate.promise;
+          taken.push(chunk);
+        },
+        async () => undefined,
+      ),
     );
     expect(added).toEqual([...Array(maxChunksInFlight).fill(true), false]);
     gate.resolve();
