@@ -49,7 +49,12 @@ function addEngineOptions(command: Command, logLevel: LogLevel): Command {
 export function addSandboxServeOptions(command: Command): Command {
   return addEngineOptions(command, 'info')
     .option('--host <address>', 'a loopback address', '127.0.0.1')
-    .option('--port <n>', 'of TCP; 0: any', (text) => parseInteger('--port', text, 0, 65_535), 7_070)
+    .option(
+      '--port <n>',
+      'of TCP; 0 takes a free one',
+      (text) => parseInteger('--port', text, 0, 65_535),
+      7_070,
+    )
     .option(
       '--network <mode>',
       `${networkModes.join(', ')}: of sandboxes that ask for one; needs root`,

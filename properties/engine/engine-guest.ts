@@ -96,14 +96,14 @@ function forked(lie: Lie, memory: Remembered, request: Request): (object | strin
 
 function service(machine: FakeGuest, request: Request): object[] {
   const memory = machine.memory as Remembered;
-  const { id, path } = request as unknown as { id: number; path?: string };
+  const { id = 0, path } = request as { id?: number; path?: string };
   memory.files ??= {};
   const missing = { id, ok: false, error: 'ENOENT: no such file' };
   const content = path === undefined ? undefined : memory.files[path];
   if (memory.phase !== 'released') return [{ id, ok: false, error: 'not before the release' }];
   switch (request.method) {
     case 'exec':
-      return exec(id, request as unknown as { argv: string[]; env?: object });
+      return exec(id, request as { argv?: string[]; env?: object });
     case 'write':
       memory.writing = path;
       memory.written = '';
@@ -143,7 +143,7 @@ function service(machine: FakeGuest, request: Request): object[] {
 const entryOf = (name: string) => ({ name, kind: 'file', octets: 1, mode: 0o644, modified_ms: 0 });
 
 /** `echo …`, `env`, `fail`, `hang`, `flood`. */
-function exec(id: number, { argv, env }: { argv: string[]; env?: object }): object[] {
+function exec(id: number, { argv = [], env }: { argv?: string[]; env?: object }): object[] {
   const said = (text: string) => ({ id, stream: 'stdout', data: Buffer.from(text).toString('base64') });
   switch (argv[0]) {
     case 'echo':

@@ -5,8 +5,11 @@ import { expect, test } from 'vitest';
 import { checkedLine } from '#reference/base/checked-lines.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { markOf } from '#reference/base/process-mark.ts';
+import type { LoadedSnapshot } from '#reference/contract/vmm-port.ts';
 import { takeAway } from '#reference/forkd/forkd.ts';
 import { Journal } from '#reference/forkd/journal.ts';
+import { TemplateFolder } from '#reference/forkd/template-folder.ts';
+import { FakeVmm } from '#reference/vmm/fake-vmm.ts';
 import { EngineGround, noSecrets, run } from './engine-ground.ts';
 import type { Lie } from './engine-guest.ts';
 
@@ -266,6 +269,40 @@ test('a guest that breaks its window loses its services, never the engine', asyn
   expect(engine.vmm.live).toBe(0);
   await engine.forkd.close();
   expect(() => engine.forkd.buildTemplate(ground.spec())).toThrow(code('engine-closed'));
+});
+
+test('a template that is removed while it is forked waits for its forks; each is whole, or refused', async () => {
+  using ground = new EngineGround();
+  const engine = await ground.start();
+  const { id } = await engine.forkd.buildTemplate(ground.spec());
+  await engine.forkd.keepReady(id, 2);
+  const forks = Array.from({ length: 6 }, () => engine.forkd.fork({ template: id, ...noSecrets }));
+  const removed = engine.forkd.removeTemplate(id);
+  const late = expect(engine.forkd.fork({ template: id, ...noSecrets })).rejects.toThrow(
+    code('no-such-template'),
+  );
+  for (const { id: sandbox } of await Promise.all(forks)) {
+    expect((await run(engine, sandbox, ['echo', 'whole'])).text).toBe('whole');
+  }
+  await Promise.all([removed, late]);
+  expect(engine.vmm.live).toBe(6);
+  expect(ground.left().templates).toEqual([]);
+  await engine.forkd.close();
+  expect(ground.left().journal).toEqual([]);
+});
+
+test('a snapshot that the disk has no room for is refused before anything of it is written', async () => {
+  using ground = new EngineGround();
+  const { journal } = await Journal.open(`${ground.folder}/journal`);
+  const templates = new TemplateFolder(`${ground.folder}/templates`, new FakeVmm(() => undefined), journal);
+  await templates.open();
+  const manifest = { memory: { octets: 2 ** 60 }, deviceState: { octets: 1 } };
+  const snapshot = { manifest } as LoadedSnapshot;
+  const template = { id: 'a', snapshot: 'b', memoryMiB: 1, createdMs: 0, buildMs: 0, readsGenerator: true };
+  const full = expect.objectContaining({ code: 'disk-full' });
+  await expect(templates.store(template, snapshot)).rejects.toThrow(full);
+  expect([await templates.open(), journal.size]).toEqual([[], 0]);
+  await journal.close();
 });
 
 test('a secret that cannot be written ends its sandbox, and is not in the error', async () => {

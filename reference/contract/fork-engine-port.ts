@@ -1,5 +1,5 @@
 /**
- * What sandbox-server and husk ask of a fork engine: templates that are built once, sandboxes that are forked from them.
+ * What sandbox-server and husk ask of a fork engine: templates that are built once, and sandboxes, forked from them.
  * Invariant: a sandbox that is handed out has passed the gate; what is refused or ended has left nothing.
  */
 import type { SandboxPolicy } from './datapath.ts';
@@ -15,7 +15,7 @@ export interface TemplateSpec {
   readonly kernel: PinnedFile;
   readonly initrd: PinnedFile;
   readonly commandLine: string;
-  /** A folder whose files come on top of the initrd's; null: none. */
+  /** A folder, or an image archive, whose files come on top of the initrd's; null: none. */
   readonly rootfs: string | null;
   readonly memoryMiB: number;
   readonly cpus: number;

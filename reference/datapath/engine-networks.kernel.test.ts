@@ -1,6 +1,6 @@
 /**
- * The networks of an engine, in a namespace that stands for the machine: each guest behind its own datapath, no listener
- * of the machine within reach, nothing left. Needs: tun.
+ * The networks of an engine, in a namespace that stands for the machine: each guest behind its own datapath, no
+ * listener of the machine within reach, nothing left. Needs: tun.
  */
 import { readdirSync, readlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';

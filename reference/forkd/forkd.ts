@@ -128,26 +128,29 @@ export class Forkd implements ForkEnginePort {
   }
 
   async removeTemplate(id: string): Promise<void> {
-    this.#templates.named(id);
-    await this.#pools.get(id)?.close();
-    this.#pools.delete(id);
-    await this.#templates.remove(id);
+    await this.#templates.remove(id, async () => {
+      await this.#pools.get(id)?.close();
+      this.#pools.delete(id);
+    });
   }
 
   async keepReady(id: string, forks: number): Promise<void> {
     this.#checkOpen();
-    const snapshot = await this.#templates.snapshot(id);
-    const pool = this.#pools.get(id) ?? new ReadyPool(this.#vms, snapshot, forks, this.#options.log);
-    this.#pools.set(id, pool);
-    await pool.resize(forks);
+    await this.#templates.withSnapshot(id, (snapshot) => {
+      const pool = this.#pools.get(id) ?? new ReadyPool(this.#vms, snapshot, this.#options.log);
+      this.#pools.set(id, pool);
+      return pool.resize(forks);
+    });
   }
 
   async fork(request: ForkRequest): Promise<Sandbox> {
     this.#checkOpen();
     checkSecrets(request.secrets);
-    const snapshot = await this.#templates.snapshot(request.template);
-    const ready = request.network === null ? (this.#pools.get(request.template)?.take() ?? null) : null;
-    return this.#sandboxes.fork(request, snapshot, ready);
+    const { template, network } = request;
+    return await this.#templates.withSnapshot(template, (snapshot) => {
+      const ready = network === null ? (this.#pools.get(template)?.take() ?? null) : null;
+      return this.#sandboxes.fork(request, snapshot, ready);
+    });
   }
 
   forkSandbox(id: string, request: LiveForkRequest): Promise<readonly Sandbox[]> {

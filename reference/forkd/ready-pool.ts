@@ -11,13 +11,12 @@ export class ReadyPool {
   readonly #snapshot: LoadedSnapshot;
   readonly #log: Log;
   readonly #ready: ReadyVm[] = [];
-  #wanted: number;
+  #wanted = 0;
   #filling: Promise<void> | null = null;
 
-  constructor(vms: ForkedVms, snapshot: LoadedSnapshot, wanted: number, log: Log) {
+  constructor(vms: ForkedVms, snapshot: LoadedSnapshot, log: Log) {
     this.#vms = vms;
     this.#snapshot = snapshot;
-    this.#wanted = wanted;
     this.#log = log;
   }
 

@@ -1,5 +1,5 @@
 /**
- * A folder of files as a layer over a guest's first root: a further cpio archive behind the initrd, which the kernel
+ * A folder of files, or an image archive, as a layer over a guest's first root: a further cpio archive behind the initrd, which the kernel
  * unpacks over it.
  * Invariant: what the initrd has stays as it is, the agent above all; where an image has a link in place of one of its
  * folders (`bin` → `usr/bin`), the folder is filled with links. What is no file, folder or link is refused.
@@ -14,6 +14,7 @@ import { type ArchiveEntry, newcArchive } from '#reference/base/newc-archive.ts'
 import { close } from '#reference/base/syscalls.ts';
 import type { SealedFile } from '#reference/contract/vmm-port.ts';
 import { copySparse, hashSealed } from '../vmm/sealed-files.ts';
+import { archiveEntries } from './image-archive.ts';
 
 export const maxLayerOctets = 512 << 20;
 const maxEntries = 100_000;
@@ -27,8 +28,16 @@ function refused(what: string): CodedError {
   );
 }
 
-/** Everything in the folder, links not followed. @throws CodedError `bad-rootfs` */
+/** Everything in a folder, links not followed, or in an image archive. @throws CodedError `bad-rootfs` */
 export async function entriesOf(root: string): Promise<ArchiveEntry[]> {
+  const stat = await lstat(root).catch((cause: NodeJS.ErrnoException) => {
+    throw refused(`rootfs: the folder or archive: ${cause.code}`);
+  });
+  if (stat.isFile()) return archiveEntries(root, { octets: maxLayerOctets, entries: maxEntries });
+  return folderEntries(root);
+}
+
+async function folderEntries(root: string): Promise<ArchiveEntry[]> {
   const entries: ArchiveEntry[] = [];
   let octets = 0;
   const waiting = [''];

@@ -34,6 +34,7 @@ export class Templates {
   readonly #known = new Map<string, Template>();
   readonly #building = new Map<string, Promise<Template>>();
   readonly #loaded = new Map<string, Promise<LoadedSnapshot>>();
+  readonly #uses = new Map<string, Set<Promise<unknown>>>();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(parts: TemplatesParts, known: readonly Template[]) {
@@ -56,11 +57,25 @@ export class Templates {
     );
   }
 
-  /** In sealed memory: hashed at the first call after a start. @throws CodedError `no-such-template`, `snapshot-mismatch` */
-  snapshot(id: string): Promise<LoadedSnapshot> {
+  /**
+   * In sealed memory, hashed at the first call after a start; its descriptors stay open until `act` has ended.
+   * @throws CodedError `no-such-template`, `snapshot-mismatch`
+   */
+  async withSnapshot<T>(id: string, act: (snapshot: LoadedSnapshot) => Promise<T>): Promise<T> {
     const template = this.named(id);
-    const known = this.#loaded.get(id);
-    if (known !== undefined) return known;
+    const loading = this.#loaded.get(id) ?? this.#load(template);
+    const using = loading.then(act);
+    const uses = this.#uses.get(id) ?? new Set();
+    this.#uses.set(id, uses.add(using));
+    try {
+      return await using;
+    } finally {
+      uses.delete(using);
+    }
+  }
+
+  #load(template: Template): Promise<LoadedSnapshot> {
+    const { id } = template;
     const loading = this.#parts.folder.load(template);
     this.#loaded.set(id, loading);
     loading.catch(() => this.#loaded.delete(id));
@@ -80,20 +95,35 @@ export class Templates {
     });
   }
 
-  /** No fork of it is prepared any more; those that run go on. @throws CodedError `no-such-template` */
-  async remove(id: string): Promise<void> {
+  /**
+   * No fork of it is begun any more; those that run go on.
+   * @param emptied what is prepared of it is gone when this ends
+   * @throws CodedError `no-such-template`
+   */
+  async remove(id: string, emptied: () => Promise<void>): Promise<void> {
     const template = this.named(id);
     this.#known.delete(id);
-    const loaded = this.#loaded.get(id);
-    this.#loaded.delete(id);
-    (await loaded?.catch(() => undefined))?.close();
+    await emptied();
+    // Who was about to fill the pool may have done so meanwhile.
+    await Promise.allSettled(this.#uses.get(id) ?? []);
+    await emptied();
+    await this.#unload(id);
     await this.#parts.folder.remove(template);
     await this.#parts.store.forget(template.snapshot);
   }
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#building.values());
-    for (const loading of this.#loaded.values()) (await loading.catch(() => undefined))?.close();
+    for (const id of [...this.#loaded.keys()]) await this.#unload(id);
+  }
+
+  /** A descriptor that is closed while it is used is soon another file's. */
+  async #unload(id: string): Promise<void> {
+    await Promise.allSettled(this.#uses.get(id) ?? []);
+    this.#uses.delete(id);
+    const loaded = this.#loaded.get(id);
+    this.#loaded.delete(id);
+    (await loaded?.catch(() => undefined))?.close();
   }
 
   #machineOf({ memoryMiB, cpus }: TemplateSpec): Machine {

@@ -11,10 +11,11 @@ import { accelerators, failProcess, networkModes, oneOf, openEngine, signalled }
 
 const help = `Usage: node reference/main/forkd.ts --folder PATH [flags]
 
-Builds templates and keeps forks of them prepared. Says each template on stdout, a line of JSON each, then {"ready":true}.
+Builds templates and keeps forks of them prepared. Says each on stdout, a line of JSON each, then {"ready":true}.
 
   --folder PATH         templates, witnesses, journal: made with mode 0700
-  --templates FILE      JSON: [{"spec": {kernel, initrd, commandLine, rootfs, memoryMiB, cpus, init, allowProcesses}, "ready": N}]
+  --templates FILE      JSON: [{"spec": {kernel, initrd, commandLine, rootfs, memoryMiB, cpus, init,
+                        allowProcesses}, "ready": N}]
   --accelerator NAME    ${accelerators.join(', ')} (tcg)
   --network MODE        ${networkModes.join(', ')} (auto): a namespace, datapath and resolver for each sandbox; needs root
   --log-level LEVEL     ${logLevels.join(', ')}

@@ -23,7 +23,7 @@ export interface SandboxServerOptions {
   readonly token: string;
   /** A loopback address. */
   readonly host: string;
-  /** 0: any. */
+  /** 0 takes a free one. */
   readonly port: number;
   readonly log: Log;
 }
