@@ -82,7 +82,12 @@ export interface Ran {
 }
 
 const isSkip = ({ outcome }: CellRecord) => outcome === 'unsupported' || outcome === 'not-run';
-const notYet = ['vm', 'apiserver', 'cluster'] as const;
+const noAttacks = { reason: 'no claim has attacks at this tier yet' };
+const notYet = [
+  { tier: 'vm', reason: 'verify starts no microVM', remedy: 'pnpm e2e:husk-network --tier vm' },
+  { tier: 'apiserver', ...noAttacks },
+  { tier: 'cluster', ...noAttacks },
+] as const;
 
 function tiersOf({ everything }: TierSelection, { decision, kernel }: Ran): TierRun[] {
   const tiers: TierRun[] = [...(decision?.tiers ?? [])];
@@ -90,8 +95,7 @@ function tiersOf({ everything }: TierSelection, { decision, kernel }: Ran): Tier
     const { records: _, failure: _failure, ...run } = kernel;
     tiers.push(run);
   }
-  const reason = 'no claim has attacks at this tier yet';
-  const others = notYet.map((tier) => ({ tier, ran: false, cells: 0, seconds: 0, reason }));
+  const others = notYet.map((one) => ({ ...one, ran: false, cells: 0, seconds: 0 }));
   return everything ? [...tiers, ...others] : tiers;
 }
 

@@ -9,7 +9,11 @@ import { kernelNames, missingArtifacts } from '#kvm-lab/artifacts/artifacts.ts';
 import { cacheFolder } from '#kvm-lab/artifacts/cache-folder.ts';
 import { engineUnsupported, engineVersion } from '#kvm-lab/providers/container/docker-engine.ts';
 import { containerUnsupported } from '#kvm-lab/providers/container/readiness.ts';
-import { microvmLabUnsupported, microvmUnsupported, qemuVersion } from '#kvm-lab/providers/microvm/readiness.ts';
+import {
+  microvmLabUnsupported,
+  microvmUnsupported,
+  qemuVersion,
+} from '#kvm-lab/providers/microvm/readiness.ts';
 import { netnsUnsupported, tapsUnsupported } from '#kvm-lab/providers/netns/netns.ts';
 import { rootlessHasTaps, rootlessUnsupported } from '#kvm-lab/providers/netns/rootless.ts';
 import type { Unsupported } from '#kvm-lab/providers/unsupported.ts';

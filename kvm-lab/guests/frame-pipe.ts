@@ -44,8 +44,10 @@ export interface GuestAnswer {
 }
 
 const headerOctets = 4;
-/** The largest frame of a tap, and what an exchange sends at once. */
+/** More than the largest frame of a tap. */
 export const maxPartOctets = 1 << 17;
+/** Of an exchange, in one part. */
+export const maxDataOctets = 1 << 16;
 
 const kindNamed = new Map<number, PartKind>(
   Object.entries(partKinds).map(([name, number]) => [number, name as PartKind]),

@@ -8,7 +8,14 @@ import { createSocket } from 'node:dgram';
 import { constants, existsSync, openSync, writeFileSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
 import { Links } from '#reference/guest/eth0.ts';
-import { dataPart, type GuestAnswer, type GuestOrder, PartReader, packed } from './frame-pipe.ts';
+import {
+  dataPart,
+  type GuestAnswer,
+  type GuestOrder,
+  maxDataOctets,
+  PartReader,
+  packed,
+} from './frame-pipe.ts';
 import { hostileComm, pipes } from './hostile-names.ts';
 import { PacketSocket, removeAddress } from './packet-socket.ts';
 
@@ -115,7 +122,8 @@ class HostileRoot {
     const socket = connect({ host: address, port, timeout: deadlineMs });
     socket
       .on('data', (octets) => {
-        for (let at = 0; at < octets.length; at += 1 << 16) came(octets.subarray(at, at + (1 << 16)));
+        for (let at = 0; at < octets.length; at += maxDataOctets)
+          came(octets.subarray(at, at + maxDataOctets));
       })
       .on('error', over)
       .on('close', over);

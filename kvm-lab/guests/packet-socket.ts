@@ -91,7 +91,7 @@ export class PacketSocket {
     checked('bind', bind(this.#fd, address, address.length));
   }
 
-  /** Frames as they come, in order, for as long as the guest lives: the one that was waited for, and what came with it. */
+  /** Frames as they come, in order, for as long as the guest lives: one that was waited for, and what came with it. */
   listen(take: (frames: readonly Buffer[]) => void): void {
     const buffer = Buffer.alloc(1 << 17);
     const next = () =>
