@@ -30,7 +30,8 @@ export type GuestOrder =
       readonly deadlineMs: number;
     }
   | { readonly do: 'close'; readonly exchange: number }
-  | { readonly do: 'ip'; readonly words: readonly string[] };
+  /** What the guest's own kernel has learned. */
+  | { readonly do: 'path-mtu'; readonly address: string };
 
 export interface GuestAnswer {
   readonly id: number;

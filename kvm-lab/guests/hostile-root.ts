@@ -3,7 +3,7 @@
  * asked to, lets the guest's own kernel speak. Part of a template, frozen before the snapshot: it holds nothing of the
  * network until a fork was released and somebody speaks to it.
  */
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { constants, existsSync, openSync, writeFileSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
@@ -17,7 +17,7 @@ import {
   packed,
 } from './frame-pipe.ts';
 import { hostileComm, pipes } from './hostile-names.ts';
-import { PacketSocket, removeAddress } from './packet-socket.ts';
+import { PacketSocket, pathMtu, removeAddress } from './packet-socket.ts';
 
 const device = 'eth0';
 const maxWaitingOctets = 16 << 20;
@@ -91,8 +91,8 @@ class HostileRoot {
         this.#exchanges.get(order.exchange)?.close();
         this.#exchanges.delete(order.exchange);
         return;
-      case 'ip':
-        return ip(order.words);
+      case 'path-mtu':
+        return String(pathMtu(order.address));
     }
   }
 
@@ -129,14 +129,6 @@ class HostileRoot {
       .on('close', over);
     this.#exchanges.set(exchange, { send: (octets) => socket.write(octets), close: () => socket.destroy() });
   }
-}
-
-function ip(words: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile('/bin/ip', [...words], { timeout: commandTimeoutMs, encoding: 'utf8' }, (error, stdout) =>
-      error === null ? resolve(stdout) : reject(error),
-    );
-  });
 }
 
 /** One end of it; who comes and goes at the other does not end it: the descriptor is for both. */
