@@ -42,8 +42,8 @@ answer() {
     print) echo "$rest" > /dev/console; echo ok ;;
     remember) kept=$rest; echo ok ;;
     recall) echo "$kept" ;;
-    # It renews itself when somebody reads and half of its age has passed since.
-    reseed) end=$(($(cut -d . -f 1 /proc/uptime) * 3 / 2 + 2))
+    # It renews itself when somebody reads and half of the time since the boot has passed since it last did.
+    reseed) end=$(($(cut -d . -f 1 /proc/uptime) * 2 + 2))
       while [ $(cut -d . -f 1 /proc/uptime) -le $end ]; do head -c 1 /dev/urandom > /dev/null; usleep 100000; done
       echo ok ;;
     address) ip address add $rest dev eth0; ip link set eth0 up; echo ok ;;
@@ -51,6 +51,7 @@ answer() {
     flood) yes flooded | head -c $rest > /dev/console; echo ok ;;
     reach) ping -c 1 -W 20 $rest > /dev/null && echo reached ;;
     spin) while :; do :; done ;;
+    forks) dmesg | grep -c 'reseeded due to virtual machine fork' ;;
     symbol) set -- $(grep ' base_crng$' /proc/kallsyms); echo \${1:-none} ;;
     release) uname -r ;;
     die) reboot -f ;;
@@ -119,10 +120,13 @@ export interface ContractBoot {
 }
 
 /** @param machine what differs from the smallest one */
-export async function contractBoot(machine: Partial<Machine> = {}): Promise<ContractBoot> {
+export async function contractBoot(
+  machine: Partial<Machine> = {},
+  kernelName?: string,
+): Promise<ContractBoot> {
   const folder = makeLabFolder('contract');
   try {
-    const guest = await contractGuest(folder);
+    const guest = await contractGuest(folder, kernelName);
     const open = (destination: string, sha256: string) =>
       openVerified({ destination, sha256, allowUnverified: false });
     const kernel = await open(guest.kernel, guest.kernelSha256);

@@ -2,7 +2,7 @@
  * The first steps of PID 1: what every program expects to be mounted, and what the agent itself needs.
  * Invariant: what is mounted already is left as it is, so that an init before the agent may do it too.
  */
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { bootIdFile, sandboxFolder } from './guest-files.ts';
 import type { SystemCalls } from './system-calls.ts';
 
@@ -10,6 +10,7 @@ const MS_NOSUID = 2;
 const MS_NODEV = 4;
 const MS_NOEXEC = 8;
 const MS_BIND = 4096;
+const ipv6Settings = '/proc/sys/net/ipv6/conf';
 const bootId = '/proc/sys/kernel/random/boot_id';
 
 interface Mount {
@@ -54,7 +55,18 @@ export function earlyInit(calls: Pick<SystemCalls, 'mount'>): void {
   for (const [name, target] of devices) {
     if (!existsSync(name)) symlinkSync(target, name);
   }
+  ignoreRouterAdvertisements();
   showOwnBootId(calls);
+}
+
+/** Addresses and routes are those that a fork is given, and nobody else's: of links that are there and that come. */
+function ignoreRouterAdvertisements(): void {
+  if (!existsSync(ipv6Settings)) return;
+  for (const link of readdirSync(ipv6Settings)) {
+    for (const setting of ['accept_ra', 'autoconf', 'accept_redirects']) {
+      writeFileSync(`${ipv6Settings}/${link}/${setting}`, '0');
+    }
+  }
 }
 
 /** The kernel's is the same in every fork: over it stands a file that a fork writes anew. */

@@ -2,7 +2,7 @@
  * The processes of the guest as /proc lists them (proc(5)).
  * Invariant: what ends while it is looked at is left out; kernel threads, ended processes and the agent are none.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 
 export interface UserProcess {
   readonly pid: number;
@@ -20,19 +20,31 @@ const fieldFlags = 6;
 const fieldStart = 19;
 const gone = ['ENOENT', 'ESRCH'];
 
-/** null: it is gone. */
-function textOf(path: string): string | null {
+/** Used again and again: a buffer for each file would be pages that a fork makes its own. */
+const piece = Buffer.alloc(4_096);
+
+/** A file of the kernel's, whole. null: it is gone. */
+export function readSmall(path: string): string | null {
+  let fd = -1;
   try {
-    return readFileSync(path, 'latin1');
+    fd = openSync(path, 'r');
+    let text = '';
+    for (let read = 1; read > 0; ) {
+      read = readSync(fd, piece, 0, piece.length, null);
+      text += piece.toString('latin1', 0, read);
+    }
+    return text;
   } catch (error) {
     if (gone.includes((error as NodeJS.ErrnoException).code ?? '')) return null;
     throw error;
+  } finally {
+    if (fd !== -1) closeSync(fd);
   }
 }
 
 export function processAt(pid: number): UserProcess | null {
-  const stat = textOf(`/proc/${pid}/stat`);
-  const cgroups = textOf(`/proc/${pid}/cgroup`);
+  const stat = readSmall(`/proc/${pid}/stat`);
+  const cgroups = readSmall(`/proc/${pid}/cgroup`);
   if (stat === null || cgroups === null) return null;
   const end = stat.lastIndexOf(')');
   const fields = stat.slice(end + 2).split(' ');
@@ -58,7 +70,7 @@ export type SignalSet = 'caught' | 'pending';
 
 /** Whether a signal is caught by the process, or waits for it. null: it is gone. */
 export function hasSignal(pid: number, set: SignalSet, signal: number): boolean | null {
-  const status = textOf(`/proc/${pid}/status`);
+  const status = readSmall(`/proc/${pid}/status`);
   if (status === null) return null;
   const masks = set === 'caught' ? /^SigCgt:\t([0-9a-f]+)$/gm : /^(?:SigPnd|ShdPnd):\t([0-9a-f]+)$/gm;
   const bit = 1n << BigInt(signal - 1);

@@ -3,7 +3,9 @@
  * them, what a fork runs is loaded and compiled, and the snapshot holds it so.
  */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
 import { SyscallError } from '#reference/base/syscalls.ts';
 import type { ControlReply } from '#reference/contract/guest-protocol.ts';
 import { nonceOctets } from '#reference/contract/reseed.ts';
@@ -78,6 +80,7 @@ const forks: readonly (() => object)[] = [
   () => ({ ...bareFork(), network, volumes: [], hostname: 'rehearsal' }),
 ];
 
+const settleMs = 100;
 /** Until what they run is compiled and knows the shapes that it sees; and again after the collection. */
 const roundsBefore = 8;
 const roundsAfter = forks.length;
@@ -94,6 +97,8 @@ export async function rehearseFork(links: Pick<Links, 'look'>): Promise<void> {
       const fork = forks[round % forks.length] ?? bareFork;
       await rehearseOnce(idleAgent(calls, generators, workload, links), fork());
     }
+    // The collector goes on beside.
+    await wait(settleMs);
   } finally {
     generators.close();
   }
@@ -136,11 +141,15 @@ function idleAgent(
 
 let isExecRehearsed = false;
 
-/** Of the one program that is there for certain. Once: what is compiled stays so. */
+/** The agent's own runtime is there for certain; it costs half a second. */
+const programs = ['/bin/true', '/usr/bin/true', process.execPath];
+
+/** Once: what is compiled stays so. */
 export async function rehearseExec(starter: Starter): Promise<void> {
   if (isExecRehearsed) return;
   isExecRehearsed = true;
-  const request = { argv: [process.execPath, '--version'], timeout_ms: 10_000, max_output_octets: 1_024 };
+  const program = programs.find((path) => existsSync(path)) ?? process.execPath;
+  const request = { argv: [program, '--version'], timeout_ms: 30_000, max_output_octets: 1_024 };
   const service = new ExecService(starter, request, async (part) => void lineOf(part));
   const { error } = await service.ended;
   if (error !== undefined) throw new Error(`the rehearsal of an exec failed: ${error}`);

@@ -4,16 +4,27 @@
  * Invariant: a process is in the cgroup from its first instruction; the agent is out of it whenever anything of the
  * agent waits.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AllowedProcess } from '#reference/contract/guest-protocol.ts';
-import { hasSignal, listProcesses, processAt, type UserProcess } from './processes.ts';
+import { hasSignal, listProcesses, processAt, readSmall, type UserProcess } from './processes.ts';
 
 const { SIGUSR2 } = constants.signals;
 const freezeDeadlineMs = 2_000;
 const answerDeadlineMs = 1_000;
 const pollMs = 2;
+
+/** Of a cgroup and those within it. */
+function pidsIn(folder: string): number[] {
+  const pids = readSmall(`${folder}/cgroup.procs`) ?? '';
+  const within = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const own = pids
+    .split('\n')
+    .filter((pid) => pid !== '')
+    .map(Number);
+  return [...own, ...within.flatMap(({ name }) => pidsIn(`${folder}/${name}`))];
+}
 
 export interface Workload {
   /** Runs `start` so that what it starts is in the workload. Nothing in it may wait. */
@@ -103,8 +114,9 @@ export class CgroupWorkload implements Workload {
     return listProcesses().filter((one) => !isKnown(one) || !this.#has(one));
   }
 
+  /** By the cgroup's own list: what all of /proc costs would be a fork's to pay. */
   signalThoseThatCatch(): number {
-    return listProcesses().filter((one) => this.#has(one) && this.#signal(one.pid)).length;
+    return pidsIn(this.#folder).filter((pid) => this.#signal(pid)).length;
   }
 
   /** false: it does not catch it, or is gone. */

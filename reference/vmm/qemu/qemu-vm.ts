@@ -109,6 +109,9 @@ export class QemuVm implements RunningVm, PreparedVm {
       files.push(await this.#saveDevices());
       files.unshift(await this.#saveMemory());
       const [memory, deviceState] = files as [SealedFile, SealedFile];
+      if (memory.octets !== this.#identity.machine.memoryMiB * mebi) {
+        throw qmpFault('the memory that was saved has another length');
+      }
       const manifest: SnapshotManifest = {
         format: 1,
         ...this.#identity,
