@@ -61,7 +61,11 @@ describe('attacks', () => {
       ({ id, expected }) => id.startsWith('F4.') && expected.kernel !== undefined,
     );
     expect(declared.map(({ id }) => id).sort()).toEqual(attacked);
-    for (const { id, expected } of declared) expect(expected.kernel, id).toEqual(cellsOf(id));
+    for (const { id, expected } of declared) {
+      expect(expected.kernel, id).toEqual(cellsOf(id));
+      // The same attacks, from inside a VM.
+      expect(expected.vm, id).toEqual(cellsOf(id));
+    }
   });
 
   test('of the option IPv6 and of floods are each falsified by a subject, or by a mutant that is there', async () => {

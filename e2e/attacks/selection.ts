@@ -1,6 +1,6 @@
 /**
- * Which attacks run at tier vm where there is no time for all: the showpiece of each claim on the three subjects, and on
- * the reference some more of each claim.
+ * Which attacks run at tier vm where there is no time for all: the showpiece of each claim on the three subjects, and
+ * on the reference some more of each claim.
  * Invariant: no claim is left out; the order of the catalogue decides, never chance.
  */
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';

@@ -109,7 +109,7 @@ function tiersOf({ everything, vm: asked }: TierSelection, { decision, kernel, v
   const bootsGuests = {
     ...{ tier: 'vm' as const, ...notRun },
     reason: 'it boots guests, which takes minutes, so it is not run unasked',
-    remedy: 'pnpm verify --tier vm',
+    remedy: 'pnpm verify --tier vm, pnpm e2e:husk-network --tier vm',
   };
   const reason = 'no claim has attacks at this tier yet';
   const others = notYet.map((tier) => ({ tier, ...notRun, reason }));

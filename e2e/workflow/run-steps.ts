@@ -1,7 +1,7 @@
 /**
- * `node e2e/workflow/run-steps.ts FILE [--without ID,…] [NAME=VALUE …]`: the steps of a workflow that run commands, in
- * order, as the runner would, on this machine. Invariant: a step that is left out is named; the first that fails ends it
- * with its exit code.
+ * `node e2e/workflow/run-steps.ts FILE [--without ID,…] [NAME=VALUE …]`: the steps of a workflow that run commands,
+ * in order, as the runner would, on this machine.
+ * Invariant: a step that is left out is named; the first that fails ends it with its exit code.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-/** The workflow that docs/ offers is what this repository understands: its scripts, verbs, flags, files and exit codes. */
+/** The workflow that docs/ offers is what this repository understands: scripts, verbs, flags, files, exit codes. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

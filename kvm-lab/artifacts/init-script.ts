@@ -18,7 +18,8 @@ export function initScript(modules: readonly string[], main: string): string {
     // Node asks it for its own path, and for how much memory there is.
     'busybox mount -t proc -o nosuid,nodev,noexec proc /proc',
     ...modules.map((path) => `busybox insmod ${path}`),
-    `exec node --disable-warning=ExperimentalWarning ${main}`,
+    // What is collected before a snapshot, no fork collects.
+    `exec node --disable-warning=ExperimentalWarning --expose-gc ${main}`,
     '',
   ].join('\n');
 }

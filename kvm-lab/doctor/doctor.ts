@@ -9,7 +9,11 @@ import { kernelNames, missingArtifacts } from '#kvm-lab/artifacts/artifacts.ts';
 import { cacheFolder } from '#kvm-lab/artifacts/cache-folder.ts';
 import { engineUnsupported, engineVersion } from '#kvm-lab/providers/container/docker-engine.ts';
 import { containerUnsupported } from '#kvm-lab/providers/container/readiness.ts';
-import { microvmUnsupported, qemuVersion } from '#kvm-lab/providers/microvm/readiness.ts';
+import {
+  microvmLabUnsupported,
+  microvmUnsupported,
+  qemuVersion,
+} from '#kvm-lab/providers/microvm/readiness.ts';
 import { netnsUnsupported, tapsUnsupported } from '#kvm-lab/providers/netns/netns.ts';
 import { rootlessHasTaps, rootlessUnsupported } from '#kvm-lab/providers/netns/rootless.ts';
 import type { Unsupported } from '#kvm-lab/providers/unsupported.ts';
@@ -51,7 +55,18 @@ export function examine(): TierReadiness[] {
         binary('conntrack', 'conntrack'),
       ],
     ],
-    ['vm', [provider('lab microvm', microvmUnsupported(), microvmDetail()), artifactsInCache(), kvmDevice()]],
+    [
+      'vm',
+      [
+        provider('lab microvm', microvmUnsupported(), microvmDetail()),
+        {
+          ...provider('microVMs behind taps', microvmLabUnsupported(), 'for pnpm e2e:husk-network --tier vm'),
+          optional: true,
+        },
+        artifactsInCache(),
+        kvmDevice(),
+      ],
+    ],
     [
       'apiserver',
       [kubernetesBinary('kube-apiserver'), kubernetesBinary('etcd'), kubernetesBinary('kubectl')],

@@ -30,7 +30,8 @@ export type GuestOrder =
       readonly deadlineMs: number;
     }
   | { readonly do: 'close'; readonly exchange: number }
-  | { readonly do: 'ip'; readonly words: readonly string[] };
+  /** What the guest's own kernel has learned. */
+  | { readonly do: 'path-mtu'; readonly address: string };
 
 export interface GuestAnswer {
   readonly id: number;
@@ -44,8 +45,10 @@ export interface GuestAnswer {
 }
 
 const headerOctets = 4;
-/** The largest frame of a tap, and what an exchange sends at once. */
+/** More than the largest frame of a tap. */
 export const maxPartOctets = 1 << 17;
+/** Of an exchange, in one part. */
+export const maxDataOctets = 1 << 16;
 
 const kindNamed = new Map<number, PartKind>(
   Object.entries(partKinds).map(([name, number]) => [number, name as PartKind]),

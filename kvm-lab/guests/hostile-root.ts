@@ -3,14 +3,21 @@
  * asked to, lets the guest's own kernel speak. Part of a template, frozen before the snapshot: it holds nothing of the
  * network until a fork was released and somebody speaks to it.
  */
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { constants, existsSync, openSync, writeFileSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
 import { Links } from '#reference/guest/eth0.ts';
-import { dataPart, type GuestAnswer, type GuestOrder, PartReader, packed } from './frame-pipe.ts';
+import {
+  dataPart,
+  type GuestAnswer,
+  type GuestOrder,
+  maxDataOctets,
+  PartReader,
+  packed,
+} from './frame-pipe.ts';
 import { hostileComm, pipes } from './hostile-names.ts';
-import { PacketSocket, removeAddress } from './packet-socket.ts';
+import { PacketSocket, pathMtu, removeAddress } from './packet-socket.ts';
 
 const device = 'eth0';
 const maxWaitingOctets = 16 << 20;
@@ -84,8 +91,8 @@ class HostileRoot {
         this.#exchanges.get(order.exchange)?.close();
         this.#exchanges.delete(order.exchange);
         return;
-      case 'ip':
-        return ip(order.words);
+      case 'path-mtu':
+        return String(pathMtu(order.address));
     }
   }
 
@@ -115,20 +122,13 @@ class HostileRoot {
     const socket = connect({ host: address, port, timeout: deadlineMs });
     socket
       .on('data', (octets) => {
-        for (let at = 0; at < octets.length; at += 1 << 16) came(octets.subarray(at, at + (1 << 16)));
+        for (let at = 0; at < octets.length; at += maxDataOctets)
+          came(octets.subarray(at, at + maxDataOctets));
       })
       .on('error', over)
       .on('close', over);
     this.#exchanges.set(exchange, { send: (octets) => socket.write(octets), close: () => socket.destroy() });
   }
-}
-
-function ip(words: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile('/bin/ip', [...words], { timeout: commandTimeoutMs, encoding: 'utf8' }, (error, stdout) =>
-      error === null ? resolve(stdout) : reject(error),
-    );
-  });
 }
 
 /** One end of it; who comes and goes at the other does not end it: the descriptor is for both. */

@@ -2,7 +2,7 @@
  * eth0 by a packet socket (packet(7)): whatever frame out, every frame in, whoever it is for.
  * Invariant: what the kernel did not take is said; only a queue that is full is tried again, within a bound.
  */
-import { read, writeSync } from 'node:fs';
+import { closeSync, read, writeSync } from 'node:fs';
 import koffi from 'koffi';
 
 const AF_PACKET = 17;
@@ -22,6 +22,9 @@ const receiveBufferOctets = 8 << 20;
 /** The most that a tap carries, with its header. */
 const largestMtu = 65_521;
 const ifreqOctets = 40;
+const IPPROTO_IP = 0;
+const IP_MTU = 14;
+const anyPort = 9;
 const maxTries = 400;
 const MSG_DONTWAIT = 0x40;
 /** Then others have their turn. */
@@ -34,6 +37,8 @@ const bind = libc.func('int bind(int fd, const uint8_t *address, uint32_t octets
 const setsockopt = libc.func(
   'int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t octets)',
 );
+const connect = libc.func('int connect(int fd, const uint8_t *address, uint32_t octets)');
+const getsockopt = libc.func('int getsockopt(int fd, int level, int name, void *value, void *octets)');
 const ioctl = libc.func('int ioctl(int fd, unsigned long request, uint8_t *argument)');
 const receive = libc.func('int64_t recv(int fd, void *buffer, size_t octets, int flags)');
 const indexOf = libc.func('uint32_t if_nametoindex(const char *name)');
@@ -64,6 +69,23 @@ export function removeAddress(name: string): void {
   control(SIOCSIFADDR, request);
 }
 
+/** Of an IPv4 address (ip(7), IP_MTU): asked of a datagram socket that is connected to it. */
+export function pathMtu(to: string): number {
+  const fd = checked('socket', socket(AF_INET, SOCK_DGRAM, 0));
+  try {
+    const address = Buffer.alloc(16);
+    address.writeUInt16LE(AF_INET, 0);
+    address.writeUInt16BE(anyPort, 2);
+    address.set(to.split('.').map(Number), 4);
+    checked('connect', connect(fd, address, address.length));
+    const [value, octets] = [Buffer.alloc(4), Buffer.from([4, 0, 0, 0])];
+    checked('IP_MTU', getsockopt(fd, IPPROTO_IP, IP_MTU, value, octets));
+    return value.readInt32LE(0);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 export class PacketSocket {
   readonly #name: string;
   readonly #fd: number;
@@ -91,7 +113,7 @@ export class PacketSocket {
     checked('bind', bind(this.#fd, address, address.length));
   }
 
-  /** Frames as they come, in order, for as long as the guest lives: the one that was waited for, and what came with it. */
+  /** Frames as they come, in order, for as long as the guest lives: one that was waited for, and what came with it. */
   listen(take: (frames: readonly Buffer[]) => void): void {
     const buffer = Buffer.alloc(1 << 17);
     const next = () =>

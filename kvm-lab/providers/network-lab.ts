@@ -115,8 +115,8 @@ export interface HonestGuest {
     enough: (answer: Buffer) => boolean,
     deadlineMs: number,
   ): Promise<{ readonly answer: Buffer; readonly latencyMs: number } | { readonly refused: string }>;
-  /** Output of `ip` inside the guest. */
-  ip(words: string): string | Promise<string>;
+  /** What its kernel has learned. */
+  pathMtu(to: string): Promise<number>;
   close(): void;
 }
 

@@ -1,4 +1,4 @@
-/** A husk on the fake VMM, with a datapath and a resolver that note what is asked of them, and fail when they are told to. */
+/** A husk on the fake VMM, with a datapath and a resolver that note what is asked of them, and fail when told to. */
 import { hash, randomBytes } from 'node:crypto';
 import { mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -57,7 +57,7 @@ for (const subject of choice.isSelection ? (['reference'] as const) : builtInSub
     const up = Buffer.alloc(1 << 20, 'u');
     const echoed = await honest.exchange('tcp', allowed, up, whole(up.length), deadlineMs);
     expect('answer' in echoed ? echoed.answer.length : echoed).toBe(up.length);
-    expect(await honest.ip(`route get ${hosts.allowed}`)).toContain('mtu 1300');
+    expect(await honest.pathMtu(hosts.allowed)).toBe(1_300);
   });
 
   test(`F4.leave a pin opens one address, protocol and port · ${subject}`, async ({ openPod }) => {
@@ -138,6 +138,7 @@ test('F4.inbound an inbound port lets in whom the policy names, and nobody else 
   pod.sendFromUplink(begun(hosts.controller, 31_002, 8023));
   pod.sendFromUplink(begun(hosts.controller, 31_003, 8022));
   await stage.pause(windowMs);
+  await stage.settled();
   const arrived = end.frames
     .filter(({ outgoing }) => !outgoing)
     .map(({ frame }) => readFrame(frame))
@@ -148,5 +149,6 @@ test('F4.inbound an inbound port lets in whom the policy names, and nobody else 
   await pod.datapath.change(guest.tap, policy);
   pod.sendFromUplink(begun(hosts.controller, 31_004, 8022));
   await stage.pause(windowMs);
+  await stage.settled();
   expect(end.frames.some(({ frame }) => readFrame(frame).fromPort === 31_004)).toBe(false);
 });

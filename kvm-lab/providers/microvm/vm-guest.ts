@@ -1,11 +1,18 @@
 /**
  * A guest in a restored microVM: its hostile root puts frames on eth0, and what comes there is read back.
- * Invariant: nothing is sent before the gate admitted the fork and released it; it ends with its VM, and then nothing of
- * the tap is held here.
+ * Invariant: nothing is sent before the gate admitted the fork and released it; it ends with its VM, and then nothing
+ * of the tap is held here.
  */
 import type { SandboxPlace } from '#properties/subjects/datapath-protocol.ts';
 import type { ServiceChannel } from '#reference/fork-engine/service-channel.ts';
-import { dataPart, type GuestAnswer, type GuestOrder, PartReader, packed } from '../../guests/frame-pipe.ts';
+import {
+  dataPart,
+  type GuestAnswer,
+  type GuestOrder,
+  maxDataOctets,
+  PartReader,
+  packed,
+} from '../../guests/frame-pipe.ts';
 import { bridge } from '../../guests/hostile-names.ts';
 import type { GuestEnd, SeenFrame } from '../network-lab.ts';
 
@@ -113,7 +120,8 @@ export class VmGuest implements GuestEnd {
   }
 
   sendData(exchange: number, octets: Uint8Array): void {
-    this.#write(dataPart(exchange, octets));
+    for (let at = 0; at < octets.length; at += maxDataOctets)
+      this.#write(dataPart(exchange, octets.subarray(at, at + maxDataOctets)));
   }
 
   /** When the VM has ended, its hold on the tap with it. */

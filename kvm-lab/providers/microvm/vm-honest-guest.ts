@@ -16,10 +16,9 @@ export class VmHonestGuest implements HonestGuest {
     this.#ready.catch(() => undefined);
   }
 
-  async ip(words: string): Promise<string> {
+  async pathMtu(to: string): Promise<number> {
     await this.#ready;
-    const { text = '' } = await this.#guest.order({ do: 'ip', words: words.split(' ') });
-    return text;
+    return Number((await this.#guest.order({ do: 'path-mtu', address: to })).text);
   }
 
   async exchange(

@@ -72,8 +72,9 @@ export class NamespaceGuest implements HonestGuest {
     this.#namespace.run('ip', ['-batch', '-'], `${lines.join('\n')}\n`);
   }
 
-  ip(words: string): string {
-    return this.#namespace.run('ip', words.split(' '));
+  async pathMtu(to: string): Promise<number> {
+    const route = this.#namespace.run('ip', ['route', 'get', to]);
+    return Number(/\bmtu (\d+)/.exec(route)?.[1] ?? Number.NaN);
   }
 
   async exchange(

@@ -10,6 +10,7 @@ export const claim = defineAddressClaim({
   expected: {
     decision: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
   },
   arbitrary: () => embeddedIn([sixToFour], specialIpv4),
   requires({ ipv4 }, subject) {

@@ -86,6 +86,7 @@ export const claim = defineClaim<BoundsCase>({
   expected: {
     decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
   },
   weight: 0.5,
   arbitrary: ({ replayPath }) =>

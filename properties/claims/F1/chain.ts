@@ -128,6 +128,7 @@ export const claim = defineClaim<ChainCase>({
   expected: {
     decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
   },
   arbitrary: () => fc.tuple(allowedName, addressType).chain(([name, type]) => chainCase(name, type)),
   control: honestExchangeWorks,

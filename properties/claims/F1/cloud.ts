@@ -17,6 +17,7 @@ export const claim = defineAddressClaim<AddressCase>({
   expected: {
     decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
   },
   examples: () =>
     addressVectors('refuse', ({ id, flags }) => /^cloud\/.*\/first$/.test(id) || flags.includes('metadata')),

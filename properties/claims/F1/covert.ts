@@ -73,6 +73,7 @@ export const claim = defineClaim<CovertCase>({
   expected: {
     decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
   },
   arbitrary: () =>
     fc.record({

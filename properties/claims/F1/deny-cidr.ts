@@ -25,6 +25,7 @@ export const claim = defineAddressClaim<DenyCase>({
   expected: {
     decision: { vulnerable: 'no-input', published: 'no-input', reference: 'holds' },
     kernel: { vulnerable: 'no-input', published: 'no-input', reference: 'holds' },
+    vm: { vulnerable: 'no-input', published: 'no-input', reference: 'holds' },
   },
   arbitrary: () =>
     fc

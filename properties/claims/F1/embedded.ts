@@ -12,6 +12,7 @@ export const claim = defineAddressClaim({
   expected: {
     decision: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
   },
   arbitrary: () => embeddedIn([wellKnownNat64], specialIpv4),
   requires({ ipv4 }, subject) {

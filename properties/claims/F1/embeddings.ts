@@ -16,6 +16,7 @@ export const claim = defineAddressClaim({
   expected: {
     decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
   },
   arbitrary: () => embeddedIn(otherEmbeddings, fc.oneof(blockedByAll, specialIpv4)),
   requires({ ipv4 }, subject) {

@@ -69,6 +69,7 @@ export const claim = defineClaim<FilteredCase>({
   expected: {
     decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
   },
   // Without operator entries, which the older filters do not have: what they pass by themselves comes first.
   examples: () =>

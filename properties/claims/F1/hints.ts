@@ -63,6 +63,7 @@ export const claim = defineClaim<HintsCase>({
   expected: {
     decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
   },
   arbitrary: () =>
     allowedName.chain((name) =>

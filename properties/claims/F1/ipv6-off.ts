@@ -64,6 +64,7 @@ export const claim = defineClaim<OptionCase>({
   expected: {
     decision: { vulnerable: 'no-input', published: 'no-input', reference: 'holds' },
     kernel: { vulnerable: 'no-input', published: 'no-input', reference: 'holds' },
+    vm: { vulnerable: 'no-input', published: 'no-input', reference: 'holds' },
   },
   weight: 0.5,
   arbitrary: () =>

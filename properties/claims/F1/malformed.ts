@@ -185,6 +185,7 @@ export const claim = defineClaim<MalformedCase>({
   expected: {
     decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
   },
   examples: () =>
     ['query/malformed/', 'query/count/', 'query/edns/', 'query/tail', 'query/header/'].flatMap((start) =>

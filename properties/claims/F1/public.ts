@@ -21,6 +21,7 @@ export const claim = defineAddressClaim<AddressCase>({
   expected: {
     decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
     kernel: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
+    vm: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
   },
   examples: () => addressVectors('pin', ({ flags }) => !flags.includes('policy')),
   arbitrary: () =>

@@ -152,6 +152,7 @@ export const claim = defineClaim<QuestionCase>({
   expected: {
     decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
   },
   blindSpot: 'the counts of a truncated reply: nothing of it is used, it is asked for again over TCP',
   arbitrary: () => differences.chain(questionCase),

@@ -14,6 +14,7 @@ export const claim = defineAddressClaim({
   expected: {
     decision: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'holds', reference: 'holds' },
   },
   arbitrary: () =>
     fc.record({

@@ -41,6 +41,7 @@ export const claim = defineClaim<SourceCase>({
   expected: {
     decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
     kernel: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
+    vm: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
   },
   examples: () =>
     [...dnsVectors('dns-reply', 'reply/from/'), ...dnsVectors('dns-reply', 'reply/id/')].map(({ input }) => {

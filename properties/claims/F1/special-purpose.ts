@@ -11,6 +11,7 @@ export const claim = defineAddressClaim({
   expected: {
     decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
   },
   examples: () => addressVectors('refuse'),
   arbitrary: () => addressCase,

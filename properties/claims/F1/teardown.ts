@@ -40,6 +40,7 @@ export const claim = defineClaim<LedgerCase>({
   expected: {
     decision: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
     kernel: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
+    vm: { vulnerable: 'falsified', published: 'falsified', reference: 'holds' },
   },
   weight: 0.5,
   arbitrary: ({ replayPath }) => ledgerCase(ledgerCommandArbitraries, replayPath),

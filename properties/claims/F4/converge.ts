@@ -83,7 +83,7 @@ export const claim = defineClaim<ConvergeCase>({
   source: 'findings.md F4, residual: "re-applying a narrower policy leaves the wider accepts in front"',
   blindSpot: 'entries that conntrack still holds pass nowhere; that they are deleted is tier kernel',
   decisions: ['ruleset'],
-  expected: { decision: residualCells, kernel: residualCells },
+  expected: { decision: residualCells, kernel: residualCells, vm: residualCells },
   weight: 0.29,
   arbitrary: () =>
     sceneArbitrary.chain((scene) =>

@@ -8,5 +8,5 @@ export const claim: ClaimStatement = {
     'findings.md F4, published: "husk path only (in the raw-forkd engine a guest still reaches the node’s own listeners)"',
   blindSpot:
     'the wiring of a namespace is judged, made by the lab as the engines are to make it: that forkd and sandbox-server put each guest behind it comes with them; sandbox-server as published was not observed',
-  expected: { kernel: residualCells },
+  expected: { kernel: residualCells, vm: residualCells },
 };

@@ -9,7 +9,7 @@ export const claim = attackClaim({
   source:
     'findings.md F4, reference, invariant 4; residual: "forged DNS replies reach the resolver’s upstream socket"',
   blindSpot: 'conntrack’s own judgement of sequence numbers and timeouts is tier kernel',
-  expected: { decision: residualCells, kernel: residualCells },
+  expected: { decision: residualCells, kernel: residualCells, vm: residualCells },
   attacks: (scene) => later(scene, [null, null, 'tap0', 'tap1', 'eth0']),
   examples: [
     example({

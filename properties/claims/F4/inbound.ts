@@ -29,7 +29,7 @@ export const claim = attackClaim({
   id: 'F4.inbound',
   statement: 'Only replies (or explicit policy) reach the guest; tap never talks to tap.',
   source: 'findings.md F4, residual: "neighbours on the uplink reach the guest; tap → tap crosses"',
-  expected: { decision: residualCells, kernel: residualCells },
+  expected: { decision: residualCells, kernel: residualCells, vm: residualCells },
   attacks: (scene) => fc.oneof({ weight: 3, arbitrary: inward(scene) }, later(scene, [null, 'eth0'])),
   examples: [fromNeighbour, pastThePod],
   phases: ['standing', 'changed'],

@@ -20,7 +20,7 @@ export const claim = attackClaim({
   statement: 'From its own IPv4 address the guest never reaches a pod-local listener other than resolver:53.',
   source: 'findings.md F4, vulnerable: "the guest reaches `:9091` and `:9443` in the pod"',
   blindSpot: 'rules as the evaluator reads them, IPv4, after set-up: the kernel itself is tier kernel',
-  expected: { decision: fixedCells, kernel: fixedCells },
+  expected: { decision: fixedCells, kernel: fixedCells, vm: fixedCells },
   attacks: ownToLocal,
   examples: [guestSends('10.200.0.2', '172.20.0.10', 9443), guestSends('10.200.0.2', '10.200.0.1', 9091)],
   phases: ['standing'],

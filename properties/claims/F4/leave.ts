@@ -22,7 +22,7 @@ export const claim = attackClaim({
   source:
     'findings.md F4, residual: "the same hole on the forward hook lets spoofed sources out un-masqueraded, also to metadata"',
   blindSpot: 'which names resolve to what is F1; pins are given here',
-  expected: { decision: residualCells, kernel: residualCells },
+  expected: { decision: residualCells, kernel: residualCells, vm: residualCells },
   attacks: outward,
   examples: [
     guestSends('10.200.0.0', '169.254.169.254', 80),

@@ -55,6 +55,7 @@ export const claim = attackClaim({
   expected: {
     decision: { vulnerable: 'holds', published: 'holds', reference: 'holds' },
     kernel: residualCells,
+    vm: residualCells,
   },
   attacks: (scene) =>
     fc.oneof(

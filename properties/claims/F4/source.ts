@@ -12,7 +12,7 @@ export const claim = attackClaim({
   source: 'findings.md F4, residual: "any IPv4 source other than the guest address misses every rule"',
   blindSpot:
     'one packet at a time: overlapping fragments and what the kernel reassembles are tier kernel; the whole header space is the proof ruleset',
-  expected: { decision: residualCells, kernel: residualCells },
+  expected: { decision: residualCells, kernel: residualCells, vm: residualCells },
   attacks: forged,
   examples: [
     guestSends('10.200.0.0', '172.20.0.10', 9443),

@@ -28,7 +28,7 @@ export const claim = attackClaim({
   source: 'findings.md F4, residual: "RAs install routes in the pod; neighbour-table floods"',
   blindSpot:
     'as far as a ruleset can say: a packet that reaches the ICMP, ARP or neighbour discovery of the pod counts as a change; tables and floods are tier kernel',
-  expected: { decision: residualCells, kernel: residualCells },
+  expected: { decision: residualCells, kernel: residualCells, vm: residualCells },
   attacks: (scene) => fc.oneof({ weight: 3, arbitrary: control(scene) }, later(scene, ['tap0', 'tap1'])),
   examples: [advertisement],
   phases: ['standing'],

@@ -151,7 +151,7 @@ export const claim = defineClaim<TransitionCase>({
     'findings.md F4, residual: "rules are installed in several steps after the tap is up; deletion leaves sets behind"',
   blindSpot: `${lives.length} lives of two sandboxes, ${few.length} scenes; a step that is interrupted half-way is tier kernel`,
   decisions: ['ruleset'],
-  expected: { decision: residualCells, kernel: residualCells },
+  expected: { decision: residualCells, kernel: residualCells, vm: residualCells },
   weight: 0.29,
   arbitrary: () =>
     fc.constantFrom(...few).chain((scene) =>

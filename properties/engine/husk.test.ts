@@ -40,6 +40,35 @@ describe('the steps of a husk', () => {
     expect(await ground.left()).toEqual([]);
   });
 
+  test('are never taken twice, nor out of their order', async () => {
+    const husk = ground.husk();
+    const refused = { code: 'husk-not-dormant' };
+    await expect(husk.activate({ policy, secrets })).rejects.toMatchObject(refused);
+    const [first, ...others] = await Promise.allSettled([
+      husk.prepare(ground.snapshot),
+      husk.prepare(ground.snapshot),
+      husk.activate({ policy, secrets }),
+    ]);
+    expect(first.status).toBe('fulfilled');
+    expect(others).toMatchObject([{ reason: refused }, { reason: refused }]);
+    expect(ground.asked).toEqual(['datapath open']);
+    await husk.end();
+    expect(await ground.left()).toEqual([]);
+  });
+
+  test('that are under way when it is ended are ended with it', async () => {
+    for (const turns of [0, 1, 2, 5, 20]) {
+      const husk = ground.husk();
+      await husk.prepare(ground.snapshot);
+      const activating = husk.activate({ policy, secrets }).catch((error: unknown) => error);
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await husk.end();
+      await activating;
+      expect(husk.phase).toBe('ended');
+      expect(await ground.left()).toEqual([]);
+    }
+  });
+
   for (const step of ['datapath open', 'datapath change', 'resolver attach']) {
     test(`never leave anything when one fails: ${step}`, async () => {
       const husk = ground.husk();
