@@ -231,9 +231,11 @@ const signalNumbers: Readonly<Record<string, number>> = {
   SIGTERM: 15,
 };
 const timedOut = 124;
+/** As a shell says of what it cannot run. */
+const notStarted = 127;
 
 function exitCodeOf({ exit_code: code, signal, timed_out: isLate }: RequestEnd): number {
   if (isLate === true) return timedOut;
   if (code !== undefined) return code;
-  return signal === undefined ? exitCodes.internal : 128 + (signalNumbers[signal] ?? 0);
+  return signal === undefined ? notStarted : 128 + (signalNumbers[signal] ?? 0);
 }

@@ -319,6 +319,42 @@ test('a snapshot that the disk has no room for is refused before anything of it 
   await journal.close();
 });
 
+test('a sandbox that is ended while it is forked ends, and so do those that were to come of it', async () => {
+  using ground = new EngineGround();
+  const engine = await ground.start();
+  const { id } = await engine.forkd.buildTemplate(ground.spec());
+  for (let turns = 0; turns < 12; turns++) {
+    const source = await engine.forkd.fork({ template: id, ...noSecrets });
+    const forking = engine.forkd.forkSandbox(source.id, { replicas: 2, allowSecretInheritance: false });
+    const over = forking.then(
+      (children) => Promise.all(children.map((child) => engine.forkd.terminate(child.id))),
+      () => undefined,
+    );
+    for (let each = 0; each < turns * 2; each++) await new Promise((resolve) => setImmediate(resolve));
+    await engine.forkd.terminate(source.id);
+    await over;
+    expect(engine.vmm.live, `after ${turns} turns`).toBe(0);
+  }
+  await engine.forkd.close();
+  expect(ground.left().journal).toEqual([]);
+});
+
+test('an engine that is closed amid forks has ended all of them, and its journal is empty', async () => {
+  for (let turns = 0; turns < 8; turns++) {
+    using ground = new EngineGround();
+    const engine = await ground.start();
+    const { id } = await engine.forkd.buildTemplate(ground.spec());
+    const forks = [
+      engine.forkd.keepReady(id, 2),
+      ...Array.from({ length: 4 }, () => engine.forkd.fork({ template: id, ...noSecrets })),
+    ].map((one) => one.catch(() => undefined));
+    for (let each = 0; each < turns * 3; each++) await new Promise((resolve) => setImmediate(resolve));
+    await engine.forkd.close();
+    await Promise.all(forks);
+    expect([engine.vmm.live, ground.left().journal], `after ${turns} turns`).toEqual([0, []]);
+  }
+});
+
 test('a secret that cannot be written ends its sandbox, and is not in the error', async () => {
   using ground = new EngineGround();
   const engine = await ground.start({ maxTemplates: 1 });

@@ -62,6 +62,7 @@ export class Forkd implements ForkEnginePort {
   readonly #templates: Templates;
   readonly #sandboxes: Sandboxes;
   readonly #pools = new Map<string, ReadyPool>();
+  readonly #begun = new Set<Promise<void>>();
   #closing: Promise<void> | null = null;
 
   private constructor(
@@ -136,28 +137,32 @@ export class Forkd implements ForkEnginePort {
 
   async keepReady(id: string, forks: number): Promise<void> {
     this.#checkOpen();
-    await this.#templates.withSnapshot(id, (snapshot) => {
-      const pool = this.#pools.get(id) ?? new ReadyPool(this.#vms, snapshot, this.#options.log);
-      this.#pools.set(id, pool);
-      return pool.resize(forks);
-    });
+    await this.#underWay(
+      this.#templates.withSnapshot(id, (snapshot) => {
+        const pool = this.#pools.get(id) ?? new ReadyPool(this.#vms, snapshot, this.#options.log);
+        this.#pools.set(id, pool);
+        return pool.resize(forks);
+      }),
+    );
   }
 
   async fork(request: ForkRequest): Promise<Sandbox> {
     this.#checkOpen();
     checkSecrets(request.secrets);
     const { template, network } = request;
-    return await this.#templates.withSnapshot(template, (snapshot) => {
-      const ready = network === null ? (this.#pools.get(template)?.take() ?? null) : null;
-      return this.#sandboxes.fork(request, snapshot, ready);
-    });
+    return this.#underWay(
+      this.#templates.withSnapshot(template, (snapshot) => {
+        const ready = network === null ? (this.#pools.get(template)?.take() ?? null) : null;
+        return this.#sandboxes.fork(request, snapshot, ready);
+      }),
+    );
   }
 
   forkSandbox(id: string, request: LiveForkRequest): Promise<readonly Sandbox[]> {
     this.#checkOpen();
     const { replicas } = request;
     if (Number.isInteger(replicas) && replicas >= 1 && replicas <= maxReplicas) {
-      return this.#sandboxes.forkSandbox(id, request);
+      return this.#underWay(this.#sandboxes.forkSandbox(id, request));
     }
     throw new CodedError('too-many-vms', `replicas is not within 1 and ${maxReplicas}`, 'ask for fewer');
   }
@@ -210,8 +215,15 @@ export class Forkd implements ForkEnginePort {
   /** All of it is tried; the first failure is thrown. */
   async #close(): Promise<void> {
     const failures: unknown[] = [];
+    const closePools = async () => {
+      for (const pool of this.#pools.values()) await pool.close();
+    };
     const steps = [
-      ...[...this.#pools.values()].map((pool) => () => pool.close()),
+      closePools,
+      () => this.#sandboxes.close(),
+      // What was begun before ends by itself: refused, or as what is ended next.
+      () => Promise.allSettled(this.#begun),
+      closePools,
       () => this.#sandboxes.close(),
       () => this.#templates.close(),
       () => this.#options.networks?.close(),
@@ -228,6 +240,16 @@ export class Forkd implements ForkEnginePort {
       }
     }
     if (failures.length > 0) throw failures[0];
+  }
+
+  #underWay<T>(work: Promise<T>): Promise<T> {
+    const settled = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#begun.add(settled);
+    void settled.then(() => this.#begun.delete(settled));
+    return work;
   }
 
   #checkOpen(): void {

@@ -1,6 +1,6 @@
 /**
- * A folder of files, or an image archive, as a layer over a guest's first root: a further cpio archive behind the initrd, which the kernel
- * unpacks over it.
+ * A folder of files, or an image archive, as a layer over a guest's first root: a further cpio archive behind the
+ * initrd, which the kernel unpacks over it.
  * Invariant: what the initrd has stays as it is, the agent above all; where an image has a link in place of one of its
  * folders (`bin` → `usr/bin`), the folder is filled with links. What is no file, folder or link is refused.
  */

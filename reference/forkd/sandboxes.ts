@@ -70,7 +70,8 @@ export class Sandboxes {
   }
 
   list(): Sandbox[] {
-    return [...this.#standing.values()].filter(({ ending }) => ending === null).map(viewOf);
+    const isReleased = ({ ending, releasedAfterMs }: Standing) => ending === null && releasedAfterMs > 0;
+    return [...this.#standing.values()].filter(isReleased).map(viewOf);
   }
 
   async fork(
@@ -189,6 +190,11 @@ export class Sandboxes {
       configuration: { hostname: id, ...(network === null ? {} : { network: network.guest }) },
       gone: (vm) => this.#gone(sandbox, vm),
     });
+    if (sandbox.ending !== null) {
+      // It was ended meanwhile: nobody would end this VM.
+      await this.#parts.activation.end(released.vm.id);
+      throw noSuchSandbox();
+    }
     sandbox.body = bodyOf(released);
     sandbox.admittedAfterMs = released.admittedAfterMs;
     sandbox.releasedAfterMs = released.releasedAfterMs;
@@ -281,13 +287,17 @@ export class Sandboxes {
   #named(id: string): Standing {
     const sandbox = this.#standing.get(id);
     if (sandbox !== undefined && sandbox.ending === null) return sandbox;
-    throw new CodedError('no-such-sandbox', 'there is no sandbox of that id', 'fork one; it may have ended');
+    throw noSuchSandbox();
   }
 
   #bodyOf({ body }: Standing): Body {
     if (body !== null) return body;
     throw busy('it is being forked');
   }
+}
+
+function noSuchSandbox(): CodedError {
+  return new CodedError('no-such-sandbox', 'there is no sandbox of that id', 'fork one; it may have ended');
 }
 
 function busy(what: string): CodedError {

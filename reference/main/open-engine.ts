@@ -52,7 +52,10 @@ function openNetworks(mode: NetworkMode, log: Log): NetworksPort | null {
     });
   } catch (error) {
     if (mode === 'required') throw error;
-    log.warn({ err: error }, 'no sandbox can have a network');
+    log.warn(
+      { why: error instanceof Error ? error.message : String(error) },
+      'no sandbox can have a network',
+    );
     return null;
   }
 }
