@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { CodedError } from '#reference/base/coded-error.ts';
-import { cached, forget, isCached, keepNewest } from './cache-folder.ts';
+import { cached, cacheFolder, forget, isCached, keepNewest } from './cache-folder.ts';
 import { cacheName, unpacked } from './debian-package.ts';
 import { initramfs } from './initramfs.ts';
 import { type LockedKernel, readLock, readPinned, sha256 } from './lock.ts';
@@ -45,16 +45,29 @@ const maxInitrds = 12;
 
 const silent: Say = () => undefined;
 
+const given = new Map<string, Promise<GuestArtifacts>>();
+
 /**
- * Fetches and builds what is not in the cache yet; else it takes the time to hash.
+ * Fetches and builds what is not in the cache yet; else it takes the time to hash, once in a process.
  * @param kernelName one of `kernelNames()`
  * @throws CodedError `unknown-kernel`, `artifact-missing`, `artifact-mismatch`
  */
-export async function guestArtifacts(
+export function guestArtifacts(
   kernelName: string = defaultKernel,
   image: GuestImage = 'honest',
   say: Say = silent,
 ): Promise<GuestArtifacts> {
+  const key = `${kernelName} ${image} ${cacheFolder()}`;
+  const known = given.get(key);
+  if (known !== undefined) return known;
+  const made = makeArtifacts(kernelName, image, say);
+  given.set(key, made);
+  // What failed is tried again by the next caller.
+  made.catch(() => given.delete(key));
+  return made;
+}
+
+async function makeArtifacts(kernelName: string, image: GuestImage, say: Say): Promise<GuestArtifacts> {
   const lock = readLock();
   const locked = lock.kernels[kernelName];
   if (locked === undefined) {
