@@ -50,7 +50,7 @@ async function run(flags: Flags, rest: readonly string[]): Promise<void> {
       'give kvm or tcg, or leave it out',
     );
   }
-  const words = [playwright, 'test', '--config', `${root}e2e/playwright.fork.config.ts`, ...rest];
+  const words = [playwright, 'test', '--config', `${root}e2e/playwright-fork.config.ts`, ...rest];
   const env = {
     ...markedEnvironment(),
     ...(await prepared(flags)),

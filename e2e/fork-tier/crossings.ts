@@ -33,15 +33,16 @@ export function crossingsOf(vm: RunningVm, hear?: Hear): Crossing[] {
 function listen(stream: Duplex, heard: (to: 'guest' | 'host', octets: Buffer) => void): void {
   const write = stream.write.bind(stream) as (...words: unknown[]) => boolean;
   const emit = stream.emit.bind(stream) as (...words: unknown[]) => boolean;
-  const spied = stream as unknown as Record<'write' | 'emit', (...words: unknown[]) => boolean>;
-  spied.write = (chunk, ...rest) => {
-    heard('guest', Buffer.from(chunk as string | Uint8Array));
-    return write(chunk, ...rest);
-  };
-  spied.emit = (event, ...values) => {
-    if (event === 'data') heard('host', values[0] as Buffer);
-    return emit(event, ...values);
-  };
+  Object.assign(stream, {
+    write: (chunk: string | Uint8Array, ...rest: unknown[]) => {
+      heard('guest', Buffer.from(chunk));
+      return write(chunk, ...rest);
+    },
+    emit: (event: string, ...values: unknown[]) => {
+      if (event === 'data') heard('host', values[0] as Buffer);
+      return emit(event, ...values);
+    },
+  });
 }
 
 /** The same VMM; each of its forks is shown when it runs, before whoever asked for it has it. */

@@ -1,5 +1,5 @@
 /**
- * The processes that attacks on forks run in: one for the subjects, one for each mutant, each with templates of its own.
+ * The processes that attacks on forks run in: one for the subjects, one for each mutant, each with its own templates.
  * Invariant: a record for each job; none of them outlives `end`.
  */
 import { fileURLToPath } from 'node:url';

@@ -73,7 +73,7 @@ async function drawn(
 
 const openShare = 0.9;
 
-/** Whether siblings that nobody tells anything share what the kernel gives them: else nothing is shown by those that do not. */
+/** Whether siblings that nobody tells anything share what the kernel gives them: else others show nothing. */
 export async function windowClosed(stage: ForkStage, template: LabTemplate): Promise<string | null> {
   const untold = await drawSiblings(stage, template, { count: 2, host: null, programs: [], times: 2 });
   const shares = kernelReaders.map((reader) => shareOf(untold.map((draws) => draws[reader] ?? [])));

@@ -119,7 +119,7 @@ export function twinsIn(ends: readonly ZooEnd[]): ZooEnd[][] {
   return [...bySample.values()].filter(({ length }) => length > 1);
 }
 
-/** Guests that the run was too slow to judge: refused by the deadline though they answer, or reseeded by their kernel. */
+/** Guests that the run was too slow to judge: late though they answer, or reseeded by their kernel meanwhile. */
 export const tooSlow = (ends: readonly ZooEnd[]) =>
   [...ends.filter(byItself), ...ends.filter(isLate)].map(({ guest }) => guest.name);
 

@@ -73,8 +73,8 @@ const RNDRESEEDCRNG = 0x5207;
 const O_RDWR_CLOEXEC = 0x80002;
 
 /**
- * A kernel that was seeded long ago reseeds by itself at the next read: in the forks of one that was seeded a moment ago
- * only who does it is reseeded.
+ * A kernel that was seeded long ago reseeds by itself at the next read; in the forks of one that was seeded a moment
+ * ago only who does it is reseeded.
  */
 function renewGenerator(): void {
   const device = systemCalls.open('/dev/urandom', O_RDWR_CLOEXEC);

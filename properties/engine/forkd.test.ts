@@ -115,20 +115,6 @@ test('more VMs than may be: refused at once, nothing is leaked, and one that end
   expect(engine.vmm.live).toBe(0);
 });
 
-test('a VM that ends by itself takes its sandbox along, and its engine closes', async () => {
-  using ground = new EngineGround();
-  const engine = await ground.start();
-  const { id } = await engine.forkd.buildTemplate(ground.spec());
-  await engine.forkd.fork({ template: id, ...noSecrets });
-  const ended = new Promise((resolve) => engine.forkd.onEnded(resolve));
-  // To the engine each of its VMs dies.
-  await engine.vmm.close();
-  await ended;
-  expect(engine.forkd.sandboxes()).toEqual([]);
-  await engine.forkd.close();
-  expect(ground.left().journal).toEqual([]);
-});
-
 test('a pool gives what is prepared, is filled again, and is emptied with its template', async () => {
   using ground = new EngineGround();
   const engine = await ground.start();

@@ -87,8 +87,8 @@ async function runEngine(stage: ForkStage, engine: Engine): Promise<Seen> {
       ...seen,
       closed: seen.closed ?? (given > 0 ? null : 'the secret reached no fork, admitted ones included'),
       steps: [
-        ...seen.steps,
         `the secret of each fork crossed to ${given} of ${forks.length}, each released before`,
+        ...seen.steps,
       ],
     };
   });

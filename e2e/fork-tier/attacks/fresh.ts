@@ -1,4 +1,5 @@
 /** F6.fresh: the seeds that cross to forks, and who else hears of them. */
+import pino from 'pino';
 import type { Log } from '#reference/base/log.ts';
 import { type ForkAttack, type ForkStage, messageOf, type Seen } from '../fork-attack.ts';
 import { type LabFork, plainWish } from '../fork-lab.ts';
@@ -7,11 +8,10 @@ import { wishOf } from './siblings.ts';
 const forks = 4;
 const leastSeedDigits = 64;
 
-/** All that is said at any level. */
+/** All that is said at any level, as it would be written. */
 function listening(): { readonly log: Log; readonly lines: string[] } {
   const lines: string[] = [];
-  const hear = (...words: unknown[]) => void lines.push(JSON.stringify(words));
-  return { log: { debug: hear, info: hear, warn: hear, error: hear } as unknown as Log, lines };
+  return { log: pino({ level: 'debug' }, { write: (line) => void lines.push(line) }), lines };
 }
 
 const secretsOf = ({ crossings }: LabFork) =>

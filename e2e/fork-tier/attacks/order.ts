@@ -1,4 +1,4 @@
-/** F6.order and F6.userspace: what runs, is served or crosses before the gate, as an observer outside of the guest sees it. */
+/** F6.order and F6.userspace: what runs, is served or crosses before the gate, seen from outside of the guest. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { residualCells } from '#properties/claims/claim.ts';
 import { methodsTo } from '../crossings.ts';

@@ -158,7 +158,7 @@ export const siblingAttacks: readonly ForkAttack[] = [
   ),
 ];
 
-/** The window is closed by the kernel itself: that is what is judged. What the fork shares otherwise shows that it is one. */
+/** The kernel itself closes the window: that is judged. What forks share otherwise shows that they are siblings. */
 async function runFreshId(stage: ForkStage): Promise<Seen> {
   const ground: Ground = { ...plain, kernel: withDriver, generationId: 'fresh' };
   const template = await stage.lab.template(wishOf(stage, ground));

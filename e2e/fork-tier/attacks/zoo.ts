@@ -17,7 +17,6 @@ import {
 } from '../zoo-run.ts';
 
 export const zooWish: TemplateWish = { ...plainWish, image: 'zoo', words: `${zooWord}=${everyGuest}` };
-const deterministicZoo: TemplateWish = { ...zooWish, clock: 'deterministic' };
 /** Most of them wait for their deadline; some use up a core until it comes. */
 export const atOnce = 4;
 
@@ -114,25 +113,16 @@ export const liars = named([
   'inventing',
   'no-sys-admin-lying',
 ]);
-const [anHonest] = named([]);
-const clones = ['reseed-only', 'same-seed'].flatMap((name) =>
-  zooInTurn.filter((guest) => guest.name === name),
-);
-const cloneRounds = 4;
+const twins = zooInTurn.filter(({ name }) => name === 'same-sample');
+const twinRounds = 3;
 
-/** Half of them draw alike: of those one may pass, or else it is luck that decides. */
-async function runClones(stage: ForkStage): Promise<Seen> {
-  const rounds = Array.from({ length: cloneRounds }, () => clones).flat();
-  const guests = anHonest === undefined ? rounds : [anHonest, ...rounds];
-  const ends = await ofGuests(stage, { wish: deterministicZoo, guests });
+/** All reseed as they should, and show one sample: the first may pass. */
+async function runTwins(stage: ForkStage): Promise<Seen> {
+  const guests = [...named([]), ...Array.from({ length: twinRounds }, () => twins).flat()];
+  const ends = await ofGuests(stage, { wish: zooWish, guests });
   const seen = zooSeen(ends);
-  const alike = twinsIn(ends).flat().length;
-  const closed = alike > 1 ? null : 'no two of them drew the same: the clock was not deterministic enough';
-  return {
-    ...seen,
-    closed: seen.closed ?? closed,
-    steps: [...seen.steps, `${alike} of ${ends.length} drew what a sibling drew`],
-  };
+  const closed = twinsIn(ends).flat().length > 1 ? null : 'no two of them showed the same sample';
+  return { ...seen, closed: seen.closed ?? closed };
 }
 
 /** Of this process: what a fork that is not reaped would add to. */
@@ -198,15 +188,14 @@ export const zooAttacks: readonly ForkAttack[] = [
     run: async (stage) => zooSeen(await ofGuests(stage, { wish: zooWish, guests: liars })),
   },
   {
-    id: 'witness.clones',
+    id: 'witness.twins',
     claim: 'F6.witness',
-    statement:
-      'Under a deterministic clock siblings that reseed without a fresh seed are refused, all but the first.',
-    source: 'facts.md: RNDRESEEDCRNG only, and the same seed in both, under -icount',
-    control: zooControl,
+    statement: 'Of siblings that show one sample at most one is admitted.',
+    source,
+    control: `${zooControl}, and two show the same sample`,
     expected: residualCells,
-    template: 'zoo-deterministic',
-    run: runClones,
+    template: 'zoo',
+    run: runTwins,
   },
   {
     id: 'reaped.refused',
