@@ -123,7 +123,7 @@ async function up({ kernel, guest, memoryMiB }: LabOrder): Promise<void> {
   const log = openLog('lab', 'info');
   let engine: ForkEnginePort | undefined;
   try {
-    engine = await openEngine({ folder: `${folder}/engine`, accelerator, log });
+    engine = await openEngine({ folder: `${folder}/engine`, accelerator, network: 'none', log });
     say('building the template');
     const template = await engine.buildTemplate({
       kernel: { path: artifacts.kernel, sha256: artifacts.kernelSha256 },
