@@ -30,11 +30,37 @@ describe('the choice of a provider', () => {
     expect(stderr).toContain('[bad-value]');
   });
 
+  test('of another tier than the one that is named is refused, and so is a tier that has none', () => {
+    for (const words of [
+      ['--tier', 'vm', '--provider', 'netns'],
+      ['--tier', 'kernel', '--provider', 'microvm'],
+      ['--tier', 'cluster'],
+    ]) {
+      const { status, stderr } = run(words);
+      expect(status, words.join(' ')).toBe(2);
+      expect(stderr).toContain('[bad-value]');
+    }
+  });
+
   test('is explained by --help, with examples', () => {
     const { status, stdout } = run(['--help']);
     expect(status).toBe(0);
-    for (const word of ['--provider', '--image', '--grep', 'Examples:']) expect(stdout).toContain(word);
+    for (const word of ['--provider', '--tier', '--all', '--image', '--grep', 'Examples:'])
+      expect(stdout).toContain(word);
   });
+
+  test(
+    'without what microVMs need every test is skipped with reason and remedy, and the exit code says so',
+    () => {
+      const words = ['--tier', 'vm', '--grep', 'sources.network-address'];
+      // Where programs of the kernel tier are, and no other.
+      const { status, stdout } = run(words, { PATH: '/usr/sbin:/sbin' });
+      expect(status).toBe(3);
+      expect(stdout).toMatch(/\d+ skipped: unsupported: .+; .+/);
+      expect(stdout).toMatch(/^0 passed, 0 failed, [1-9]\d* skipped on provider microvm/m);
+    },
+    timeoutMs,
+  );
 
   test(
     'without an engine every test is skipped with reason and remedy, and the exit code says so',
