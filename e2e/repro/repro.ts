@@ -55,14 +55,16 @@ export async function* reproduce(options: ReproOptions): AsyncGenerator<Reproduc
   const { seed, signal, tier } = options;
   const mutants = await loadMutants();
   const claims = await loadStatements(await selectClaims([options.target]));
-  if (!claims.some(({ expected }) => tier === null || tier in expected)) {
+  const forks = new ForkReproducer();
+  const isAtDecision = (claim: ClaimStatement): claim is Claim =>
+    (tier === null || tier === 'decision') && isDecisionClaim(claim);
+  if (!claims.some((claim) => attackOn(claim, tier, forks) !== null || isAtDecision(claim))) {
     throw new CodedError(
       'nothing-selected',
       `no claim of ${options.target} has attacks at tier ${tier}`,
       'leave --tier out, or name a claim that has (docs/claims.md)',
     );
   }
-  const forks = new ForkReproducer();
   try {
     for (const claim of claims) {
       if (signal.aborted) return;
@@ -72,8 +74,7 @@ export async function* reproduce(options: ReproOptions): AsyncGenerator<Reproduc
       else {
         if (attack !== null && missing !== null)
           yield { tier: 'not run', wanted: attack.tier, claim, ...missing };
-        if ((tier === null || tier === 'decision') && isDecisionClaim(claim))
-          yield await atDecision(claim, mutants, options);
+        if (isAtDecision(claim)) yield await atDecision(claim, mutants, options);
       }
     }
   } finally {

@@ -9,13 +9,13 @@ huskContract(() => FakeHuskGround.open());
 const policy = { egress: 'deny', allow: ['*.ok.test:443'], inbound: [] } as const;
 const secrets = [{ name: 'key', value: 'not for everybody', path: '/run/secrets/key' }];
 
-describe('the steps of a husk', () => {
-  let ground: FakeHuskGround;
-  beforeAll(async () => {
-    ground = await FakeHuskGround.open();
-  });
-  afterAll(() => ground.close());
+let ground: FakeHuskGround;
+beforeAll(async () => {
+  ground = await FakeHuskGround.open();
+});
+afterAll(() => ground.close());
 
+describe('the steps of a husk', () => {
   test('come in one order always: closed tap; policy, resolver, reseed, release, secrets; then VM, resolver, tap', async () => {
     const husk = ground.husk();
     await husk.prepare(ground.snapshot);
@@ -88,7 +88,9 @@ describe('the steps of a husk', () => {
     await expect(husk.prepare(ground.snapshot)).rejects.toMatchObject({ code: 'vmm-failed' });
     expect(await ground.left()).toEqual([]);
   });
+});
 
+describe('steps of a husk', () => {
   test('that cannot be undone are named, and the others are undone all the same', async () => {
     const husk = ground.husk();
     await husk.prepare(ground.snapshot);
