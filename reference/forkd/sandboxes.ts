@@ -14,9 +14,9 @@ import type { LoadedSnapshot, RunningVm } from '#reference/contract/vmm-port.ts'
 import type { WitnessPort } from '#reference/contract/witness-port.ts';
 import type { Activation } from '../fork-engine/activation.ts';
 import { type ControlChannel, readAnswer } from '../fork-engine/control-channel.ts';
+import { deliverSecrets } from '../fork-engine/secrets.ts';
 import { ServiceChannel } from '../fork-engine/service-channel.ts';
 import type { ForkedVms, ReadyVm, ReleasedVm } from './forked-vms.ts';
-import { deliverSecrets } from '../fork-engine/secrets.ts';
 import { frozenFault } from './warm-guest.ts';
 
 export interface SandboxesParts {
