@@ -7,7 +7,8 @@ import { contractBoot } from './contract-guest.ts';
 
 /** Of Debian's, the cloud kernel of 6.1 has no driver for it. */
 const withDriver = '6.1';
-const settleMs = 1_000;
+const settleMs = 2_000;
+const patienceMs = 30_000;
 
 /** How often the guest's kernel says that it renewed its generator for a fork, and whether it did. */
 async function renewals(generationId: Machine['generationId']) {
@@ -18,9 +19,9 @@ async function renewals(generationId: Machine['generationId']) {
     const snapshot = await template.save(await factsOf(new Talk(template)));
     const vm = await (await vmm.prepare(snapshot, { tapFd: null })).resume();
     const talk = new Talk(vm);
-    expect(await talk.ask('ping')).toBe('pong');
-    await new Promise((resolve) => setTimeout(resolve, settleMs));
-    const said = Number(await talk.ask('forks'));
+    const until = performance.now() + (generationId === 'fresh' ? patienceMs : settleMs);
+    let said = 0;
+    while (said === 0 && performance.now() < until) said = Number(await talk.ask('forks'));
     const now = await vm.generator();
     snapshot.close();
     return { said, renewed: now?.keySha256 !== snapshot.manifest.generatorAtSnapshot?.keySha256 };
