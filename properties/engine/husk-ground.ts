@@ -71,7 +71,8 @@ export class FakeHuskGround implements HuskGround {
   husk(kind?: 'hasty'): Husk {
     this.asked.length = 0;
     if (kind === 'hasty') this.guest.lies.push('silent');
-    const deadlineMs = kind === 'hasty' ? 50 : 1_000;
+    // An insert waits for a disk that may be busy.
+    const deadlineMs = kind === 'hasty' ? 50 : 20_000;
     const activation = new Activation(this.#store, log, { deadlineMs, requireWitness: true });
     const pod = { denyCIDRs: [], nat64Prefixes: [], pinPrivateCIDRs: [] };
     const [datapath, dns] = [this.#datapath(), this.#dns()];

@@ -68,9 +68,11 @@ describe('the steps of a husk', () => {
       expect(await ground.left()).toEqual([]);
     }
   });
+});
 
+describe('the steps of a husk, when one fails,', () => {
   for (const step of ['datapath open', 'datapath change', 'resolver attach']) {
-    test(`never leave anything when one fails: ${step}`, async () => {
+    test(`never leave anything: ${step}`, async () => {
       const husk = ground.husk();
       ground.failing.add(step);
       const whole = husk.prepare(ground.snapshot).then(() => husk.activate({ policy, secrets }));
@@ -82,7 +84,7 @@ describe('the steps of a husk', () => {
     });
   }
 
-  test('never leave anything when the VMM cannot prepare', async () => {
+  test('never leave anything: the VMM cannot prepare', async () => {
     const husk = ground.husk();
     ground.vmm.failures.push(new CodedError('vmm-failed', 'told to fail', 'nothing'));
     await expect(husk.prepare(ground.snapshot)).rejects.toMatchObject({ code: 'vmm-failed' });
