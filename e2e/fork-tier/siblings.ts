@@ -66,7 +66,9 @@ async function drawn(
   for (const name of names) {
     const { ok, stdout, error } = await guest.run(programs[name]);
     if (!ok || stdout.length === 0) throw new Error(`${name}: ${error ?? 'it printed nothing'}`);
-    draws[name] = [stdout.toString('hex')];
+    draws[name] = [
+      /^[\x20-\x7e]+\n$/.test(stdout.toString('latin1')) ? stdout.toString().trim() : stdout.toString('hex'),
+    ];
   }
   return draws;
 }
