@@ -13,6 +13,7 @@ import { readEnvironment } from '#properties/matrix/environment.ts';
 import { type MatrixOptions, runMatrix } from '#properties/matrix/matrix.ts';
 import type { CellRecord, Report, TierRun } from '#properties/matrix/record.ts';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
+import { forkShowpieces } from '../fork-tier/catalogue.ts';
 import { runForkTier } from '../fork-tier/fork-tier.ts';
 import { type AttackTierRun, runKernelTier } from '../kernel-tier/kernel-tier.ts';
 import type { TextProgress } from './matrix-progress.ts';
@@ -45,7 +46,11 @@ export async function selectTiers(choice: TierChoice, options: MatrixOptions): P
   const canAttack = path === undefined && subjects.length > 0;
   const isKernelAsked = choice === 'ready' || choice === 'kernel' || choice === 'all';
   const kernel = canAttack && isKernelAsked ? attackedAt('kernel') : [];
-  const vm = canAttack && (choice === 'vm' || choice === 'all') ? attackedAt('vm') : [];
+  // The network's claims have attacks at tier vm too: those run by a command of their own.
+  const vm =
+    canAttack && (choice === 'vm' || choice === 'all')
+      ? attackedAt('vm').filter(({ id }) => forkShowpieces.has(id))
+      : [];
   const isOther = choice === 'kernel' || choice === 'vm';
   const isDecision = !isOther && (kernel.length + vm.length === 0 || claims.some(isDecisionClaim));
   const everything = choice !== 'decision' && options.claims.length === 0 && shard === undefined;

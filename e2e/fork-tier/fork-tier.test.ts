@@ -9,8 +9,9 @@ import { runForkTier } from './fork-tier.ts';
 import { shareOf } from './shares.ts';
 import { faultsOf, tooSlow, twinsIn, type ZooEnd } from './zoo-run.ts';
 
+/** Those of the network run inside a guest by another command. */
 const claims = (await loadStatements(await listClaimIds())).filter(
-  ({ expected }) => expected.vm !== undefined,
+  ({ id, expected }) => id.startsWith('F6.') && expected.vm !== undefined,
 );
 const missing = { reason: 'no QEMU', remedy: 'install it' };
 const signal = new AbortController().signal;
@@ -75,7 +76,7 @@ describe('a plan', () => {
     const { tiers } = merge(selection, options, { decision: null, kernel: null, vm: null, seconds: 1 });
     expect(tiers.find(({ tier }) => tier === 'vm')).toMatchObject({
       ran: false,
-      remedy: 'pnpm verify --tier vm',
+      remedy: expect.stringContaining('pnpm verify --tier vm'),
     });
   });
 });
