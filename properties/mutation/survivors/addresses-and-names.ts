@@ -5,11 +5,6 @@ export const inAddressesAndNames: readonly Survivor[] = [
   ...survivorsOf(
     'dns-answer/allowlist.ts',
     [
-      'if (below.size === 0) return found;',
-      'if (false) return found;',
-      'a shortcut: without wildcards the loop finds nothing to add',
-    ],
-    [
       'for (let at = (name[0] as number) + 1; at < name.length - 1; at += (name[at] as number) + 1) {',
       'for (let at = (name[0] as number) + 1; at <= name.length - 1; at += (name[at] as number) + 1) {',
       'no wildcard stands below the root: what is looked up for it is never there',
@@ -18,11 +13,6 @@ export const inAddressesAndNames: readonly Survivor[] = [
       'for (let at = (name[0] as number) + 1; at < name.length - 1; at += (name[at] as number) + 1) {',
       'for (let at = (name[0] as number) + 1; at < name.length + 1; at += (name[at] as number) + 1) {',
       'as above: neither the root nor what is behind it is ever a wildcard',
-    ],
-    [
-      'if (lengths.has(name.length - at)) all.push(...(below.get(nameKey(name, at)) ?? []));',
-      'if (true) all.push(...(below.get(nameKey(name, at)) ?? []));',
-      'what no wildcard is as long as is not among them either: the check saves work alone',
     ],
     [
       'if (all.length < 2) return all;',
@@ -71,11 +61,6 @@ export const inAddressesAndNames: readonly Survivor[] = [
   ...survivorsOf(
     'dns-answer/name.ts',
     [
-      'if (at + 1 >= message.length || target >= lowest || target < headerOctets) return null;',
-      'if (at + 1 >= message.length || target > lowest || target < headerOctets) return null;',
-      'a pointer to where the name began is followed until the bound on pointers or on length refuses it',
-    ],
-    [
       'if (octet > maxLabelOctets || length + octet + 1 > maxNameOctets) return null;',
       'if (octet > maxLabelOctets || length - octet + 1 > maxNameOctets) return null;',
       'the root at the end of a name that is too long is refused by the same bound',
@@ -90,59 +75,9 @@ export const inAddressesAndNames: readonly Survivor[] = [
   ...survivorsOf(
     'dns-answer/wire.ts',
     [
-      'if (this.#offsets.length < 16) {',
-      'if (true) {',
-      'how many names are kept decides the work alone; 16 is a choice',
-    ],
-    [
-      'if (this.#offsets.length < 16) {',
-      'if (this.#offsets.length <= 16) {',
-      'how many names are kept decides the work alone; 16 is a choice',
-    ],
-    [
       'for (let index = start; index < end; index++)',
       'for (let index = start; index <= end; index++)',
       'one octet more is overwritten by what is written next, or lies behind the end',
-    ],
-    [
-      'if (octets > blockOctets / 4) return new Uint8Array(octets);',
-      'if (true) return new Uint8Array(octets);',
-      'where the octets of a message come from decides the work alone',
-    ],
-    [
-      'if (octets > blockOctets / 4) return new Uint8Array(octets);',
-      'if (false) return new Uint8Array(octets);',
-      'where the octets of a message come from decides the work alone',
-    ],
-    [
-      'if (octets > blockOctets / 4) return new Uint8Array(octets);',
-      'if (octets >= blockOctets / 4) return new Uint8Array(octets);',
-      'where the octets of a message come from decides the work alone',
-    ],
-    [
-      'if (octets > blockOctets / 4) return new Uint8Array(octets);',
-      'if (octets <= blockOctets / 4) return new Uint8Array(octets);',
-      'where the octets of a message come from decides the work alone',
-    ],
-    [
-      'if (octets > blockOctets / 4) return new Uint8Array(octets);',
-      'if (octets > blockOctets * 4) return new Uint8Array(octets);',
-      'where the octets of a message come from decides the work alone',
-    ],
-    [
-      'if (used + octets > blockOctets) {',
-      'if (true) {',
-      'where the octets of a message come from decides the work alone',
-    ],
-    [
-      'if (used + octets > blockOctets) {',
-      'if (used + octets >= blockOctets) {',
-      'where the octets of a message come from decides the work alone',
-    ],
-    [
-      'if (used + octets > blockOctets) {',
-      'if (used + octets <= blockOctets) {',
-      'where the octets of a message come from decides the work alone',
     ],
     [
       'return this.at === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.at);',
