@@ -6,6 +6,7 @@ import { endpointText } from '#reference/dnsproxy/bind-refusal.ts';
 import { startEgressFilter } from '#reference/dnsproxy/egress/egress-filter.ts';
 import { parseEndpoint } from '#reference/dnsproxy/parse-endpoint.ts';
 import { readServers } from '#reference/dnsproxy/resolv-conf.ts';
+import { signalled } from '#reference/main/process.ts';
 import { exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { collect } from './parse-values.ts';
 
@@ -111,16 +112,4 @@ export async function sandboxDnsCommand(flags: SandboxDnsFlags): Promise<number>
   await filter.stop();
   process.stdout.write('not filtering any more\n');
   return exitCodes.asDeclared;
-}
-
-function signalled(): Promise<void> {
-  return new Promise((resolve) => {
-    // Nothing else may hold the event loop while the proxy waits in its thread.
-    const held = setInterval(() => undefined, 1 << 30);
-    const end = () => {
-      clearInterval(held);
-      resolve();
-    };
-    process.once('SIGTERM', end).once('SIGINT', end);
-  });
 }

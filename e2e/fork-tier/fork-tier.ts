@@ -3,21 +3,16 @@
  * Invariant: where no guest can be booted, each cell that would have run is a record `unsupported`, with reason and
  * remedy.
  */
-import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { probeAccelerator } from '#kvm-lab/providers/microvm/accelerator.ts';
 import { microvmUnsupported } from '#kvm-lab/providers/microvm/readiness.ts';
 import type { Unsupported } from '#kvm-lab/providers/unsupported.ts';
-import type { CellRecord, Report } from '#properties/matrix/record.ts';
+import type { CellRecord } from '#properties/matrix/record.ts';
 import { evidenceMissing } from '../fixtures/evidence.ts';
 import type { AttackTierRun, KernelOptions, KernelProgress } from '../kernel-tier/kernel-tier.ts';
+import { runSuite } from '../report/run-suite.ts';
 import { ForkProcesses } from './fork-processes.ts';
 import { type ForkJob, forkReportFolder, forkWithoutVerdict, planForks } from './fork-record.ts';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const script = `${root}e2e/fork.ts`;
-const reportFile = `${root}${forkReportFolder}/report.json`;
 const attackDeadlineMs = 600_000;
 
 export const forksMissing = (): Unsupported | null => microvmUnsupported() ?? evidenceMissing();
@@ -44,11 +39,11 @@ export async function runForkTier(
     onPlan(jobs.length);
     return tier(await runForks(jobs, signal, onRecord), true);
   }
-  const report = await runSuite(
-    claims.map(({ id }) => id),
-    subjects,
-    signal,
-  );
+  const report = await runSuite({
+    ...{ script: 'e2e/fork.ts', reportFolder: forkReportFolder, seed, signal },
+    claims: claims.map(({ id }) => id),
+    subjects: subjects.length === 3 ? [...subjects, 'mutant:.*'] : subjects,
+  });
   for (const record of report?.records ?? []) onRecord(record);
   const all = tier(report?.records ?? [], true);
   if (report?.summary.passed) return all;
@@ -80,26 +75,4 @@ export async function runForks(
     await processes.end();
   }
   return jobs.flatMap((job) => records.get(job) ?? []);
-}
-
-/** null: it did not get as far as a report. Its own table goes to stderr. */
-async function runSuite(
-  claims: readonly string[],
-  subjects: readonly string[],
-  signal: AbortSignal,
-): Promise<Report | null> {
-  const escaped = claims.map((id) => id.replaceAll('.', '\\.'));
-  const title = `(${escaped.join('|')}) .*(${subjects.join('|')}${subjects.length === 3 ? '|mutant:.*' : ''})$`;
-  // What an earlier run left is never taken for this one's.
-  rmSync(reportFile, { force: true });
-  const child = spawn(process.execPath, [script, '--grep', title], { stdio: ['ignore', 2, 2] });
-  const stop = () => child.kill('SIGTERM');
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
-  await new Promise<void>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', () => resolve());
-  });
-  signal.removeEventListener('abort', stop);
-  return existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as Report) : null;
 }

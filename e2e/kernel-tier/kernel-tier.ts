@@ -8,9 +8,9 @@ import type { ClaimStatement } from '#properties/claims/claim.ts';
 import type { CellRecord, TierRun } from '#properties/matrix/record.ts';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 import { evidenceMissing } from '../fixtures/evidence.ts';
-import { planAttacks, withoutVerdict } from './plan-attacks.ts';
+import { runSuite } from '../report/run-suite.ts';
+import { kernelSeed, planAttacks, withoutVerdict } from './plan-attacks.ts';
 import { runAttacks } from './run-attacks.ts';
-import { runSuite } from './run-suite.ts';
 
 export interface KernelOptions {
   readonly claims: readonly ClaimStatement[];
@@ -60,7 +60,10 @@ export async function runKernelTier(
   if (!whole) onPlan(jobs.length);
   if (!whole) return tier(await runAttacks(jobs, signal, onRecord), true);
   const ids = claims.filter(({ expected }) => expected.kernel !== undefined).map(({ id }) => id);
-  const report = await runSuite({ claims: ids, subjects, seed, signal });
+  const report = await runSuite({
+    ...{ script: 'e2e/husk-network.ts', reportFolder: 'reports/husk-network' },
+    ...{ claims: ids, subjects, seed: kernelSeed(seed), signal },
+  });
   for (const record of report?.records ?? []) onRecord(record);
   const all = tier(report?.records ?? [], true);
   const failed = report === null ? 'pnpm e2e:husk-network made no report' : '';

@@ -52,14 +52,23 @@ const eintr = 4;
 /** Interrupted calls are tried again so often; a signal storm is an error. */
 const maxInterrupts = 100;
 
-function checked(name: keyof typeof calls, ...parameters: unknown[]): number {
-  for (let tries = 0; ; tries++) {
-    const result = Number(calls[name](...parameters));
-    if (result >= 0) return result;
-    const errno = koffi.errno();
-    if (errno !== eintr || tries >= maxInterrupts) throw new SyscallError(name, errno);
-  }
+/**
+ * Calls that answer with a number, negative when they failed. EINTR is tried again.
+ * @throws SyscallError with the name of the call
+ */
+export function checkedCalls<N extends string>(
+  functions: Readonly<Record<N, (...parameters: unknown[]) => unknown>>,
+) {
+  return (name: N, ...parameters: unknown[]): number => {
+    for (let tries = 0; ; tries++) {
+      const result = Number(functions[name](...parameters));
+      if (result >= 0) return result;
+      const errno = koffi.errno();
+      if (errno !== eintr || tries >= maxInterrupts) throw new SyscallError(name, errno);
+    }
+  };
 }
+const checked = checkedCalls(calls);
 
 export const socket = (domain: number, type: number, protocol: number) =>
   checked('socket', domain, type, protocol);

@@ -3,7 +3,7 @@
  * Invariant: every failure is a SyscallError that names the call and the errno, never a parameter.
  */
 import koffi from 'koffi';
-import { ioctl, open, SyscallError } from '#reference/base/syscalls.ts';
+import { checkedCalls, ioctl, open, SyscallError } from '#reference/base/syscalls.ts';
 
 export interface SystemCalls {
   open(path: string, flags: number): number;
@@ -36,19 +36,10 @@ const calls = {
 };
 const RAND_poll = self.func('int RAND_poll()');
 
-const EINTR = 4;
 const ECHILD = 10;
 const EIO = 5;
-const maxInterrupts = 100;
 
-function checked(name: keyof typeof calls, ...parameters: unknown[]): number {
-  for (let tries = 0; ; tries++) {
-    const result = Number(calls[name](...parameters));
-    if (result >= 0) return result;
-    const errno = koffi.errno();
-    if (errno !== EINTR || tries >= maxInterrupts) throw new SyscallError(name, errno);
-  }
-}
+const checked = checkedCalls(calls);
 
 const P_ALL = 0;
 const WNOHANG = 1;

@@ -3,8 +3,6 @@
  * stdin; ends with SIGTERM, reads resolv.conf again with SIGHUP.
  */
 import { createServer } from 'node:http';
-import { parseArgs } from 'node:util';
-import { CodedError } from '#reference/base/coded-error.ts';
 import { type LogLevel, logLevels, openLog } from '#reference/base/log.ts';
 import { inetTable } from '#reference/contract/datapath.ts';
 import type { DnsEndpoint } from '#reference/contract/dns-port.ts';
@@ -12,6 +10,7 @@ import { serveControl } from '../dnsproxy/control-lines.ts';
 import { type DnsProxy, startDnsProxy } from '../dnsproxy/dnsproxy.ts';
 import { parseEndpoint } from '../dnsproxy/parse-endpoint.ts';
 import { readServers } from '../dnsproxy/resolv-conf.ts';
+import { badFlag, failProcess, oneOf, readFlags } from './process.ts';
 
 const help = `Usage: node reference/main/dnsproxy.ts [flags]
 
@@ -57,25 +56,7 @@ const options = {
   help: { type: 'boolean', default: false },
 } as const;
 
-function badFlag(what: string): CodedError {
-  return new CodedError('bad-flag', what, 'see node reference/main/dnsproxy.ts --help');
-}
-
-function readFlags() {
-  try {
-    return parseArgs({ options, strict: true }).values;
-  } catch (error) {
-    throw badFlag(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function oneOf<T extends string>(flag: string, value: string, known: readonly T[]): T {
-  const found = known.find((one) => one === value);
-  if (found === undefined) throw badFlag(`--${flag} ${value}: it is none of ${known.join(', ')}`);
-  return found;
-}
-
-type Flags = ReturnType<typeof readFlags>;
+type Flags = ReturnType<typeof readFlags<typeof options>>;
 
 function serversOf(flags: Flags): DnsEndpoint[] {
   if (flags.upstream.length === 0) return readServers(flags['resolv-conf']);
@@ -120,7 +101,7 @@ async function serveMetrics(proxy: DnsProxy, { address, port }: DnsEndpoint): Pr
 }
 
 async function run(): Promise<void> {
-  const flags = readFlags();
+  const flags = readFlags(options);
   if (flags.help) {
     process.stdout.write(help);
     return;
@@ -174,15 +155,6 @@ async function run(): Promise<void> {
   log.info({ tap: flags.tap, listen: flags.listen, io: flags.io }, 'ready');
 }
 
-function fail(error: unknown): void {
-  if (error instanceof CodedError) {
-    process.stderr.write(`dnsproxy: ${error.message}\n  ${error.remediation} [${error.code}]\n`);
-    process.exit(2);
-  }
-  process.stderr.write(
-    `dnsproxy: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-  );
-  process.exit(70);
-}
+const fail = (error: unknown) => failProcess('dnsproxy', error);
 
 run().catch(fail);

@@ -3,11 +3,10 @@
  * a file, keeps forks of them prepared; ends with SIGTERM, and its VMs with it.
  */
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { CodedError } from '#reference/base/coded-error.ts';
 import { type LogLevel, logLevels, openLog } from '#reference/base/log.ts';
 import type { TemplateSpec } from '#reference/contract/fork-engine-port.ts';
-import { accelerators, failProcess, networkModes, oneOf, openEngine, signalled } from './open-engine.ts';
+import { accelerators, networkModes, openEngine } from './open-engine.ts';
+import { badFlag, failProcess, oneOf, readFlags, signalled } from './process.ts';
 
 const help = `Usage: node reference/main/forkd.ts --folder PATH [flags]
 
@@ -35,18 +34,6 @@ interface Wanted {
   readonly ready: number;
 }
 
-function badFlag(what: string, cause?: unknown): CodedError {
-  return new CodedError('bad-flag', what, 'see node reference/main/forkd.ts --help', { cause });
-}
-
-function readFlags() {
-  try {
-    return parseArgs({ options, strict: true }).values;
-  } catch (error) {
-    throw badFlag(error instanceof Error ? error.message : String(error));
-  }
-}
-
 function wantedIn(path: string | undefined): readonly Wanted[] {
   if (path === undefined) return [];
   try {
@@ -59,7 +46,7 @@ function wantedIn(path: string | undefined): readonly Wanted[] {
 }
 
 async function run(): Promise<void> {
-  const flags = readFlags();
+  const flags = readFlags(options);
   if (flags.help) {
     process.stdout.write(help);
     return;

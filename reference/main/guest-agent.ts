@@ -3,7 +3,6 @@
  * own. Ends the machine with it when it fails.
  */
 import '../guest/runtime-flags.ts';
-import { parseArgs } from 'node:util';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { channelNames } from '#reference/contract/guest-protocol.ts';
 import { earlyInit } from '../guest/early-init.ts';
@@ -11,6 +10,7 @@ import { runGuestAgent } from '../guest/guest.ts';
 import { findPort, PortChannel } from '../guest/port-channel.ts';
 import { SocketChannel } from '../guest/socket-channel.ts';
 import { systemCalls } from '../guest/system-calls.ts';
+import { failProcess, readFlags } from './process.ts';
 
 const help = `Usage: node reference/main/guest-agent.ts [flags]
 
@@ -29,22 +29,13 @@ const options = {
   help: { type: 'boolean', default: false },
 } as const;
 
-function readFlags() {
-  try {
-    return parseArgs({ options, strict: true }).values;
-  } catch (error) {
-    const what = error instanceof Error ? error.message : String(error);
-    throw new CodedError('bad-flag', what, 'see node reference/main/guest-agent.ts --help');
-  }
-}
-
 /** On the console. */
 function log(sentence: string): void {
   process.stderr.write(`guest-agent: ${sentence}\n`);
 }
 
 async function run(): Promise<void> {
-  const flags = readFlags();
+  const flags = readFlags(options);
   if (flags.help) {
     process.stdout.write(help);
     return;
@@ -61,13 +52,7 @@ async function run(): Promise<void> {
   await runGuestAgent({ control: channel('control'), services: channel('services'), log });
 }
 
-function fail(error: unknown): never {
-  const remedy = error instanceof CodedError ? `\n  ${error.remediation} [${error.code}]` : '';
-  log(
-    `${error instanceof CodedError ? error.message : String(error instanceof Error ? error.stack : error)}${remedy}`,
-  );
-  process.exit(error instanceof CodedError ? 2 : 70);
-}
+const fail = (error: unknown) => failProcess('guest-agent', error);
 
 process.on('uncaughtException', fail);
 run().then(() => process.exit(0), fail);

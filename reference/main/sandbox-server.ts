@@ -1,8 +1,7 @@
 /** The process of the sandbox server: flags → wiring → run. Ends with SIGTERM, and its sandboxes with it. */
-import { parseArgs } from 'node:util';
-import { CodedError } from '#reference/base/coded-error.ts';
 import { type LogLevel, logLevels, openLog } from '#reference/base/log.ts';
-import { accelerators, failProcess, networkModes, oneOf, signalled } from './open-engine.ts';
+import { accelerators, networkModes } from './open-engine.ts';
+import { badFlag, failProcess, oneOf, readFlags, signalled } from './process.ts';
 import { serveSandboxes } from './serve-sandboxes.ts';
 
 const help = `Usage: node reference/main/sandbox-server.ts [flags]
@@ -38,20 +37,8 @@ const options = {
   help: { type: 'boolean', default: false },
 } as const;
 
-function badFlag(what: string): CodedError {
-  return new CodedError('bad-flag', what, 'see node reference/main/sandbox-server.ts --help');
-}
-
-function readFlags() {
-  try {
-    return parseArgs({ options, strict: true }).values;
-  } catch (error) {
-    throw badFlag(error instanceof Error ? error.message : String(error));
-  }
-}
-
 function needed(
-  flags: ReturnType<typeof readFlags>,
+  flags: ReturnType<typeof readFlags<typeof options>>,
   name: 'folder' | 'kernel' | 'kernel-sha256' | 'initrd' | 'initrd-sha256',
 ): string {
   const value = flags[name];
@@ -66,7 +53,7 @@ function numberOf(flag: string, text: string, most: number): number {
 }
 
 async function run(): Promise<void> {
-  const flags = readFlags();
+  const flags = readFlags(options);
   if (flags.help) {
     process.stdout.write(help);
     return;
