@@ -197,7 +197,9 @@ function ipv6Packet(dice: Dice, serial: number, tracks: boolean): RandomPacket {
     service: dice.pick([0, 0, 0x20]),
     ...(extensions === undefined ? {} : { extensions }),
   });
-  return { device: 'tap', frame: frame(link(dice, 0x86dd), ip), tracked: { state: made.state } };
+  // What conntrack does not collect, since its length is that of no piece, has no ports that it could read.
+  const state = extensions?.isLater === true ? 'invalid' : made.state;
+  return { device: 'tap', frame: frame(link(dice, 0x86dd), ip), tracked: { state } };
 }
 
 /** Neighbour and multicast listener discovery: conntrack leaves it alone, unless it is damaged. */
@@ -208,7 +210,8 @@ function discovery(dice: Dice): Segment {
 }
 
 /** Hop-by-hop and destination options, padded; fragments only where conntrack does not collect them. */
-function chain(dice: Dice, protocol: number, tracks: boolean): { first: number; data: Buffer } {
+function chain(dice: Dice, protocol: number, tracks: boolean) {
+  let isLater = false;
   const numbers = dice.weighed<number[]>([
     [4, () => [0]],
     [4, () => [60]],
@@ -228,9 +231,10 @@ function chain(dice: Dice, protocol: number, tracks: boolean): { first: number; 
       [0, 9],
       [5, 0xc8],
     ] as const);
+    if (high !== 0 || low > 7) isLater = true;
     return Buffer.from([next, 0, high, low, 0, 0, 0, dice.below(256)]);
   });
-  return { first: numbers[0] as number, data: Buffer.concat(data) };
+  return { first: numbers[0] as number, data: Buffer.concat(data), isLater };
 }
 
 function arpFrame(dice: Dice): RandomPacket {
