@@ -104,16 +104,20 @@ function traces(group: readonly RandomPacket[]): TraceEvent[][] {
   const expected = [...group, last];
   const collected: TraceEvent[][] = [];
   let current: TraceEvent[] = [];
+  // A packet of the kernel's own may come between the events of one of ours.
+  let interrupted: TraceEvent[] = [];
   const deadline = performance.now() + settleTimeoutMs;
   while (collected.length < expected.length) {
     for (const event of [...arrived.splice(0), ...listener.take()]) {
       figures.events += 1;
       if (isBegin(event)) {
+        interrupted = current;
         current = [];
         const next = expected[collected.length];
         if (next !== undefined && beginsWith(event, next)) collected.push(current);
       }
-      current.push(event);
+      const goesOn = event.packet !== current[0]?.packet && event.packet === interrupted[0]?.packet;
+      (goesOn ? interrupted : current).push(event);
     }
     if (performance.now() > deadline) {
       const lost = expected[collected.length]?.frame.toString('hex');

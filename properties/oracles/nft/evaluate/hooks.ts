@@ -39,7 +39,9 @@ export function chainsAt(ruleset: Ruleset, hook: HookContext, packet: PacketFami
 }
 
 const trackingMatches = ['conntrack', 'state', 'connmark', 'connbytes', 'connlimit', 'helper', 'connlabel'];
-const trackingTargets = ['MASQUERADE', 'DNAT', 'SNAT', 'REDIRECT', 'NETMAP', 'CT', 'CONNMARK'];
+const trackingTargets = ['MASQUERADE', 'DNAT', 'SNAT', 'REDIRECT', 'NETMAP', 'CONNMARK'];
+/** xt_ct_target_info: what only leaves packets untracked asks for no tracking (xt_CT.c, xt_ct_tg_check). */
+const leavesUntracked = 1;
 
 /** A NAT rule for one family, even in an inet table, switches on that family's tracking only. */
 function needsConntrack(expression: Expression, family: 4 | 6): boolean {
@@ -58,6 +60,7 @@ function needsConntrack(expression: Expression, family: 4 | 6): boolean {
     case 'match':
       return trackingMatches.includes(expression.name);
     case 'target':
+      if (expression.name === 'CT') return ((expression.info[0] ?? 0) & leavesUntracked) === 0;
       return trackingTargets.includes(expression.name);
     default:
       return false;
