@@ -219,6 +219,24 @@ export const inAddressesAndNames: readonly Survivor[] = [
       'the room grows one node earlier',
     ],
   ),
+  ...survivorsOf(
+    'pin-ledger/expiry-heap.ts',
+    [
+      'if (parent.atMs <= added.atMs) break;',
+      'if (parent.atMs < added.atMs) break;',
+      'of two that expire at one moment either may be in front',
+    ],
+    [
+      'const isRight = right !== undefined && right.atMs < (left as Expiry).atMs;',
+      'const isRight = right !== undefined && right.atMs <= (left as Expiry).atMs;',
+      'of two that expire at one moment either may be in front',
+    ],
+    [
+      'if (sooner === undefined || sooner.atMs >= added.atMs) break;',
+      'if (sooner === undefined || sooner.atMs > added.atMs) break;',
+      'of two that expire at one moment either may be in front',
+    ],
+  ),
   ...survivorsOf('pin-ledger/ledger-state.ts', [
     "actionId >= '0' && actionId < ':' ? actionId : `action ${actionId}`;",
     "actionId > '0' && actionId < ':' ? actionId : `action ${actionId}`;",
@@ -227,13 +245,13 @@ export const inAddressesAndNames: readonly Survivor[] = [
   ...survivorsOf(
     'pin-ledger/pin-ledger.ts',
     [
-      'const places = wanted.length > 1 ? new Map<string, number>() : null;',
-      'const places = true ? new Map<string, number>() : null;',
+      'const inBatch = wanted.length > 1 ? new Map<string, WantedElement>() : null;',
+      'const inBatch = true ? new Map<string, WantedElement>() : null;',
       'one element meets itself nowhere: a map of it costs work alone',
     ],
     [
-      'const places = wanted.length > 1 ? new Map<string, number>() : null;',
-      'const places = wanted.length >= 1 ? new Map<string, number>() : null;',
+      'const inBatch = wanted.length > 1 ? new Map<string, WantedElement>() : null;',
+      'const inBatch = wanted.length >= 1 ? new Map<string, WantedElement>() : null;',
       'one element meets itself nowhere: a map of it costs work alone',
     ],
     [
@@ -272,4 +290,9 @@ export const inAddressesAndNames: readonly Survivor[] = [
       'the keys are those of pins that are there: the check satisfies the type',
     ],
   ),
+  ...survivorsOf('pin-ledger/pin-lives.ts', [
+    'if (wanted.length === 1) return [lifeOf(first.address, leftMs(own, first, nowMs))];',
+    'if (false) return [lifeOf(first.address, leftMs(own, first, nowMs))];',
+    'a shortcut: the least life of one element is its own; a map of it costs work alone',
+  ]),
 ];

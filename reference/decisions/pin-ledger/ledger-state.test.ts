@@ -37,9 +37,14 @@ function holding(...pins: readonly Pin[]): TapPins {
 describe('keys', () => {
   test('always tell elements, taps and actions apart by every part of their name', () => {
     const { element } = four;
-    expect(keyOf(element)).toBe('1.1.1.1 tcp 443');
-    expect(keyOf({ ...element, protocol: 'udp' })).toBe('1.1.1.1 udp 443');
-    expect(tapKey('tap0')).toBe('tap tap0');
+    // What is made once is found the second time.
+    for (const _ of ['made', 'found']) {
+      expect(keyOf(element)).toBe('1.1.1.1 tcp 443');
+      expect(keyOf({ ...element, protocol: 'udp' })).toBe('1.1.1.1 udp 443');
+      expect(keyOf({ ...element, port: 80 })).toBe('1.1.1.1 tcp 80');
+      expect(keyOf({ ...element, address: '::' })).toBe(':: tcp 443');
+      expect(['tap0', 'tap1', '__proto__'].map(tapKey)).toEqual(['tap tap0', 'tap tap1', 'tap __proto__']);
+    }
     expect(['1', '90', '__proto__', 'constructor', '', ':', '/'].map(actionKey)).toEqual([
       ...['1', '90', 'action __proto__', 'action constructor', 'action ', 'action :', 'action /'],
     ]);
@@ -58,6 +63,7 @@ describe('an empty ledger', () => {
       settling: 0,
       pins: {},
       count: { ipv4: 0, ipv6: 0 },
+      expiries: null,
       reserved: { ipv4: 0, ipv6: 0 },
       promised: {},
       policy: null,
@@ -146,6 +152,92 @@ describe('room', () => {
     promise(own, '1.1.1.1', 1_000);
     expect(hasRoom(own, { ipv4: 1, ipv6: 0 }, 1, nowMs)).toBe(false);
     expect(own.count).toEqual({ ipv4: 1, ipv6: 0 });
+  });
+});
+
+describe('a full set', () => {
+  const one = { ipv4: 1, ipv6: 0 };
+  const most = 1_000;
+
+  /** `most` pins, one of which expires at each millisecond from 1,000 on; and how often a pin was looked up. */
+  function full() {
+    const addresses = Array.from({ length: most }, (_, index) => `1.1.${index >> 8}.${index & 255}`);
+    const own = holding(...addresses.map((address, index) => pinOf(address, 1_000 + index)));
+    const looked = { up: 0, atAll: 0 };
+    own.pins = new Proxy(own.pins, {
+      get(pins, key) {
+        looked.up += 1;
+        return Reflect.get(pins, key);
+      },
+      ownKeys(pins) {
+        looked.atAll += 1;
+        return Reflect.ownKeys(pins);
+      },
+    });
+    expect(hasRoom(own, one, most, 999)).toBe(false);
+    expect(looked).toEqual({ up: most, atAll: 1 });
+    Object.assign(looked, { up: 0, atAll: 0 });
+    return { own, addresses, looked };
+  }
+
+  test('is never searched for room while nothing in it has expired', () => {
+    const { own, looked } = full();
+    for (let times = 0; times < 1_000; times++) expect(hasRoom(own, one, most, 999)).toBe(false);
+    expect(looked).toEqual({ up: 0, atAll: 0 });
+  });
+
+  test('never costs more than what expires in it, though every request takes the room that one leaves', () => {
+    const { own, addresses, looked } = full();
+    for (const [index, address] of addresses.entries()) {
+      expect(hasRoom(own, one, most, 1_000 + index)).toBe(true);
+      expect(own.pins[address]).toBeUndefined();
+      putPin(own, `next ${index}`, pinOf(address, 2_000 + index));
+      expect(hasRoom(own, one, most, 1_000 + index)).toBe(false);
+    }
+    // Once to see it, once to drop it, once for the test, once to put the next.
+    expect(looked).toEqual({ up: 4 * most, atAll: 0 });
+    expect(own.count.ipv4).toBe(most);
+    // What was put meanwhile expires like what stood before.
+    expect(hasRoom(own, { ipv4: most, ipv6: 0 }, most, 1_999 + most)).toBe(true);
+    expect(own.count.ipv4).toBe(0);
+  });
+
+  test('is looked at as a whole again after a delete, once, and never takes what is gone for expired', () => {
+    const { own, addresses, looked } = full();
+    dropPin(own, addresses[0] as string);
+    expect(own.count.ipv4).toBe(most - 1);
+    for (const fresh of [2, 2, 2]) expect(hasRoom(own, { ipv4: fresh, ipv6: 0 }, most, 1_000)).toBe(false);
+    expect(looked).toEqual({ up: most, atAll: 1 });
+    expect(own.count.ipv4).toBe(most - 1);
+  });
+
+  test('never drops a pin that was extended before its new life is over', () => {
+    const { own, addresses, looked } = full();
+    const extended = addresses.slice(0, 10);
+    for (const address of extended) (own.pins[address] as Pin).mostExpiryMs = 5_000;
+    looked.up = 0;
+    for (const _ of [1, 2, 3]) expect(hasRoom(own, one, most, 1_009)).toBe(false);
+    expect(looked).toEqual({ up: extended.length, atAll: 0 });
+    expect(hasRoom(own, one, most, 4_999)).toBe(true);
+    expect(Object.keys(own.pins)).toEqual(extended);
+    expect(hasRoom(own, { ipv4: 1_000, ipv6: 0 }, most, 5_000)).toBe(true);
+    expect(own.pins).toEqual({});
+  });
+
+  test('always has room once the batch is heard of that might have kept an expired element alive', () => {
+    const { own, addresses } = full();
+    for (const key of addresses.slice(0, 3)) promise(own, key, 1_000);
+    for (const nowMs of [1_000, 1_002]) expect(hasRoom(own, one, most, nowMs)).toBe(false);
+    settle(own, addresses[1] as string);
+    expect(hasRoom(own, one, most, 1_002)).toBe(true);
+    expect(own.pins[addresses[1] as string]).toBeUndefined();
+    expect(own.expiries).toHaveLength(most - 1);
+  });
+
+  test('is never told of a pin twice', () => {
+    const { own, addresses } = full();
+    putPin(own, addresses[0] as string, pinOf(addresses[0] as string, 2_000));
+    expect(own.expiries).toHaveLength(most);
   });
 });
 

@@ -1,4 +1,6 @@
 /** What the pin ledger remembers. Plain JSON: it is handed on with every event and changed in place. */
+import { dropSoonest, type Expiry, heapOf, pushExpiry, replaceSoonest } from './expiry-heap.ts';
+import { KnownTexts } from './known-texts.ts';
 
 export type Protocol = 'tcp' | 'udp';
 export type Family = 'ipv4' | 'ipv6';
@@ -27,6 +29,8 @@ export interface TapPins {
   pins: Record<string, Pin>;
   /** How many of `pins` each family has. */
   count: Record<Family, number>;
+  /** Each pin once, when `mostExpiryMs` has it at the soonest. Null until a full set asks, and after a delete. */
+  expiries: Expiry[] | null;
   /** Elements of batches in flight that were not in the set when they were issued. */
   reserved: Record<Family, number>;
   /** Longest life that a batch in flight gives an element, and how many batches do. */
@@ -87,26 +91,15 @@ export interface LedgerState {
   nextAction: number;
 }
 
-/** Keys of elements that were heard of, by port and protocol and then by address. */
-let keys: Map<string, string>[] = [];
-let keysMade = 0;
-const mostKeys = 8_192;
-
 /**
  * A text that is made anew is looked up letter by letter; one that comes again is found by what the engine knows of it.
- * So each is made once, as long as there are few.
+ * Kept by protocol, in groups by port.
  */
+const elementKeys = { tcp: new KnownTexts(4_096), udp: new KnownTexts(4_096) };
+
 export function keyOf({ address, protocol, port }: Element): string {
-  const place = protocol === 'tcp' ? port * 2 : port * 2 + 1;
-  let own = keys[place];
-  const known = own?.get(address);
-  if (known !== undefined) return known;
-  if (keysMade >= mostKeys) [keys, own, keysMade] = [[], undefined, 0];
-  own ??= keys[place] = new Map();
-  const key = `${address} ${protocol} ${port}`;
-  own.set(address, key);
-  keysMade += 1;
-  return key;
+  const known = elementKeys[protocol];
+  return known.find(port, address) ?? known.keep(port, address, `${address} ${protocol} ${port}`);
 }
 
 export function familyOf(address: string): Family {
@@ -122,6 +115,7 @@ export function emptyTap(): TapPins {
     settling: 0,
     pins: {},
     count: { ipv4: 0, ipv6: 0 },
+    expiries: null,
     reserved: { ipv4: 0, ipv6: 0 },
     promised: {},
     policy: null,
@@ -129,7 +123,10 @@ export function emptyTap(): TapPins {
 }
 
 export function putPin(own: TapPins, key: string, pin: Pin): void {
-  if (own.pins[key] === undefined) own.count[familyOf(pin.element.address)] += 1;
+  if (own.pins[key] === undefined) {
+    own.count[familyOf(pin.element.address)] += 1;
+    if (own.expiries !== null) pushExpiry(own.expiries, { key, atMs: pin.mostExpiryMs });
+  }
   own.pins[key] = pin;
 }
 
@@ -138,6 +135,7 @@ export function dropPin(own: TapPins, key: string): void {
   if (pin === undefined) return;
   own.count[familyOf(pin.element.address)] -= 1;
   delete own.pins[key];
+  own.expiries = null;
 }
 
 export function promise(own: TapPins, key: string, timeoutMs: number): void {
@@ -157,23 +155,21 @@ export function settle(own: TapPins, key: string): void {
   if (known.batches === 0) delete own.promised[key];
 }
 
+const tapKeys = new KnownTexts(1_024);
+
 /** Keys that no name from outside can make mean anything else: not even `__proto__`. */
 export function tapKey(tap: string): string {
-  const known = tapKeys.get(tap);
-  if (known !== undefined) return known;
-  if (tapKeys.size >= mostTapKeys) tapKeys.clear();
-  const key = `tap ${tap}`;
-  tapKeys.set(tap, key);
-  return key;
+  return tapKeys.find(0, tap) ?? tapKeys.keep(0, tap, `tap ${tap}`);
 }
-/** Made once for each, as those of elements. */
-const tapKeys = new Map<string, string>();
-const mostTapKeys = 1_024;
+
 /** An own id is a number, which is kept as one: a text for each action would go into the engine's table of names. */
 export const actionKey = (actionId: string) =>
   actionId >= '0' && actionId < ':' ? actionId : `action ${actionId}`;
 
-/** Is there room for so many more elements? What has surely expired in the kernel makes some. */
+/**
+ * Is there room for so many more elements? What has surely expired in the kernel makes some. A full set is looked at as
+ * a whole once, and again after a delete; else only what has expired is, or would have if it had not been extended.
+ */
 export function hasRoom(
   own: TapPins,
   fresh: Record<Family, number>,
@@ -182,11 +178,30 @@ export function hasRoom(
 ): boolean {
   const fits = (family: Family) => own.count[family] + own.reserved[family] + fresh[family] <= maxElements;
   if (fits('ipv4') && fits('ipv6')) return true;
-  for (const [key, { mostExpiryMs }] of Object.entries(own.pins)) {
-    // A batch on its way may have given it a longer life.
-    if (mostExpiryMs <= nowMs && own.promised[key] === undefined) dropPin(own, key);
-  }
+  dropExpired(own, nowMs);
   return fits('ipv4') && fits('ipv6');
+}
+
+function dropExpired(own: TapPins, nowMs: number): void {
+  const heap = own.expiries ?? expiriesOf(own.pins);
+  const promised: Expiry[] = [];
+  for (let [first] = heap; first !== undefined && first.atMs <= nowMs; [first] = heap) {
+    const { key } = first;
+    const { mostExpiryMs } = own.pins[key] as Pin;
+    if (mostExpiryMs > nowMs) replaceSoonest(heap, { key, atMs: mostExpiryMs });
+    else {
+      dropSoonest(heap);
+      // A batch on its way may have given it a longer life.
+      if (own.promised[key] === undefined) dropPin(own, key);
+      else promised.push(first);
+    }
+  }
+  for (const expiry of promised) pushExpiry(heap, expiry);
+  own.expiries = heap;
+}
+
+function expiriesOf(pins: TapPins['pins']): Expiry[] {
+  return heapOf(Object.entries(pins).map(([key, { mostExpiryMs }]) => ({ key, atMs: mostExpiryMs })));
 }
 
 /** Life within floor and ceiling. */

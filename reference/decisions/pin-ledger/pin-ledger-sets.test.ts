@@ -85,10 +85,16 @@ describe('a sandbox that is gone', () => {
     const ledger = new Ledger().ready().ready('tap1');
     const [mine] = ledger.pin('mine', [wish(one)]).actions;
     const [neighbour] = ledger.pin('other', [wish(one)], 0, 'tap1').actions;
+    const [second] = ledger.pin('mine too', [wish(two)]).actions;
     const { outcomes } = ledger.step({ kind: 'detach', tap: 'tap0', nowMs: 0 });
-    expect(outcomes).toEqual([refused('mine', 'the sandbox is gone', one)]);
-    expect(ledger.state?.requests).toBe(2);
+    expect(outcomes).toEqual([
+      refused('mine', 'the sandbox is gone', one),
+      refused('mine too', 'the sandbox is gone', two),
+    ]);
+    expect(ledger.state?.requests).toBe(3);
     expect(ledger.ack(mine)).toMatchObject({ outcomes: [], rule: 'sandbox gone' });
+    expect(ledger.state?.requests).toBe(2);
+    expect(ledger.ack(second)).toMatchObject({ outcomes: [], rule: 'sandbox gone' });
     expect(ledger.state?.requests).toBe(1);
     expect(ledger.ack(neighbour).outcomes).toEqual([acknowledged('other', { [one]: 60 })]);
   });

@@ -172,42 +172,38 @@ class Step {
     }
     const wanted = clampLife(requested, this.#limits);
     const fresh = { ipv4: 0, ipv6: 0 };
-    let elements: (Element & { timeoutMs: number })[] | null = null;
     // One alone meets itself nowhere.
-    const places = wanted.length > 1 ? new Map<string, number>() : null;
-    let inBatch: WantedElement[] | null = null;
+    const inBatch = wanted.length > 1 ? new Map<string, WantedElement>() : null;
     for (const element of wanted) {
-      const { key, address, protocol, port } = element;
+      const { key, address } = element;
       const known = own.pins[key];
       // One that is on its way out is added again: the kernel works in order, so it stands after the delete.
       const standing = known !== undefined && !known.leaving;
       if (standing && known.leastExpiryMs >= nowMs + element.timeoutMs) continue;
-      const place = places?.get(key);
-      const same = place === undefined ? undefined : inBatch?.[place];
-      const timeoutMs = notShorter(this.#limits, own, element, same, nowMs);
-      if (place !== undefined) {
-        (same as WantedElement).batchMs = timeoutMs;
-        (elements?.[place] as { timeoutMs: number }).timeoutMs = timeoutMs;
+      const same = inBatch?.get(key);
+      const batchMs = notShorter(this.#limits, own, element, same, nowMs);
+      if (same !== undefined) {
+        same.batchMs = batchMs;
         continue;
       }
-      const absent = !standing || known.mostExpiryMs <= nowMs;
-      if (absent) fresh[familyOf(address)] += 1;
-      places?.set(key, inBatch?.length ?? 0);
-      element.batchMs = timeoutMs;
-      const lasting = { address, protocol, port, timeoutMs };
-      if (inBatch === null || elements === null) [inBatch, elements] = [[element], [lasting]];
-      else {
-        inBatch.push(element);
-        elements.push(lasting);
-      }
+      if (!standing || known.mostExpiryMs <= nowMs) fresh[familyOf(address)] += 1;
+      inBatch?.set(key, element);
+      element.batchMs = batchMs;
     }
     if (!hasRoom(own, fresh, this.#limits.maxElementsPerSet, nowMs))
       return this.#refuse(requestId, requested, 'set full');
-    if (inBatch === null || elements === null) return this.#report(own, requestId, wanted, nowMs);
+    let elements: (Element & { readonly timeoutMs: number })[] | null = null;
+    for (const { key, address, protocol, port, batchMs } of wanted) {
+      if (batchMs === null) continue;
+      promise(own, key, batchMs);
+      const lasting = { address, protocol, port, timeoutMs: batchMs };
+      if (elements === null) elements = [lasting];
+      else elements.push(lasting);
+    }
+    if (elements === null) return this.#report(own, requestId, wanted, nowMs);
     own.reserved.ipv4 += fresh.ipv4;
     own.reserved.ipv6 += fresh.ipv6;
     const actionId = this.#actionId();
-    for (const { key, batchMs } of inBatch) promise(own, key, batchMs ?? 0);
     this.#state.requests += 1;
     this.#state.inFlight[actionKey(actionId)] = {
       kind: 'add',

@@ -23,8 +23,8 @@ export function notShorter(
  * Remembers the entries that justify the pins, too.
  */
 export function livesOf(own: TapPins, wanted: readonly WantedElement[], nowMs: number): Lives {
-  const [first] = wanted;
-  if (wanted.length === 1 && first !== undefined) return [lifeOf(first.address, leftMs(own, first, nowMs))];
+  const first = wanted[0] as WantedElement;
+  if (wanted.length === 1) return [lifeOf(first.address, leftMs(own, first, nowMs))];
   const addresses = new Map<string, number>();
   for (const element of wanted) {
     const left = leftMs(own, element, nowMs);
