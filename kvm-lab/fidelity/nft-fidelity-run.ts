@@ -112,9 +112,10 @@ function traces(group: readonly RandomPacket[]): TraceEvent[][] {
       figures.events += 1;
       if (isBegin(event)) {
         interrupted = current;
-        current = [];
+        current = [event];
         const next = expected[collected.length];
         if (next !== undefined && beginsWith(event, next)) collected.push(current);
+        continue;
       }
       const goesOn = event.packet !== current[0]?.packet && event.packet === interrupted[0]?.packet;
       (goesOn ? interrupted : current).push(event);
