@@ -43,14 +43,14 @@ export const inAddressesAndNames: readonly Survivor[] = [
       'what every key begins with tells no two of them apart',
     ],
     [
-      'if (edns) writer.opt(udpPayloadOctets);',
-      'if (true) writer.opt(udpPayloadOctets);',
+      'if (edns) writer.opt(udpPayloadOctets, rcode.noError);',
+      'if (true) writer.opt(udpPayloadOctets, rcode.noError);',
       'the buffer has room for what was counted alone: octets of an OPT that was not lie behind its end',
     ],
   ),
   ...survivorsOf('dns-answer/dns-query.ts', [
-    'if (edns) writer.opt(udpPayloadOctets);',
-    'if (true) writer.opt(udpPayloadOctets);',
+    'if (edns) writer.opt(udpPayloadOctets, code);',
+    'if (true) writer.opt(udpPayloadOctets, code);',
     'the buffer has room for what was counted alone: octets of an OPT that was not lie behind its end',
   ]),
   ...survivorsOf('dns-answer/dns-reply.ts', [
