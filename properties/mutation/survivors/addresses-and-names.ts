@@ -34,6 +34,21 @@ export const inAddressesAndNames: readonly Survivor[] = [
       "if (false || !(port >= 1 && port <= 65_535)) throw refuse('it has no port from 1 to 65535');",
       'without a host there are no digits either, and no port: the check satisfies the type',
     ],
+    [
+      'if (known === undefined) table.add(name, ports);',
+      'if (true) table.add(name, ports);',
+      'the same list under the same name once more: the first is found',
+    ],
+    [
+      'if (below.isEmpty) return found;',
+      'if (false) return found;',
+      'a shortcut: without wildcards none is found, and no exact entry gives a port twice',
+    ],
+    [
+      'if (more !== undefined) all = all.length === 0 ? more : [...all, ...more];',
+      'if (more !== undefined) all = false ? more : [...all, ...more];',
+      'a copy of the list instead of the list',
+    ],
   ),
   ...survivorsOf(
     'dns-answer/dns-build.ts',
@@ -41,6 +56,41 @@ export const inAddressesAndNames: readonly Survivor[] = [
       "let key = '';",
       'let key = "Stryker was here!";',
       'what every key begins with tells no two of them apart',
+    ],
+    [
+      "let first: number | string = '';",
+      'let first: number | string = "Stryker was here!";',
+      'neither is the key of an address: those are numbers, or eight characters',
+    ],
+    [
+      'if (addresses.length === 0) {',
+      'if (false) {',
+      'a shortcut: the first address may be looked for among the others, as they are',
+    ],
+    [
+      'if (addresses.length === 0) { first = key; addresses = [{ offset, length }]; continue; }',
+      'if (addresses.length === 0) {}',
+      'a shortcut: the first address may be looked for among the others, as they are',
+    ],
+    [
+      'if (!reply.answers.some(isLink)) return [];',
+      'if (false) return [];',
+      'a shortcut: where there is no link the walk ends before its first step',
+    ],
+    [
+      'if (length === 4) return u16(bytes, offset) * 65_536 + u16(bytes, offset + 2);',
+      'if (false) return u16(bytes, offset) * 65_536 + u16(bytes, offset + 2);',
+      'two characters tell IPv4 addresses apart as well as a number does; they cost more',
+    ],
+    [
+      'if (length === 4) return u16(bytes, offset) * 65_536 + u16(bytes, offset + 2);',
+      'if (length === 4) return u16(bytes, offset) * 65_536 - u16(bytes, offset + 2);',
+      'what is taken away is less than 65,536: no two addresses have one difference',
+    ],
+    [
+      'if (length === 4) return u16(bytes, offset) * 65_536 + u16(bytes, offset + 2);',
+      'if (length === 4) return u16(bytes, offset) / 65_536 + u16(bytes, offset + 2);',
+      'one half before the point and one behind it, exactly: no two addresses have one sum',
     ],
     [
       'if (edns) writer.opt(udpPayloadOctets, rcode.noError);',
@@ -73,7 +123,81 @@ export const inAddressesAndNames: readonly Survivor[] = [
     ],
   ),
   ...survivorsOf(
+    'dns-answer/name-index.ts',
+    [
+      '#names: WireName[] = [];',
+      '#names: WireName[] = ["Stryker was here"];',
+      'begin() makes it anew before a name is read',
+    ],
+    ['#reading = false;', '#reading = true;', 'a new index forgets what it knows in either case'],
+    ['#segment = -1;', '#segment = +1;', 'begin() sets it before a name is read'],
+    ['#waiting = -1;', '#waiting = +1;', 'begin() sets it before a name is read'],
+    [
+      'if (this.#waiting !== -1) targetEnds[this.#waiting] = end;',
+      'if (true) targetEnds[this.#waiting] = end;',
+      'at -1 an array of octets takes nothing',
+    ],
+    [
+      'if (this.#segment !== -1) ends[this.#segment] = end;',
+      'if (true) ends[this.#segment] = end;',
+      'at -1 an array of octets takes nothing',
+    ],
+    [
+      'if (this.#segment !== -1) targetEnds[this.#segment] = targetEnd;',
+      'if (true) targetEnds[this.#segment] = targetEnd;',
+      'at -1 an array of octets takes nothing',
+    ],
+    [
+      'if (this.#segment !== -1) targetEnds[this.#segment] = targetEnd;',
+      'if (this.#segment !== +1) targetEnds[this.#segment] = targetEnd;',
+      'segment 1 runs into none but 0, which a root ends then, or 1 were what its pointer leads to: both say 0',
+    ],
+    [
+      'for (let segment = this.#opened; segment < next; segment++) {',
+      'for (let segment = this.#opened; segment <= next; segment++) {',
+      'what is said of a segment that is not opened yet is said anew when it is',
+    ],
+    [
+      'if (next > this.#opened && this.#holder === this.#names.length) this.#names.push(name);',
+      'if (next > this.#opened && true) this.#names.push(name);',
+      'a name that opens a segment is its holder: it begins where nothing is known, or in the middle of it',
+    ],
+  ),
+  ...survivorsOf(
+    'dns-answer/name-table.ts',
+    [
+      'for (let at = offset; at < name.length; at++) hash = Math.imul(hash ^ (name[at] as number), 0x01000193);',
+      'for (let at = offset; at <= name.length; at++) hash = Math.imul(hash ^ (name[at] as number), 0x01000193);',
+      'one step more, the same for every name: equal hashes stay equal, and others apart',
+    ],
+    [
+      'for (let at = 0; at < end.length; at++) if (name[offset + at] !== end[at]) return false;',
+      'for (let at = 0; at <= end.length; at++) if (name[offset + at] !== end[at]) return false;',
+      'behind the roots of two equal names there is nothing in either',
+    ],
+  ),
+  ...survivorsOf(
     'dns-answer/wire.ts',
+    [
+      'readonly #names: NameAt[] = [];',
+      'readonly #names: NameAt[] = ["Stryker was here"];',
+      'a place is written before it is read',
+    ],
+    [
+      'if (this.#count < fewNames) {',
+      'if (false) {',
+      'a shortcut: the index finds the same names; for few of them it costs more',
+    ],
+    [
+      'if (this.#count < fewNames) {',
+      'if (this.#count >= fewNames) {',
+      'a shortcut: the index finds the same names; for few of them it costs more',
+    ],
+    [
+      'if (this.#count < fewNames) {',
+      'if (this.#count <= fewNames) {',
+      'the list has no room for the offset of a ninth name: it is not found there',
+    ],
     [
       'for (let index = start; index < end; index++)',
       'for (let index = start; index <= end; index++)',
