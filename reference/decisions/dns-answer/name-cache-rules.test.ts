@@ -1,5 +1,6 @@
 /** Names that a message holds more than once: a pointer finds the one it leads to, and nothing else does. */
 import { describe, expect, test } from 'vitest';
+import { nameKey } from './name.ts';
 import { readMessage } from './wire.ts';
 
 const word = (value: number) => [value >> 8, value & 255];
@@ -14,6 +15,15 @@ const ownersOf = (...answers: readonly (readonly number[])[]) => {
   const message = readMessage(Uint8Array.from([...header, ...a, 0, 1, 0, 1, ...answers.flat()]));
   return message?.answers.map(({ name }) => [...name]);
 };
+
+describe('the key of a name', () => {
+  test('always has each of its octets, and those of the number behind it', () => {
+    const name = Uint8Array.of(1, 0xe9, 2, 0x61, 0xff, 0);
+    expect(nameKey(name)).toBe('\x01\xe9\x02a\xff\0');
+    expect(nameKey(name, 2)).toBe('\x02a\xff\0');
+    expect(nameKey(name, 0, 0x12f4)).toBe('\x01\xe9\x02a\xff\0\x12\xf4');
+  });
+});
 
 describe('a question', () => {
   test('without a name never ends where that of the message before did', () => {
