@@ -12,6 +12,7 @@ import {
   hostileRecord,
   lyingCounts,
   optRecord,
+  spokenOpt,
   tsigRecord,
   withLyingLength,
 } from './dns-hostile-records.ts';
@@ -51,7 +52,7 @@ const plain: fc.Arbitrary<Sketch> = fc
     type: addressType,
     additional: fc.oneof(
       fc.constant<readonly SketchRecord[]>([]),
-      optRecord.map((one) => [{ ...one, owner: plainName([]) }]),
+      spokenOpt.map((one) => [one]),
     ),
   })
   .map(({ id, flags, name, type, additional }) => ({

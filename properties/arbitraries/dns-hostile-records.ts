@@ -46,6 +46,13 @@ export const optRecord: fc.Arbitrary<SketchRecord> = optShape.map(({ payload, tt
   data: { octets },
 }));
 
+/** An OPT of the version that is spoken, owned by the root; payload, extended RCODE, flags and options at will. */
+export const spokenOpt: fc.Arbitrary<SketchRecord> = optRecord.map((one) => ({
+  ...one,
+  owner: plainName([]),
+  ttl: (one.ttl & 0xff00_ffff) >>> 0,
+}));
+
 /** A TSIG as it looks at the end of a signed message (RFC 8945): HMAC-SHA256, or octets that are none. */
 export const tsigRecord: fc.Arbitrary<SketchRecord> = fc.constantFrom(true, false).map((whole) => ({
   owner: plainName(['key']),

@@ -5,11 +5,13 @@
  */
 import { inAddressesAndNames } from './survivors/addresses-and-names.ts';
 import { inKernelsPodsAndForks } from './survivors/kernels-pods-and-forks.ts';
+import { inMessagesAndNames } from './survivors/messages-and-names.ts';
 import type { Survivor } from './survivors/survivor.ts';
 import { inTheRuleset } from './survivors/the-ruleset.ts';
 
 export const survivors: readonly Survivor[] = [
   ...inAddressesAndNames,
   ...inKernelsPodsAndForks,
+  ...inMessagesAndNames,
   ...inTheRuleset,
 ];

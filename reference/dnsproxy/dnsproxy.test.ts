@@ -93,6 +93,42 @@ describe.each(['dgram', 'epoll'] as const)('the proxy on %s', (io) => {
     expect(metrics).toMatch(/huskproof_dns_upstream_up\{server="127\.0\.0\.1:\d+"\} 1/);
   });
 
+  test('never asks for a guest that speaks another version of EDNS than 0: BADVERS, and no pin', async () => {
+    const { proxy, pins, listen, guest, upstream } = await ground(io);
+    const asked = question('example.com', { id: 8, edns: 4096, ednsVersion: 1 });
+    guest.send(listen, asked);
+    // RCODE 16: four bits in the header, and in front of them 1 in an OPT of version 0.
+    const header = [0, 8, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 1];
+    const badVers = [...header, ...asked.subarray(12, -11), 0, 0, 41, 4, 208, 1, 0, 0, 0, 0, 0];
+    expect([...(await guest.next()).message]).toEqual(badVers);
+    const [told] = await exchangeByTcp(listen, [framed(asked)], 1);
+    expect([...(told ?? [])]).toEqual(badVers);
+    expect([upstream.heard.length, pins.read().length]).toEqual([0, 0]);
+    const metrics = await proxy.metrics();
+    expect(metrics).toContain('huskproof_dns_queries_total{rule="EDNS version is not 0"} 2');
+    expect(metrics).toContain('huskproof_dns_answers_total{rule="BADVERS"} 2');
+    // The same question in version 0.
+    guest.send(listen, question('example.com', { id: 9, edns: 4096 }));
+    expect(readAnswer((await guest.next()).message)).toMatchObject({
+      ...{ id: 9, rcode: 0, addresses: ['93.184.215.14'] },
+    });
+    expect([upstream.heard.length, pins.read().length]).toEqual([1, 2]);
+  });
+
+  test('never pins what a reply holds whose OPT makes NOERROR an error; its version alone is none', async () => {
+    const edns = { badvers: 0x0100_0000, newer: 0x0001_0000 };
+    const { pins, listen, guest, upstream } = await ground(io, (query) => {
+      const isWild = String.fromCharCode(query[13] ?? 0).toLowerCase() === 'n';
+      return reply(query, [a('93.184.215.14')], { edns: isWild ? edns.newer : edns.badvers });
+    });
+    guest.send(listen, question('example.com', { id: 1 }));
+    expect(readAnswer((await guest.next()).message)).toMatchObject({ id: 1, rcode: 2, addresses: [] });
+    expect(upstream.heard.length).toBeGreaterThan(0);
+    expect(pins.read()).toEqual([]);
+    guest.send(listen, question('n.wild.test', { id: 2 }));
+    expect(readAnswer((await guest.next()).message)).toMatchObject({ id: 2, addresses: ['93.184.215.14'] });
+  });
+
   test('asks again over TCP what was truncated, and gives the guest what it got', async () => {
     const { listen, guest, upstream } = await ground(io, (query, transport) =>
       reply(

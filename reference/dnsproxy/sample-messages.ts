@@ -15,11 +15,13 @@ export interface QuestionShape {
   readonly flags?: number;
   /** UDP payload size of an OPT record; null: none. */
   readonly edns?: number | null;
+  /** Of that record. */
+  readonly ednsVersion?: number;
 }
 
 export function question(name: string, shape: QuestionShape = {}): Uint8Array {
-  const { id = 0x1234, type = 'A', flags = 0x0100, edns = null } = shape;
-  const opt = edns === null ? [] : [0, 0, 41, ...word(edns), 0, 0, 0, 0, 0, 0];
+  const { id = 0x1234, type = 'A', flags = 0x0100, edns = null, ednsVersion = 0 } = shape;
+  const opt = edns === null ? [] : [0, 0, 41, ...word(edns), 0, ednsVersion, 0, 0, 0, 0];
   return Uint8Array.from([
     ...[...word(id), ...word(flags), 0, 1, 0, 0, 0, 0, ...word(edns === null ? 0 : 1)],
     ...[...wireName(name), ...word(typeNumbers[type]), 0, 1, ...opt],
@@ -47,6 +49,8 @@ export const cname = (target: string, ttl = 60): SampleRecord => ({
 export interface ReplyShape {
   readonly id?: number;
   readonly flags?: number;
+  /** TTL of an OPT record at its end: extended RCODE, version, flags; by default there is none. */
+  readonly edns?: number;
   /** The question as it stands in the reply; by default the query's. */
   readonly question?: Uint8Array;
 }
@@ -60,6 +64,9 @@ export function reply(
   shape: ReplyShape = {},
 ): Uint8Array {
   const { id = ((query[0] ?? 0) << 8) | (query[1] ?? 0), flags = 0x8180 } = shape;
+  const { edns } = shape;
+  const opt =
+    edns === undefined ? [] : [0, 0, 41, 4, 208, ...word(edns >>> 16), ...word(edns & 0xffff), 0, 0];
   const asked = shape.question ?? query.subarray(12, query.length - opaque);
   const answers = records.flatMap(({ owner = null, type = 'A', ttl = 60, data }) => [
     ...(owner === null ? [0xc0, 12] : wireName(owner)),
@@ -74,8 +81,8 @@ export function reply(
     ],
   ]);
   return Uint8Array.from([
-    ...[...word(id), ...word(flags), 0, 1, ...word(records.length), 0, 0, 0, 0],
-    ...[...asked, ...answers],
+    ...[...word(id), ...word(flags), 0, 1, ...word(records.length), 0, 0, 0, edns === undefined ? 0 : 1],
+    ...[...asked, ...answers, ...opt],
   ]);
 }
 

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { Labels } from '#properties/models/dns-message.ts';
 import { addressNumber, addressText } from '#properties/oracles/addresses/address-number.ts';
 import { decodeAnswer } from '#properties/oracles/dns/answer-oracle.ts';
-import { type ReadRecord, readStrictly } from '#properties/oracles/dns/strict-reader.ts';
+import { ednsOf, type ReadRecord, readStrictly } from '#properties/oracles/dns/strict-reader.ts';
 
 export interface Answer {
   /** Only a lenient decoder can read it. */
@@ -25,6 +25,7 @@ const codes: Readonly<Record<string, number>> = {
   NXDOMAIN: 3,
   NOTIMP: 4,
   REFUSED: 5,
+  BADVERS: 16,
 };
 const codeNames = new Map(Object.entries(codes).map(([name, code]) => [code, name]));
 export const codeName = (code: number) => codeNames.get(code) ?? `RCODE ${code}`;
@@ -45,7 +46,7 @@ export function readAnswer(octets: Uint8Array): Answer | null {
       .map(({ type, data }) => `${section} ${type === typeA ? 'A' : 'AAAA'} ${textOf(data)}`);
   return {
     malformed: false,
-    code: message.flags & 15,
+    code: ednsOf(message).code,
     truncated: (message.flags & 0x0200) !== 0,
     addresses: answers.filter(isAddress).map(({ data, ttl, type }) => ({ address: textOf(data), ttl, type })),
     aliasTtls: answers.filter(({ type }) => type === typeCname).map(({ ttl }) => ttl),

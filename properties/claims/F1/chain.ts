@@ -32,6 +32,7 @@ interface ChainCase {
   readonly name: Labels;
   readonly type: number;
   readonly records: readonly ModelRecord[];
+  /** RCODE; over 15 an OPT record holds the rest of it (RFC 6891 section 6.1.3). */
   readonly code: number;
   readonly truncated: boolean;
 }
@@ -45,7 +46,8 @@ function scriptOf({ name, type, records, code, truncated }: ChainCase): SessionS
     upstream(sent, transport) {
       // A truncated reply is never completed: what it holds must not be used.
       if (truncated && transport === 'tcp') return [];
-      const reply = replyTo(sent, records, code);
+      const opt = { owner: [], type: types.opt, class: 1_232, ttl: (code >> 4) * 2 ** 24, data: { raw: [] } };
+      const reply = { ...replyTo(sent, records, code & 15), additional: code > 15 ? [opt] : [] };
       return [
         { hex: hexOf(encodeMessage(truncated ? { ...reply, flags: reply.flags | flags.truncated } : reply)) },
       ];
@@ -107,7 +109,7 @@ function chainCase(name: Labels, type: number): fc.Arbitrary<ChainCase> {
       attack,
       honest,
       honestFirst: fc.boolean(),
-      code: mostly(0, 2, 3, 5),
+      code: mostly(0, 2, 3, 5, 16, 19),
       truncated: mostly(false, true),
     })
     .map(({ attack: hostile, honest: plain, honestFirst, ...rest }) => ({

@@ -1,7 +1,7 @@
 /** A guest's message: forwarded as exactly the octets of the model, answered without records, or dropped. */
 import type { DnsConfig } from '../../models/dns-session.ts';
 import { offeredOctets, requiredOfGuest } from '../../oracles/dns/guest-oracle.ts';
-import { readStrictly } from '../../oracles/dns/strict-reader.ts';
+import { ednsOf, readStrictly } from '../../oracles/dns/strict-reader.ts';
 import type { Codec, CodecPolicy } from './codec.ts';
 import { countLooks, looksAllowed } from './counted-octets.ts';
 import type { Finding } from './finding.ts';
@@ -64,17 +64,18 @@ function judgeRefusal(
     return;
   }
   const asWord = ((asked[2] ?? 0) << 8) | (asked[3] ?? 0);
-  const flags = 0x8080 | (asWord & 0x7900) | (code ?? read.flags & 15);
+  const own = code ?? ednsOf(read).code;
+  const flags = 0x8080 | (asWord & 0x7900) | (own & 15);
   if (read.id !== (((asked[0] ?? 0) << 8) | (asked[1] ?? 0))) wrong(`ID ${read.id}`, "the guest's ID");
   if (read.flags !== flags) wrong(`flags ${read.flags.toString(16)}`, flags.toString(16));
-  judgeBareSections(asked, out, echoes, findings);
+  judgeBareSections(asked, out, { echoes, code: own }, findings);
 }
 
-/** Question as asked or none, and an OPT exactly when the guest sent one. */
+/** Question as asked or none, and an OPT of version 0 exactly when the guest sent one. */
 export function judgeBareSections(
   asked: Uint8Array,
   out: Uint8Array,
-  echoes: boolean,
+  { echoes, code }: { readonly echoes: boolean; readonly code: number },
   findings: Finding[],
 ): void {
   const wrong = (observed: string, required: string) =>
@@ -84,7 +85,7 @@ export function judgeBareSections(
   if (read === null) return;
   const [answers = [], authority = [], additional = []] = read.sections;
   if (answers.length + authority.length > 0) wrong(`${answers.length + authority.length} records`, 'none');
-  const wanted = own === null || offeredOctets(own) === null ? '' : '41 1232 0 0';
+  const wanted = own === null || offeredOctets(own) === null ? '' : `41 1232 ${(code >> 4) * 2 ** 24} 0`;
   const got = additional.map(({ type, class: size, ttl, data }) => `${type} ${size} ${ttl} ${data.length}`);
   if (got.join() !== wanted) wrong(`ADDITIONAL ${got.join()}`, `ADDITIONAL ${wanted}`);
   const question = out.subarray(12, out.length - (additional.length > 0 ? 11 : 0));

@@ -1,6 +1,6 @@
 /** What holds for every message by itself: read as an independent reader reads it, and never a part of it. */
 import { faultOf } from '../../oracles/dns/guest-oracle.ts';
-import { diagnose, type ReadMessage, type ReadRecord } from '../../oracles/dns/strict-reader.ts';
+import { diagnose, ednsOf, type ReadMessage, type ReadRecord } from '../../oracles/dns/strict-reader.ts';
 import type { Codec, CodecMessage } from './codec.ts';
 import type { Finding, Invariant } from './finding.ts';
 
@@ -55,8 +55,10 @@ function differenceOf(own: CodecMessage, read: ReadMessage): Difference | null {
   const [question] = read.questions;
   const [answers = [], , additional = []] = read.sections;
   const offered = additional.find(({ type }) => type === 41)?.class ?? null;
-  const got = [labelsText(own.question.name), own.question.type, own.question.class, own.ednsPayloadOctets];
-  const wanted = [JSON.stringify(question?.name), question?.type, question?.class, offered];
+  const { code, version } = ednsOf(read);
+  const edns = [own.ednsPayloadOctets, own.ednsVersion, own.rcode];
+  const got = [labelsText(own.question.name), own.question.type, own.question.class, ...edns];
+  const wanted = [JSON.stringify(question?.name), question?.type, question?.class, offered, version, code];
   if (got.join(' ') !== wanted.join(' ')) return { got: got.join(' '), wanted: wanted.join(' ') };
   if (own.answers.length !== answers.length) {
     return { got: `${own.answers.length} answers`, wanted: `${answers.length} answers` };

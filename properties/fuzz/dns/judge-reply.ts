@@ -123,7 +123,7 @@ function judgeAnswer(answered: Answered, findings: Finding[]): void {
   const alien = shown.filter((address) => !planned.includes(address));
   if (alien.length > 0) findings.push(finding('unplanned', reply, `answers ${alien[0]}`, planned.join(' ')));
   const before = findings.length;
-  if (bare) judgeBareSections(guest, built, true, findings);
+  if (bare) judgeBareSections(guest, built, { echoes: true, code }, findings);
   // What a bare answer must not hold is a matter of failing closed here, not of the guest's message.
   for (const index of findings.keys()) {
     const one = findings[index];

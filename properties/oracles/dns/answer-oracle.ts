@@ -10,6 +10,16 @@ export interface DecodedAnswer {
   readonly foreign: readonly string[];
 }
 
+/** dns-packet names the four bits of the header alone; an OPT has those in front of them (RFC 6891 section 6.1.3). */
+function codeName(packet: dnsPacket.DecodedPacket): string {
+  const opt = packet.additionals?.find((record) => record.type === 'OPT');
+  const own = (packet as { rcode?: string }).rcode ?? 'NOERROR';
+  if (opt === undefined || opt.extendedRcode === 0) return own;
+  return opt.extendedRcode === 1 && own === 'NOERROR'
+    ? 'BADVERS'
+    : `${own} with ${opt.extendedRcode} in front`;
+}
+
 /** null when dns-packet cannot read the message at all. */
 export function decodeAnswer(hex: string): DecodedAnswer | null {
   let packet: dnsPacket.DecodedPacket;
@@ -32,6 +42,6 @@ export function decodeAnswer(hex: string): DecodedAnswer | null {
       .filter(({ type }) => type !== 'OPT')
       .map(({ type }) => `ADDITIONAL ${type}`),
   ];
-  const rcode = (packet as { rcode?: string }).rcode ?? 'NOERROR';
+  const rcode = codeName(packet);
   return { rcode, truncated: packet.flag_tc === true, addresses, foreign };
 }

@@ -4,7 +4,7 @@
  */
 import { encodeName, type Labels, types } from '../../models/dns-message.ts';
 import type { DnsConfig } from '../../models/dns-session.ts';
-import { diagnose, type ReadMessage } from './strict-reader.ts';
+import { diagnose, ednsOf, type ReadMessage } from './strict-reader.ts';
 
 /**
  * RFC 1035 bounds no chain of pointers. A name has 127 labels at most, and twice that is read here; all names together
@@ -15,6 +15,7 @@ const payloadOctets = 1_232;
 
 export type RequiredOfGuest =
   | { readonly kind: 'drop' }
+  /** Codes over 15 are an OPT's and the header's (RFC 6891 section 6.1.3). */
   | { readonly kind: 'answer'; readonly code: number; readonly read: ReadMessage | null }
   | { readonly kind: 'forward'; readonly octets: readonly number[]; readonly read: ReadMessage };
 
@@ -61,6 +62,7 @@ export function requiredOfGuest(config: DnsConfig, octets: Uint8Array, random: R
   if (typeof read === 'string' || faultOf(read, octets.length) !== null) return answer(1, null);
   const [question] = read.questions;
   if (question === undefined) return answer(1, null);
+  if (ednsOf(read).version !== 0) return answer(16, read);
   const { name, type } = question;
   if (question.class !== 1 || allowedPorts(config, name).length === 0) return answer(5, read);
   if (type !== types.a && type !== types.aaaa) return answer(0, read);

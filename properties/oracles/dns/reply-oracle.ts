@@ -7,7 +7,7 @@ import type { DnsConfig } from '../../models/dns-session.ts';
 import { addressText } from '../addresses/address-number.ts';
 import { requiredOf } from '../addresses/address-oracle.ts';
 import { faultOf } from './guest-oracle.ts';
-import { diagnose, foldCase, type ReadMessage, type ReadRecord } from './strict-reader.ts';
+import { diagnose, ednsOf, foldCase, type ReadMessage, type ReadRecord } from './strict-reader.ts';
 
 const mostLinks = 16;
 const responseBit = 0x8000;
@@ -39,7 +39,7 @@ export function requiredOfReply(
   if ((flags & truncatedBit) !== 0) return { verdict: transport === 'udp' ? 'retry-tcp' : 'fail' };
   const read = diagnose(reply);
   if (typeof read === 'string' || faultOf(read, reply.length) !== null) return { verdict: 'ignore' };
-  const code = flags & 15;
+  const { code } = ednsOf(read);
   return code === 0 || code === 3 ? { verdict: 'accept', read } : { verdict: 'fail' };
 }
 
@@ -69,7 +69,7 @@ export function requiredPlan(config: DnsConfig, guest: ReadMessage, reply: ReadM
   const [question] = guest.questions;
   const answers = reply.sections[0] ?? [];
   if (question === undefined) return bare(2);
-  if ((reply.flags & 15) === 3) return bare(3);
+  if (ednsOf(reply).code === 3) return bare(3);
   const isLink = ({ type, class: own }: ReadRecord) => type === types.cname && own === 1;
   // More links than a chain may have: nothing of it is walked.
   if (answers.filter(isLink).length > mostLinks) return bare(2);

@@ -54,6 +54,15 @@ export function diagnose(octets: Uint8Array): ReadMessage | string {
   }
 }
 
+/** RCODE and version as a message says them in its header and, behind that, in the TTL of an OPT (RFC 6891 6.1.3). */
+export function ednsOf({ flags, sections }: ReadMessage): {
+  readonly code: number;
+  readonly version: number;
+} {
+  const ttl = sections[2]?.find(({ type }) => type === 41)?.ttl ?? 0;
+  return { code: Math.floor(ttl / 2 ** 24) * 16 + (flags & 15), version: Math.floor(ttl / 65_536) % 256 };
+}
+
 /** Letters of ASCII alone are folded (RFC 4343): toLowerCase knows more of them. */
 export function foldCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());

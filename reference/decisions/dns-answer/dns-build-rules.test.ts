@@ -184,6 +184,12 @@ describe('the addresses', () => {
     expect(planned({}, { answers }).pins).toEqual(['1.1.1.1', '1.1.1.2', '2.1.1.1']);
     const [low, high] = [six(public6), six(`${public6.slice(0, -2)}12`)];
     expect(planned({ type: 28 }, { type: 28, answers: [low, high, low] }).pins).toHaveLength(2);
+    const third = six(`${public6.slice(0, -2)}13`);
+    const all = ['2606:4700::1111', '2606:4700::1112', '2606:4700::1113'];
+    expect(planned({ type: 28 }, { type: 28, answers: [low, low, high, high, third] }).pins).toEqual(all);
+    expect(planned({}, { answers: [a(1), a(2), a(2), a(1), a(3)] }).pins).toEqual([
+      ...['1.1.1.1', '1.1.1.2', '1.1.1.3'],
+    ]);
   });
 
   test('are only the first, up to the bound', () => {

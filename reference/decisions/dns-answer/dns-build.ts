@@ -14,7 +14,6 @@ import {
   MessageWriter,
   type ResourceRecord,
   rcode,
-  rcodeOf,
   type,
   u16,
 } from './wire.ts';
@@ -71,7 +70,7 @@ export function planAnswer(
     return end(guest, rcode.servFail, 'a question that never goes upstream');
   if (wanted === type.aaaa && !policy.ipv6)
     return end(guest, rcode.noError, 'NODATA: the IPv6 option is off');
-  const code = rcodeOf(reply.bytes);
+  const code = reply.rcode;
   if (code === rcode.nxDomain) return end(guest, rcode.nxDomain, 'NXDOMAIN');
   if (code !== rcode.noError) return end(guest, rcode.servFail, `RCODE ${code}`);
   if (!sameName(name, reply.question.name) || reply.question.type !== wanted)
@@ -223,6 +222,6 @@ export function buildAnswer(
     writer.record(owner, length === 4 ? type.a : type.aaaa, ttl, length);
     writer.copy(reply.bytes, offset, offset + length);
   }
-  if (edns) writer.opt(udpPayloadOctets);
+  if (edns) writer.opt(udpPayloadOctets, rcode.noError);
   return writer.finish();
 }

@@ -68,7 +68,7 @@ describe('a message that is no question for us', () => {
     const step = decide(asked(changes));
     const flags = 0x8080 | ((changes.flags ?? 0x0100) & 0x7900) | rcode;
     const message = Uint8Array.from([0x12, 0x34, ...word(flags), 0, 0, 0, 0, 0, 0, 0, 0]);
-    expect(step).toEqual({ verdict: 'answer', message, rule });
+    expect(step).toEqual({ verdict: 'answer', message, rcode, rule });
   });
 
   test('of a header alone is never read further', () => {
@@ -99,7 +99,7 @@ describe('a question that never goes upstream', () => {
       const bytes = asked({ ...changes, flags });
       const head = [0x12, 0x34, ...word(0x8080 | flags | rcode), 0, 1, 0, 0, 0, 0, 0, 0];
       const message = Uint8Array.from([...head, ...bytes.subarray(12)]);
-      expect(decide(bytes, ipv6Off)).toEqual({ verdict: 'answer', message, rule });
+      expect(decide(bytes, ipv6Off)).toEqual({ verdict: 'answer', message, rcode, rule });
     }
   });
 

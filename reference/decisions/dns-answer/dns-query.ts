@@ -32,7 +32,13 @@ export type QueryVerdict =
       readonly guest: Message;
       readonly rule: string;
     }
-  | { readonly verdict: 'answer'; readonly message: Uint8Array; readonly rule: string }
+  | {
+      readonly verdict: 'answer';
+      readonly message: Uint8Array;
+      /** Of the message, whole: its header alone may not say it. */
+      readonly rcode: number;
+      readonly rule: string;
+    }
   | { readonly verdict: 'drop'; readonly rule: string };
 
 /** Decides a message of the guest. Total. */
@@ -48,6 +54,7 @@ export function decideQuery(
   if (u16(bytes, 4) !== 1) return refuse(bytes, null, rcode.formErr, 'QDCOUNT is not 1');
   const message = readMessage(bytes);
   if (message === null) return refuse(bytes, null, rcode.formErr, 'malformed');
+  if (message.ednsVersion !== 0) return refuse(bytes, message, rcode.badVers, 'EDNS version is not 0');
   const { question } = message;
   if (question.class !== classIn) return refuse(bytes, message, rcode.refused, 'class is not IN');
   if (!isHostName(question.name)) return refuse(bytes, message, rcode.refused, 'a label is not LDH');
@@ -66,10 +73,13 @@ export function decideQuery(
 
 /** An answer without records: the guest's ID and question, RD as asked. */
 function refuse(bytes: Uint8Array, message: Message | null, code: number, rule: string): QueryVerdict {
-  return { verdict: 'answer', message: emptyAnswer(bytes, message, code), rule };
+  return { verdict: 'answer', message: emptyAnswer(bytes, message, code), rcode: code, rule };
 }
 
-/** Header, question when it could be read, and an OPT when the guest sent one; no records. */
+/**
+ * Header, question when it could be read, and an OPT when the guest sent one; no records.
+ * @param code over 15 only for a guest that sent one
+ */
 export function emptyAnswer(
   bytes: Uint8Array,
   message: Message | null,
@@ -87,9 +97,9 @@ export function emptyAnswer(
     (asked & flag.recursionDesired) |
     flag.recursionAvailable |
     (truncated ? flag.truncated : 0);
-  writer.header(u16(bytes, 0), flags | code, message === null ? 0 : 1, 0, edns ? 1 : 0);
+  writer.header(u16(bytes, 0), flags | (code & 15), message === null ? 0 : 1, 0, edns ? 1 : 0);
   writer.copy(bytes, headerOctets, questionEnd);
-  if (edns) writer.opt(udpPayloadOctets);
+  if (edns) writer.opt(udpPayloadOctets, code);
   return writer.finish();
 }
 
@@ -111,6 +121,6 @@ export function freshQuery(
   }
   writer.u16(queryType);
   writer.u16(classIn);
-  writer.opt(udpPayloadOctets);
+  writer.opt(udpPayloadOctets, rcode.noError);
   return writer.finish();
 }

@@ -3,17 +3,7 @@
  * ignored and the wait goes on, so that a forger gains nothing by being first.
  */
 import type { DnsPolicy, Transport } from './dns-policy.ts';
-import {
-  classIn,
-  flag,
-  headerOctets,
-  type Message,
-  opcodeOf,
-  rcode,
-  rcodeOf,
-  readMessage,
-  u16,
-} from './wire.ts';
+import { classIn, flag, headerOctets, type Message, opcodeOf, rcode, readMessage, u16 } from './wire.ts';
 
 export interface Endpoint {
   /** Address text as the socket gives it. */
@@ -57,7 +47,9 @@ export function judgeReply(
   }
   const message = readMessage(reply);
   if (message === null) return ignore('malformed');
-  const code = rcodeOf(reply);
+  // The version of its OPT is no fault: it says what the server could speak, not how this message is written
+  // (RFC 6891 section 6.1.3).
+  const code = message.rcode;
   if (code !== rcode.noError && code !== rcode.nxDomain) return { verdict: 'fail', rule: `RCODE ${code}` };
   return { verdict: 'accept', message, rule: 'the reply to the query' };
 }

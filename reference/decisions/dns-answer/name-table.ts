@@ -18,7 +18,7 @@ function hashOf(name: WireName, offset: number): number {
 }
 
 function isEndOf(name: WireName, offset: number, end: WireName): boolean {
-  if (name.length - offset !== end.length) return false;
+  // Of another length they differ before the shorter one is over: its root ends it.
   for (let at = 0; at < end.length; at++) if (name[offset + at] !== end[at]) return false;
   return true;
 }

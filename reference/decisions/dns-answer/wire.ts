@@ -9,7 +9,16 @@ import { NameIndex } from './name-index.ts';
 export const headerOctets = 12;
 export const type = { a: 1, cname: 5, aaaa: 28, opt: 41 } as const;
 export const classIn = 1;
-export const rcode = { noError: 0, formErr: 1, servFail: 2, nxDomain: 3, notImp: 4, refused: 5 } as const;
+/** Over 15 it is in two parts: RFC 6891 section 6.1.3. */
+export const rcode = {
+  noError: 0,
+  formErr: 1,
+  servFail: 2,
+  nxDomain: 3,
+  notImp: 4,
+  refused: 5,
+  badVers: 16,
+} as const;
 export const flag = {
   response: 0x8000,
   truncated: 0x0200,
@@ -41,6 +50,10 @@ export interface Message {
   readonly bytes: Uint8Array;
   readonly question: Question;
   readonly answers: readonly ResourceRecord[];
+  /** Of the header, and in front of it what an OPT record adds (RFC 6891 section 6.1.3). */
+  readonly rcode: number;
+  /** Of an OPT record; 0 without one. */
+  readonly ednsVersion: number;
   /** UDP payload size that an OPT record offers (RFC 6891), or null without one. */
   readonly ednsPayloadOctets: number | null;
 }
@@ -51,10 +64,6 @@ export function u16(bytes: Uint8Array, at: number): number {
 
 export function opcodeOf(bytes: Uint8Array): number {
   return ((bytes[2] as number) >> 3) & 15;
-}
-
-export function rcodeOf(bytes: Uint8Array): number {
-  return (bytes[3] as number) & 15;
 }
 
 /** So many names are kept in a list, which costs an honest message less than an index does. */
@@ -130,13 +139,18 @@ export function readMessage(bytes: Uint8Array): Message | null {
   if (answers === null || authority === null || additional === null || reader.at !== bytes.length)
     return null;
   let ednsPayloadOctets: number | null = null;
+  let ednsVersion = 0;
+  let code = (bytes[3] as number) & 15;
   for (const record of additional) {
     if (record.type !== type.opt) continue;
     // RFC 6891 section 6.1.1: at most one OPT, owned by the root.
     if (ednsPayloadOctets !== null || record.name.length !== 1) return null;
     ednsPayloadOctets = record.class;
+    // Where others have their TTL.
+    code |= (bytes[record.dataOffset - 6] as number) << 4;
+    ednsVersion = bytes[record.dataOffset - 5] as number;
   }
-  return { bytes, question, answers, ednsPayloadOctets };
+  return { bytes, question, answers, rcode: code, ednsVersion, ednsPayloadOctets };
 }
 
 function readQuestion(bytes: Uint8Array, names: NameCache): Question | null {
@@ -248,12 +262,12 @@ export class MessageWriter {
     this.u16(dataLength);
   }
 
-  /** An OPT record without options (RFC 6891 section 6.1.2). */
-  opt(payloadOctets: number): void {
+  /** An OPT record of version 0, without flags and options (RFC 6891 section 6.1.2). */
+  opt(payloadOctets: number, code: number): void {
     this.u8(0);
     this.u16(type.opt);
     this.u16(payloadOctets);
-    this.u32(0);
+    this.u32((code >> 4) << 24);
     this.u16(0);
   }
 

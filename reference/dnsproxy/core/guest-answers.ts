@@ -5,9 +5,9 @@
 import type { AddressFamily } from '#reference/contract/datapath.ts';
 import type { PinPort } from '#reference/contract/pin-port.ts';
 import { type AnswerPlan, buildAnswer, planAnswer } from '../../decisions/dns-answer/dns-build.ts';
-import { emptyAnswer } from '../../decisions/dns-answer/dns-query.ts';
+import { emptyAnswer, type QueryVerdict } from '../../decisions/dns-answer/dns-query.ts';
 import { readName } from '../../decisions/dns-answer/name.ts';
-import { headerOctets, type Message, rcode, rcodeOf } from '../../decisions/dns-answer/wire.ts';
+import { headerOctets, type Message, rcode } from '../../decisions/dns-answer/wire.ts';
 import { formatAddress } from '../../decisions/pin-address/ip-address.ts';
 import type { RequestedElement } from '../../decisions/pin-ledger/ledger-events.ts';
 import type { PacketIo } from '../packets/packet-io.ts';
@@ -29,6 +29,8 @@ export interface AnswerParts {
   readonly counts: Counts;
   readonly log: RefusalLog;
 }
+
+type AnswerVerdict = Extract<QueryVerdict, { verdict: 'answer' }>;
 
 interface Planned {
   readonly waiter: Waiter;
@@ -63,13 +65,13 @@ export class GuestAnswers {
   }
 
   /** The decision's own answer to a question that goes nowhere; what is malformed gets only so many of them. */
-  refuse(origin: Origin, bytes: Uint8Array, answer: Uint8Array, rule: string, nowMs: number): void {
+  refuse(origin: Origin, bytes: Uint8Array, verdict: AnswerVerdict, nowMs: number): void {
     const { sandbox, endpoint } = origin;
-    const code = rcodeOf(answer);
+    const { message, rcode: code, rule } = verdict;
     const isComplaint = code === rcode.formErr || code === rcode.notImp;
     const client = isComplaint ? sandbox.clients.of(endpoint.address, nowMs) : null;
     const isHeard = !isComplaint || (client !== null && sandbox.clients.mayComplain(client, nowMs));
-    this.send(origin, isHeard ? answer : null);
+    this.send(origin, isHeard ? message : null);
     this.#parts.counts.add('answers', isHeard ? rcodeText(code) : 'silence');
     if (code !== rcode.noError) this.#refused(origin, rule, nowMs, () => nameIn(bytes));
   }
@@ -161,6 +163,7 @@ const rcodeNames: Readonly<Record<number, string>> = {
   [rcode.servFail]: 'SERVFAIL',
   [rcode.notImp]: 'NOTIMP',
   [rcode.refused]: 'REFUSED',
+  [rcode.badVers]: 'BADVERS',
 };
 const rcodeText = (code: number) => rcodeNames[code] ?? `RCODE ${code}`;
 

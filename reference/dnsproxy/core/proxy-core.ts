@@ -138,7 +138,7 @@ export class ProxyCore implements PacketHandler, StreamHandler {
       return;
     }
     if (verdict.verdict === 'answer') {
-      this.#answers.refuse(origin, bytes, verdict.message, verdict.rule, nowMs);
+      this.#answers.refuse(origin, bytes, verdict, nowMs);
       return;
     }
     const { guest } = verdict;

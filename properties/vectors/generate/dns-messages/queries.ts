@@ -277,6 +277,51 @@ function edns(): DnsVector[] {
   ];
 }
 
+/** Versions of EDNS: only 0 is spoken (RFC 6891 section 6.1.3). */
+function versions(): DnsVector[] {
+  const badVers: Expected = {
+    verdict: 'answer',
+    rcode: 'BADVERS',
+    rule: 'EDNS version is not 0',
+    source: 'RFC 6891 section 6.1.3',
+  };
+  const spoken: Expected = { ...forward, source: 'RFC 6891 section 6.1.3' };
+  const opt = (ttl: number) => ({ owner: [], type: types.opt, class: 4096, ttl, data: { raw: [] } });
+  const asking = (message: ModelMessage, ttl: number) => write({ ...message, additional: [opt(ttl)] });
+  return [
+    vector('version/0', asking(plain, 0), spoken, 'version 0'),
+    vector('version/0-dnssec-ok', asking(plain, 0x0000_8000), spoken, 'version 0, DO=1'),
+    vector(
+      'version/0-extended-rcode',
+      asking(plain, 0x0100_0000),
+      spoken,
+      'version 0, an extended RCODE in a query',
+    ),
+    ...[1, 2, 127, 128, 255].map((version) =>
+      vector(`version/${version}`, asking(plain, version * 65_536), badVers, `version ${version}`),
+    ),
+    vector('version/1-dnssec-ok', asking(plain, 0x0001_8000), badVers, 'version 1, DO=1'),
+    vector(
+      'version/1-extended-rcode',
+      asking(plain, 0xff01_0000),
+      badVers,
+      'version 1 behind an extended RCODE',
+    ),
+    vector(
+      'version/1-not-allowed',
+      asking(query(['attacker', 'net'], types.a), 0x0001_0000),
+      badVers,
+      'version 1 and a name that is not allowlisted: the version comes first',
+    ),
+    vector(
+      'version/1-other-type',
+      asking(query(['example', 'com'], types.txt), 0x0001_0000),
+      badVers,
+      'version 1 and a type that never goes upstream: the version comes first',
+    ),
+  ];
+}
+
 export function queryVectors(): DnsVector[] {
-  return [...names(), ...questions(), ...headers(), ...malformedNames(), ...edns()];
+  return [...names(), ...questions(), ...headers(), ...malformedNames(), ...edns(), ...versions()];
 }

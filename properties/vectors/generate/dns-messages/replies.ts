@@ -67,6 +67,28 @@ function ladder(rungs: number, records: number): string {
   return Buffer.from(encodeSketch(sketch)).toString('hex');
 }
 
+/** RCODE and version in the TTL of an OPT. */
+function versions(): DnsVector[] {
+  const source = 'RFC 6891 section 6.1.3';
+  const of = (id: string, code: number, ttl: number, verdict: Verdict, rule: string) =>
+    vector(
+      `version/${id}`,
+      { ...replyTo(sent, honest.answers, code), additional: [{ ...opt, ttl }] },
+      verdict,
+      rule,
+      { source },
+    );
+  return [
+    of('1', 0, 0x0001_0000, 'accept', 'version 1: what the server could speak, in the format of version 0'),
+    of('255-dnssec-ok', 0, 0x00ff_8000, 'accept', 'version 255, DO=1'),
+    of('badvers', 0, 0x0100_0000, 'fail', 'BADVERS: its header says NOERROR'),
+    of('badvers-1', 0, 0x0101_0000, 'fail', 'BADVERS of a server of version 1'),
+    of('extended-rcode-128', 0, 0x8000_0000, 'fail', 'RCODE 2048: its header says NOERROR'),
+    of('extended-nxdomain', 3, 0x0100_0000, 'fail', 'RCODE 19: its header says NXDOMAIN'),
+    of('nxdomain', 3, 0x0000_8000, 'accept', 'NXDOMAIN, no extended RCODE'),
+  ];
+}
+
 export function replyVectors(): DnsVector[] {
   const hex = hexOf(encodeMessage(honest));
   const cuts = [1, 2, 4, 10, 16, 20, 30].map((octets) =>
@@ -217,6 +239,7 @@ export function replyVectors(): DnsVector[] {
     vector('edns/in-additional', { ...honest, additional: [opt] }, 'accept', 'an OPT where it belongs', {
       source: 'RFC 6891 section 6.1.1',
     }),
+    ...versions(),
     vector('shorter-than-a-header', hex.slice(0, 22), 'ignore', 'shorter than a header'),
     vector('nothing', '', 'ignore', 'no octet at all'),
     ...cuts,
