@@ -111,6 +111,11 @@ export const inMessagesAndNames: readonly Survivor[] = [
   ...survivorsOf(
     'dns-answer/name.ts',
     [
+      'for (let at = skip; at < whole.length; at++) scratch[length + at - skip] = whole[at] as number;',
+      'for (let at = skip; at <= whole.length; at++) scratch[length + at - skip] = whole[at] as number;',
+      'one octet more lies behind the root, where nothing is copied from',
+    ],
+    [
       'if (target >= start || target < headerOctets) return null;',
       'if (false || target < headerOctets) return null;',
       'what does not lead back is at the limit or behind it, where nothing is read',

@@ -141,6 +141,20 @@ describe('what is known', () => {
 });
 
 describe('the memory of what is known', () => {
+  test('never makes a name of more than 255 pointers, those of its known rest counted', () => {
+    // A root, 200 pointers each to the one before, a label in front of the last of them, and 60 pointers to that.
+    const word = (value: number) => [0xc0 | (value >> 8), value & 255];
+    const ladderOf = (pointers: number, at: number, first: number) =>
+      Array.from({ length: pointers }, (_, index) => word(index === 0 ? first : at + 2 * (index - 1))).flat();
+    const labelAt = 13 + 2 * 200;
+    const label = [1, 97, ...word(labelAt - 2)];
+    const octets = [...Array(13).fill(0), ...ladderOf(200, 13, 12), ...label];
+    const bytes = Uint8Array.from([...octets, ...ladderOf(60, octets.length, labelAt)]);
+    const index = new NameIndex();
+    const places = [labelAt, octets.length + 2 * 53, octets.length + 2 * 54];
+    expect(places.map((at) => readName(bytes, at, index)?.pointers)).toEqual([201, 255, undefined]);
+  });
+
   test('never takes room for what is led to again, or can never be led to', () => {
     const far = 0x4100;
     const [known, unknown] = [Uint8Array.from([...ladder(2), 0xc0, 12]), [1, 98, 0, 0xc0, 19]];
