@@ -74,7 +74,7 @@ async function drawn(
 }
 
 const openShare = 0.9;
-/** The window of a young guest is a second or two (random.c, crng_reseed_interval): a host that is held up misses it. */
+/** A young guest’s window is a second or two (random.c, crng_reseed_interval): a host held up misses it. */
 const windowTries = 3;
 
 /** Whether siblings that nobody tells anything share what the kernel gives them: else others show nothing. */
