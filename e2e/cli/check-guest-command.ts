@@ -99,6 +99,8 @@ export async function checkGuestCommand(flags: CheckGuestFlags): Promise<number>
   checkOwner(settings, flags.iOwnThisTarget === true);
   const interrupt = new AbortController();
   process.once('SIGINT', () => interrupt.abort()).once('SIGTERM', () => interrupt.abort());
+  const { forks, durationMs } = settings;
+  process.stderr.write(`${parts.length} parts, at most ${forks} forks and ${durationMs / 1_000} s.\n`);
   const begin = performance.now();
   const checked = await checkGuest(settings, interrupt.signal, progressTo(process.stderr));
   report(flags, settings, checked, (performance.now() - begin) / 1_000);

@@ -15,6 +15,7 @@ import { generateCommand } from './generate-command.ts';
 import { guestsCommand } from './guests-command.ts';
 import { addImageOptions, type ImageFlags, imageCommand } from './image-command.ts';
 import { doctorCommand } from './lab-command.ts';
+import { addLabForksOptions, type LabForksFlags, labForksCommand } from './lab-forks-command.ts';
 import {
   addLabShellArguments,
   addLabUpOptions,
@@ -162,7 +163,7 @@ addSandboxRunOptions(
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',
-  '\nExamples:\n  pnpm lab doctor\n  pnpm lab image\n  pnpm lab artifacts\n  pnpm lab probe\n  pnpm lab up\n  pnpm lab shell\n  pnpm lab down\n  pnpm lab clean\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
+  '\nExamples:\n  pnpm lab doctor\n  pnpm lab image\n  pnpm lab artifacts\n  pnpm lab probe\n  pnpm lab up\n  pnpm lab shell\n  pnpm lab forks --folder forks\n  pnpm lab down\n  pnpm lab clean\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
 );
 lab
   .command('doctor')
@@ -233,6 +234,14 @@ addLabShellArguments(
     .summary('a shell, or a program, in a fork of its own')
     .description('Forks the template, runs a shell or a program in it, and takes the fork away.'),
 ).action(async (program: string[]) => exitWith(await labShellCommand(program)));
+
+addLabForksOptions(
+  lab
+    .command('forks')
+    .exitOverride()
+    .summary('forks that nobody told anything, their agents on unix sockets')
+    .description('Forks a template without any gate, for a host of one’s own or pnpm check guest.'),
+).action(async (flags: LabForksFlags) => exitWith(await labForksCommand(flags)));
 
 lab
   .command('down')

@@ -20,17 +20,30 @@ export interface GuestReport {
 const evidence =
   'Octets that are shown were drawn in forks made to be tested: they are evidence, and nobody’s secret.';
 
+const isComparison = ({ id, outcome }: PartAnswer) =>
+  outcome === 'holds' && /^siblings\/(exec|read)/.test(id);
+
+/** Nobody said which fork a command reads. */
+const forksByItself = ({ fork, agents }: Settings) => fork === null && agents.length === 0;
+const assumption = 'Each run of --read was taken for a fork of its own: nothing shows that it is one.';
+
 export function guestText(report: GuestReport, paint: Paint): string {
   const { checked, target, settings, replay, replayOf, seconds } = report;
   const { claims, cutOff, requests, forks, left } = checked;
-  const showsOctets = claims.some(({ parts }) => parts.some(({ hex }) => hex !== undefined));
+  const held = claims.flatMap(({ parts }) => parts.filter(isComparison));
+  const showsOctets =
+    held.length > 0 || claims.some(({ parts }) => parts.some(({ hex }) => hex !== undefined));
   return [
     paint('bold', target),
     '',
     claimTable(claims, claimSentences, paint),
     '',
+    ...held.map(({ claim, id, observed }) => `${claim} ${id}: ${observed}`),
+    ...(held.length === 0 ? [] : ['']),
     ...claims.flatMap((claim) => claimDetails(claim, replayOf, paint)),
-    ...(showsOctets ? [evidence, ''] : []),
+    ...(showsOctets ? [evidence] : []),
+    ...(forksByItself(settings) ? [assumption] : []),
+    ...(showsOctets || forksByItself(settings) ? [''] : []),
     ...(cutOff === null ? [] : [paint('yellow', `Cut off: ${cutOff}. What was not asked is not-run.`)]),
     ...left.map((what) => paint('yellow', `Left behind: ${what}`)),
     `${counted(claims.length, 'claim')}: ${summaryOf(claims)}. ${counted(forks, 'fork')}, ${counted(requests, 'request')} in ${seconds.toFixed(1)} s, seed ${settings.seed}.`,

@@ -37,6 +37,8 @@ export class LineChannel {
       this.#wake();
     });
     stream.once('end', closed).once('close', closed).on('error', closed);
+    // Whoever greeted on it has paused it.
+    stream.resume();
   }
 
   get isClosed(): boolean {
@@ -84,15 +86,19 @@ export class LineChannel {
 
   #take(end: number): string {
     const line = this.#held.toString('latin1', 0, end);
-    this.#held = this.#held.subarray(end + 1);
-    if (this.#held.length <= 2 * maxLineOctets && this.#stream.isPaused()) this.#stream.resume();
+    this.#keep(this.#held.subarray(end + 1));
     return line;
+  }
+
+  #keep(rest: Buffer): void {
+    this.#held = rest;
+    if (rest.length <= 2 * maxLineOctets && this.#stream.isPaused()) this.#stream.resume();
   }
 
   #unasked(): Heard {
     const hex = this.#held.toString('hex', 0, shownOctets);
     const held = this.#held.length;
-    this.#held = Buffer.alloc(0);
+    this.#keep(Buffer.alloc(0));
     return { fate: 'unasked', ms: 0, held, hex };
   }
 

@@ -10,7 +10,7 @@ import { parseEndpoint } from './endpoint.ts';
 import { Forks } from './forks.ts';
 import { Reader, type Reading } from './reading.ts';
 import type { Settings } from './settings.ts';
-import { frozen, type ToldFork, tellFork } from './told-fork.ts';
+import { type AttackedFork, attackFork, frozen, type ToldFork, tellFork } from './told-fork.ts';
 import { Unreachable } from './unreachable.ts';
 
 interface Closable {
@@ -40,6 +40,7 @@ export class Stage {
   #heardOctets = 0;
   #lastGeneration = 0;
   #siblings: Promise<readonly ToldFork[]> | null = null;
+  #attacked: Promise<AttackedFork | null> | null = null;
   #plain: Promise<ReadonlyMap<string, readonly Reading[]>> | null = null;
   #untold: Promise<ReadonlyMap<string, readonly Reading[]>> | null = null;
 
@@ -149,6 +150,32 @@ export class Stage {
       if (session.isClosed) await session.reopen();
       if (await frozen(session, await session.ping())) return session;
     }
+  }
+
+  /**
+   * The fork whose order is attacked: one of its own, or the first sibling, frozen again; null: it cannot be.
+   * @throws Unreachable
+   */
+  attacked(): Promise<AttackedFork | null> {
+    this.#attacked ??= this.#attack();
+    return this.#attacked;
+  }
+
+  async #attack(): Promise<AttackedFork | null> {
+    const [first] = await this.siblings();
+    const own = await this.forks.take();
+    const fork = own ?? first?.fork;
+    if (fork === undefined) return null;
+    const session = own === null ? first?.session : await this.forks.agentOf(own);
+    if (session === undefined) return null;
+    if (own !== null) this.opened(session);
+    if (session.isClosed || session.waiting > 0) await session.reopen();
+    const ping = await session.ping();
+    const isFrozen = await frozen(session, ping);
+    if (!isFrozen && own === null) return null;
+    const attacked = await attackFork(this, fork, session);
+    if (own !== null) this.outlived(session);
+    return attacked;
   }
 
   /** It may be attacked again, should it still be usable. */

@@ -1,6 +1,7 @@
 /**
- * The story of one fork: told that it was forked, judged by the gate, released, read. Attacks that an agent must refuse
- * and outlive stand where the order of the protocol makes them wrong.
+ * The stories of a fork. A sibling is told that it was forked, judged by the gate, released and read at once, since a
+ * generator that nobody reseeds does it by itself after a while. Another fork is asked what an agent must refuse, where
+ * the order of the protocol makes it wrong.
  * Invariant: what is asked is the same for each sibling, in the same order, so that what differs is theirs.
  */
 import { reseedVersions } from '#reference/contract/reseed.ts';
@@ -29,8 +30,6 @@ export interface ToldFork {
   readonly fork: Fork;
   readonly session: AgentSession;
   readonly judged: Judged;
-  /** Answers to the attacks of the story, by the part's id. */
-  readonly attacks: ReadonlyMap<string, Heard | Executed>;
   readonly released: Heard;
   /** By exec, after the release. */
   readonly executed: Reading;
@@ -80,33 +79,52 @@ export async function tellFork(stage: Stage, fork: Fork): Promise<ToldFork> {
   stage.opened(session);
   const ping = await session.ping();
   checkPing(fork.n, ping);
-  const services = fork.services === null ? null : await ServiceSession.open(fork.services, stage.ground);
-  if (services !== null) stage.opened(services);
-  const attacks = new Map<string, Heard | Executed>();
+  if (ping.fate === 'line') await frozen(session, ping);
+  const judged = await tellAndJudge(stage, session, stage.nextGeneration(generationIn(ping)));
+  const released = await session.release(judged.generation);
+  const executed = await executedIn(stage, fork);
+  const readings = new Map<string, Reading>();
+  for (const command of stage.commands) readings.set(command, await stage.reader.read(command, fork.n));
+  return { fork, session, judged, released, executed, readings };
+}
+
+export interface AttackedFork {
+  readonly session: AgentSession;
+  readonly judged: Judged;
+  /** By the part's id; those of the part that nobody asked for are not there. */
+  readonly answers: ReadonlyMap<string, Heard | Executed>;
+}
+
+/** @param session frozen. @throws Unreachable */
+export async function attackFork(
+  stage: Stage,
+  { services: endpoint }: Fork,
+  session: AgentSession,
+): Promise<AttackedFork> {
+  const services = endpoint === null ? null : await ServiceSession.open(endpoint, stage.ground);
+  const answers = new Map<string, Heard | Executed>();
   const attack = async (id: string, act: () => Promise<Heard | Executed>) => {
-    if (stage.isChosen(id)) attacks.set(id, await act());
+    if (stage.isChosen(id)) answers.set(id, await act());
   };
-  const generation = stage.nextGeneration(generationIn(ping));
-  const rest = { fork, session, attacks };
   const init = { method: 'init', argv: harmless, timeout_ms: stage.settings.timeoutMs };
-  if (ping.fate === 'line') {
-    await frozen(session, ping);
+  const seen = Math.max(session.generation, generationIn(await session.ping()));
+  const generation = stage.nextGeneration(seen);
+  try {
     await attack('release/before-told', () => session.release(generation));
     await attack('init/before-told', () => session.ask(init));
     if (services !== null) await attack('exec/before-told', () => services.exec(harmless));
+    const judged = await tellAndJudge(stage, session, generation);
+    if (brokenBy(judged.heard) === null && judged.spokeOn === 0) {
+      await attack('release/other-generation', () => session.release(generation + 1));
+      await attack('init/before-release', () => session.ask(init));
+      await attack('request/second', () => session.notify(reseedOf(generation + 1)));
+      if (services !== null) await attack('exec/before-release', () => services.exec(harmless));
+    }
+    await session.release(generation);
+    return { session, judged, answers };
+  } finally {
+    services?.close();
   }
-  const judged = await tellAndJudge(stage, session, generation);
-  if (brokenBy(judged.heard) === null && judged.spokeOn === 0) {
-    await attack('release/other-generation', () => session.release(generation + 1));
-    await attack('init/before-release', () => session.ask(init));
-    await attack('request/second', () => session.notify(reseedOf(generation + 1)));
-    if (services !== null) await attack('exec/before-release', () => services.exec(harmless));
-  }
-  const released = await session.release(generation);
-  const executed = services === null ? noServices : await executedIn(stage, fork, services);
-  const readings = new Map<string, Reading>();
-  for (const command of stage.commands) readings.set(command, await stage.reader.read(command, fork.n));
-  return { ...rest, judged, released, executed, readings };
 }
 
 const noServices: Reading = {
@@ -115,7 +133,17 @@ const noServices: Reading = {
 };
 
 /** Twice. */
-async function executedIn(stage: Stage, { n }: Fork, services: ServiceSession): Promise<Reading> {
+async function executedIn(stage: Stage, { n, services: endpoint }: Fork): Promise<Reading> {
+  if (endpoint === null) return noServices;
+  const services = await ServiceSession.open(endpoint, stage.ground);
+  try {
+    return await readBy(stage, n, services);
+  } finally {
+    services.close();
+  }
+}
+
+async function readBy(stage: Stage, n: number, services: ServiceSession): Promise<Reading> {
   const reads: Buffer[] = [];
   const argv = stage.settings.exec;
   for (let times = 0; times < 2; times++) {

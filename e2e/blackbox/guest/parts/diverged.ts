@@ -25,6 +25,9 @@ export function sharedBy(readings: readonly Reading[]) {
   return null;
 }
 
+const shownOctets = 8;
+const beginningOf = ([first]: readonly Buffer[]) => first?.toString('hex', 0, shownOctets) ?? '';
+
 /** @param untold of two forks that nobody told anything: the control that shows whether the window was open */
 export function compare(readings: readonly Reading[], untold: readonly Reading[] | null): Finding {
   const shared = sharedBy(readings);
@@ -41,7 +44,8 @@ export function compare(readings: readonly Reading[], untold: readonly Reading[]
   const octets = Math.min(
     ...readings.filter(isReading).flatMap(({ reads }) => reads.map((one) => one.length)),
   );
-  const apart = `${readings.length} forks, ${octets} octets and more a read: nothing is in two of them`;
+  const begin = readings.filter(isReading).map(({ fork, reads }) => `fork ${fork} ${beginningOf(reads)}…`);
+  const apart = `nothing is in two of ${readings.length} forks, ${octets} octets and more a read: ${begin.join(', ')}`;
   if (untold === null || untold.length < 2 || !untold.every(isReading)) return holds(apart);
   if (sharedBy(untold) !== null) return holds(`${apart}; two forks that nobody told anything do share`);
   return {

@@ -11,18 +11,21 @@ const clause = `findings.md F6 Reference: exec passes only on the host’s relea
 
 const isExecuted = (answer: Heard | Executed): answer is Executed => 'isServed' in answer;
 
-function attacked(id: string, granted: string) {
+/** @param granted what it means that it was done */
+export function attackedBy(id: string, granted: string) {
   return async (stage: Stage): Promise<Finding> => {
-    for (const { attacks, judged } of await stage.siblings()) {
-      const answer = attacks.get(id);
-      if (answer === undefined) {
-        const observed = `the fork did not come so far: ${brokenBy(judged.heard)?.observed ?? 'it speaks out of turn'}`;
-        return { outcome: 'not-run', observed, give: 'see F6.witness answer/told' };
-      }
-      const finding = isExecuted(answer) ? refusedExec(answer, granted) : mustRefuse(answer, granted);
-      if (finding.outcome !== 'holds') return finding;
+    const attacked = await stage.attacked();
+    if (attacked === null) {
+      const observed = 'the first fork cannot be frozen again, and there is no other to attack';
+      return { outcome: 'not-run', observed, give: 'a third --agent, or --fork COMMAND' };
     }
-    return holds('refused by each sibling');
+    const answer = attacked.answers.get(id);
+    if (answer === undefined) {
+      const why = brokenBy(attacked.judged.heard)?.observed ?? 'it speaks out of turn';
+      const give = 'see F6.witness answer/told';
+      return { outcome: 'not-run', observed: `the fork did not come so far: ${why}`, give };
+    }
+    return isExecuted(answer) ? refusedExec(answer, granted) : mustRefuse(answer, granted);
   };
 }
 
@@ -96,7 +99,7 @@ const execRows: readonly Row[] = [
 const partOf = ([id, sends, never, granted, shows]: Row): Part => ({
   ...{ claim: 'F6.order', id, sends, never, clause },
   shows: [shows],
-  run: attacked(id, granted),
+  run: attackedBy(id, granted),
 });
 
 export function orderParts({ services }: Settings): (Part | Missing)[] {

@@ -1,12 +1,13 @@
 /** F6.single-use: a generation, a seed or a nonce that was used, or is too short, is refused. Each takes a fork. */
 import { randomBytes } from 'node:crypto';
 import { minSeedOctets, nonceOctets } from '#reference/contract/reseed.ts';
-import { type Finding, holds } from '../../finding.ts';
+import type { Finding } from '../../finding.ts';
 import { type AgentSession, isGranted, type Notify, reseedOf } from '../agent-session.ts';
 import { brokenBy, errorIn, mustRefuse } from '../findings-of-answers.ts';
 import { type Part, protocol } from '../part.ts';
 import type { Stage } from '../stage.ts';
 import { frozen, generationIn } from '../told-fork.ts';
+import { attackedBy } from './order.ts';
 
 const clause = `findings.md F6 Reference: a fresh single-use seed, a nonce and a generation that is unique; ${protocol}`;
 
@@ -98,8 +99,8 @@ async function toldBefore(stage: Stage, session: AgentSession): Promise<Finding 
 }
 
 async function attackOne(stage: Stage, { attack, isAfterTold }: Row): Promise<Finding> {
-  // All siblings are told before any of them is attacked.
-  await stage.siblings();
+  // All siblings are told, and the order is attacked, before any fork is spent.
+  await stage.attacked();
   const session = await stage.subject();
   if (session === null) {
     return {
@@ -117,22 +118,6 @@ async function attackOne(stage: Stage, { attack, isAfterTold }: Row): Promise<Fi
   return finding;
 }
 
-async function runSecond(stage: Stage): Promise<Finding> {
-  for (const { attacks } of await stage.siblings()) {
-    const answer = attacks.get('request/second');
-    if (answer === undefined || 'isServed' in answer) {
-      return {
-        outcome: 'not-run',
-        observed: 'the fork did not come so far',
-        give: 'see F6.witness answer/told',
-      };
-    }
-    const finding = mustRefuse(answer, 'it reseeded once more, and nobody judges that answer');
-    if (finding.outcome !== 'holds') return finding;
-  }
-  return holds('refused by each sibling');
-}
-
 export const singleUseParts: readonly Part[] = [
   {
     claim: 'F6.single-use',
@@ -141,7 +126,7 @@ export const singleUseParts: readonly Part[] = [
     never: 'it is done: one frozen image, one answer',
     clause,
     shows: ['{"method":"notify_forked","version":1,"generation":G+1,…}'],
-    run: runSecond,
+    run: attackedBy('request/second', 'it reseeded once more, and nobody judges that answer'),
   },
   ...rows.map(
     (row): Part => ({
