@@ -57,7 +57,18 @@ export async function labForksCommand({ folder, guest, count }: LabForksFlags): 
   process.stderr.write(`${accelerator}: ${reason}\nbuilding the template\n`);
   const lab = await ForkLab.open(accelerator);
   try {
-    const template = await lab.template(wish);
+    const template = await lab.template(wish).catch((cause: unknown) => {
+      if (cause instanceof CodedError) throw cause;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new CodedError(
+        'lab-failed',
+        `the template was not built: ${why}`,
+        'again, on a machine that does less',
+        {
+          cause,
+        },
+      );
+    });
     const path = resolve(folder);
     const forks = await UntoldForks.serve(lab.vmm, template, path, count);
     const words = ['--agent', `unix:${path}/{n}.control`, '--services', `unix:${path}/{n}.services`];

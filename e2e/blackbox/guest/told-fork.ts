@@ -135,11 +135,16 @@ const noServices: Reading = {
 /** Twice. */
 async function executedIn(stage: Stage, { n, services: endpoint }: Fork): Promise<Reading> {
   if (endpoint === null) return noServices;
-  const services = await ServiceSession.open(endpoint, stage.ground);
+  let services: ServiceSession | null = null;
   try {
+    services = await ServiceSession.open(endpoint, stage.ground);
     return await readBy(stage, n, services);
+  } catch (error) {
+    // What it was told has ended it: that is judged, and this is not.
+    if (!(error instanceof Unreachable)) throw error;
+    return { reason: `fork ${n}: ${error.message}`, give: error.give };
   } finally {
-    services.close();
+    services?.close();
   }
 }
 
