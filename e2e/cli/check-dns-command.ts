@@ -2,13 +2,7 @@
 import type { Command } from 'commander';
 import { readEnvironment } from '#properties/matrix/environment.ts';
 import { claimIds } from '../blackbox/dns/claim-ids.ts';
-import {
-  type Checked,
-  checkServer,
-  failed,
-  type PartAnswer,
-  type Progress,
-} from '../blackbox/dns/claims-of-server.ts';
+import { type Checked, checkServer, failed, type Progress } from '../blackbox/dns/claims-of-server.ts';
 import { corpusOf } from '../blackbox/dns/corpus.ts';
 import { endpointText, isLoopback, parseEndpoint } from '../blackbox/dns/endpoint.ts';
 import { checkOwner, type DnsFlags, defaultDomain, settingsOf } from '../blackbox/dns/flags.ts';
@@ -17,8 +11,9 @@ import { onStage } from '../blackbox/dns/open-stage.ts';
 import { partsOf } from '../blackbox/dns/parts-of.ts';
 import { readPinned } from '../blackbox/dns/pinned-sets.ts';
 import type { Settings } from '../blackbox/dns/settings.ts';
-import { dnsJunit } from '../report/dns-junit.ts';
+import type { PartAnswer } from '../blackbox/finding.ts';
 import { dnsText, dryRunText } from '../report/dns-text.ts';
+import { partsJunit } from '../report/parts-junit.ts';
 import { shellWords } from '../report/shell-words.ts';
 import { painter } from '../report/terminal.ts';
 import { writeReport } from '../report/write-report.ts';
@@ -164,7 +159,9 @@ function report(
   const replay = shellWords([...seeded, ...chosen('--claim', flags.claim), ...chosen('--part', flags.part)]);
   const replayOf = ({ claim, id }: PartAnswer) => shellWords([...seeded, '--claim', claim, '--part', id]);
   const server = endpointText(settings.server);
-  if (flags.junit !== undefined) writeReport(flags.junit, dnsJunit(checked, server, replayOf));
+  if (flags.junit !== undefined) {
+    writeReport(flags.junit, partsJunit(`huskproof check dns: ${server}`, checked.claims, replayOf));
+  }
   if (flags.json !== undefined) {
     const head = {
       v: 1,

@@ -6,6 +6,7 @@ import { type ArtifactsFlags, addArtifactsOptions, artifactsCommand } from './ar
 import { addBenchArguments, type BenchCommandFlags, benchCommand } from './bench-command.ts';
 import { addCheckOptions, type CheckFlags, checkCommand } from './check-command.ts';
 import { addCheckDnsOptions, type CheckDnsFlags, checkDnsCommand } from './check-dns-command.ts';
+import { addCheckGuestOptions, type CheckGuestFlags, checkGuestCommand } from './check-guest-command.ts';
 import { addCheckNftOptions, type CheckNftFlags, checkNftCommand } from './check-nft-command.ts';
 import { addCleanOptions, type CleanFlags, cleanCommand } from './clean-command.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -14,6 +15,7 @@ import { generateCommand } from './generate-command.ts';
 import { guestsCommand } from './guests-command.ts';
 import { addImageOptions, type ImageFlags, imageCommand } from './image-command.ts';
 import { doctorCommand } from './lab-command.ts';
+import { addLabForksOptions, type LabForksFlags, labForksCommand } from './lab-forks-command.ts';
 import {
   addLabShellArguments,
   addLabUpOptions,
@@ -86,7 +88,7 @@ addSubjectArguments(verb('subject', 'one of our subjects answers your own cases,
 
 const check = verb('check', 'somebody else’s implementation').addHelpText(
   'after',
-  '\nExamples:\n  pnpm check decision pin-address -- ./their-program\n  pnpm check nft --netns pod1 --tap tap0 --guest 10.200.0.2 --uplink eth0\n  pnpm check dns --server 127.0.0.1:53 --upstream-listen 127.0.0.1:5353',
+  '\nExamples:\n  pnpm check decision pin-address -- ./their-program\n  pnpm check nft --netns pod1 --tap tap0 --guest 10.200.0.2 --uplink eth0\n  pnpm check dns --server 127.0.0.1:53 --upstream-listen 127.0.0.1:5353\n  pnpm check guest --agent unix:/run/fork-1.sock unix:/run/fork-2.sock',
 );
 addCheckOptions(
   check
@@ -116,6 +118,14 @@ addCheckDnsOptions(
       'Asks a forwarder as a hostile guest and answers it as a hostile upstream: finding F1’s claims.',
     ),
 ).action(async (flags: CheckDnsFlags) => exitWith(await checkDnsCommand(flags)));
+
+addCheckGuestOptions(
+  check
+    .command('guest')
+    .exitOverride()
+    .summary('forks of a snapshot and the agent in them, whoever wrote them')
+    .description('Tells, attacks and reads forks of one snapshot: do they diverge? Finding F6’s claims.'),
+).action(async (flags: CheckGuestFlags) => exitWith(await checkGuestCommand(flags)));
 
 addProveArguments(
   verb('prove', 'what holds for every case of a stated scope: the decisions against their oracles'),
@@ -153,7 +163,7 @@ addSandboxRunOptions(
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',
-  '\nExamples:\n  pnpm lab doctor\n  pnpm lab image\n  pnpm lab artifacts\n  pnpm lab probe\n  pnpm lab up\n  pnpm lab shell\n  pnpm lab down\n  pnpm lab clean\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
+  '\nExamples:\n  pnpm lab doctor\n  pnpm lab image\n  pnpm lab artifacts\n  pnpm lab probe\n  pnpm lab up\n  pnpm lab shell\n  pnpm lab forks --folder forks\n  pnpm lab down\n  pnpm lab clean\n  pnpm lab rulesets --check\n  pnpm lab resolvers --check',
 );
 lab
   .command('doctor')
@@ -224,6 +234,14 @@ addLabShellArguments(
     .summary('a shell, or a program, in a fork of its own')
     .description('Forks the template, runs a shell or a program in it, and takes the fork away.'),
 ).action(async (program: string[]) => exitWith(await labShellCommand(program)));
+
+addLabForksOptions(
+  lab
+    .command('forks')
+    .exitOverride()
+    .summary('forks that nobody told anything, their agents on unix sockets')
+    .description('Forks a template without any gate, for a host of one’s own or pnpm check guest.'),
+).action(async (flags: LabForksFlags) => exitWith(await labForksCommand(flags)));
 
 lab
   .command('down')

@@ -3,8 +3,8 @@ import { tools } from '#kvm-lab/resolvers/tools.ts';
 import { generatedNotice, markdownTable } from '#properties/generate/markdown.ts';
 import type { Product } from '#properties/generate/product.ts';
 import { type ClaimId, claimIds } from '../blackbox/dns/claim-ids.ts';
-import { failures } from '../blackbox/dns/part.ts';
 import { committedResults, type PartResult, type ResolverResult } from '../blackbox/dns/resolver-result.ts';
+import { failures } from '../blackbox/finding.ts';
 import { claimSentences } from './dns-words.ts';
 
 /** Each address of the corpus that must be blocked is in one of these. */

@@ -45,6 +45,11 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     means: 'a flag of a process of the reference is missing or is no such value',
     remedy: 'see its --help',
   },
+  'bad-guest-flag': {
+    means:
+      'a flag of pnpm check guest is missing, or is no endpoint, command or part, or contradicts another',
+    remedy: 'write it as the message shows',
+  },
   'bad-header': {
     means: 'the first line on stdin is no header of the subject protocol, or names another decision',
     remedy: 'begin with {"v":1,"decision":…,"config":…} as docs/decisions.md shows',

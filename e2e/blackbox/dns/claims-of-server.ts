@@ -3,32 +3,25 @@
  * asked, or was asked of a server that does not answer the control, never counts as held.
  */
 import { types } from '#properties/models/dns-message.ts';
+import {
+  byClaim,
+  type ClaimAnswer,
+  type Finding,
+  failures,
+  type Outcome,
+  type PartAnswer,
+  worst,
+} from '../finding.ts';
+import { TimeUp } from '../pace.ts';
 import type { ClaimId } from './claim-ids.ts';
 import { type Control, control, recovered, remedyOf, type ServerState } from './controls.ts';
-import { TimeUp } from './pace.ts';
-import { type Finding, failures, isMissing, type Missing, type Outcome, type Part } from './part.ts';
+import { isMissing, type Missing, type Part } from './part.ts';
 import { partsOf } from './parts-of.ts';
 import type { AddressType, Stage } from './stage.ts';
 
-export interface PartAnswer extends Finding {
-  readonly claim: ClaimId;
-  readonly id: string;
-  readonly sends: string;
-  readonly never: string;
-  readonly clause: string;
-  readonly ms: number;
-}
-
-export interface ClaimAnswer {
-  readonly claim: ClaimId;
-  readonly outcome: Outcome;
-  readonly parts: readonly PartAnswer[];
-  readonly ms: number;
-}
-
 export interface Checked {
   readonly server: { readonly state: ServerState; readonly reason: string; readonly give: string };
-  readonly claims: readonly ClaimAnswer[];
+  readonly claims: readonly ClaimAnswer<ClaimId>[];
   /** The time limit or an interrupt came first. */
   readonly cutOff: string | null;
   readonly questions: number;
@@ -56,7 +49,7 @@ class Run {
   readonly #stage: Stage;
   readonly #parts: readonly (Part | Missing)[];
   readonly #progress: Progress;
-  readonly #answers = new Map<Part | Missing, PartAnswer>();
+  readonly #answers = new Map<Part | Missing, PartAnswer<ClaimId>>();
   #server: Control = { state: 'dead', reason: 'the control was not asked', ms: 0 };
   cutOff: string | null = null;
 
@@ -142,15 +135,11 @@ class Run {
     const { state, reason } = this.#server;
     const give = state === 'answers' ? '' : remedyOf[state];
     const list = this.#parts.map((part) => this.#answers.get(part) ?? this.#without(part, reason, give));
-    const claims = [...new Set(list.map(({ claim }) => claim))].map((claim) => {
-      const parts = list.filter((answer) => answer.claim === claim);
-      const ms = parts.reduce((sum, part) => sum + part.ms, 0);
-      return { claim, outcome: together(parts.map(({ outcome }) => outcome)), parts, ms };
-    });
+    const claims = byClaim(list, together);
     return { server: { state, reason, give }, claims, cutOff: this.cutOff, questions: this.#stage.pace.sent };
   }
 
-  #without(part: Part | Missing, reason: string, give: string): PartAnswer {
+  #without(part: Part | Missing, reason: string, give: string): PartAnswer<ClaimId> {
     if (isMissing(part)) {
       const { claim, id, never } = part;
       const head = { claim, id, never, sends: '', clause: '', ms: 0 };
@@ -165,26 +154,18 @@ class Run {
   }
 }
 
-function answerTo({ claim, id, sends, never, clause }: Part, finding: Finding, ms: number): PartAnswer {
+function answerTo(
+  { claim, id, sends, never, clause }: Part,
+  finding: Finding,
+  ms: number,
+): PartAnswer<ClaimId> {
   return { claim, id, sends, never, clause, ms, ...finding };
 }
 
-const worstFirst: readonly Outcome[] = [
-  'falsified',
-  'crashed',
-  'hung',
-  'flood',
-  'garbage',
-  'not-run',
-  'unsupported',
-];
-
 /** A claim holds when a part held and nothing stands against it; what is unsupported beside others is named. */
 function together(outcomes: readonly Outcome[]): Outcome {
-  const worst = worstFirst.find((outcome) => outcomes.includes(outcome));
-  if (worst === undefined) return outcomes.length === 0 ? 'not-run' : 'holds';
-  if (worst === 'unsupported' && outcomes.includes('holds')) return 'holds';
-  return worst;
+  const found = worst(outcomes);
+  return found === 'unsupported' && outcomes.includes('holds') ? 'holds' : found;
 }
 
 export const failed = ({ claims }: Checked) => claims.some(({ outcome }) => failures.has(outcome));

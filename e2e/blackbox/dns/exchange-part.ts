@@ -1,7 +1,8 @@
 /** A part that is one question and one script of the upstream: most of them. */
 import { encodeMessage, hexOf, type Labels, type ModelMessage } from '#properties/models/dns-message.ts';
+import { type Finding, holds } from '../finding.ts';
 import { garbageWords } from './controls.ts';
-import { type Finding, holds, type Messages, type Part, silent } from './part.ts';
+import { type Messages, type Part, silent } from './part.ts';
 import { answerWords, carries } from './received.ts';
 import type { Exchange, Play, Stage } from './stage.ts';
 import { scripted } from './upstream.ts';

@@ -1,7 +1,7 @@
 /** Opens what a run needs, hands it over, and closes it whatever comes. */
 import { randomBytes } from 'node:crypto';
+import { Pace } from '../pace.ts';
 import { namesUnder } from './names.ts';
-import { Pace } from './pace.ts';
 import type { Pinned } from './pinned-sets.ts';
 import type { Settings } from './settings.ts';
 import { Stage } from './stage.ts';

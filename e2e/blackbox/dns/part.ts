@@ -1,34 +1,8 @@
 /** A claim about a resolver in parts: each one attack, what must never come of it, and how that is found out. */
+import type { Finding } from '../finding.ts';
 import type { ClaimId } from './claim-ids.ts';
 import type { Names } from './names.ts';
 import type { Stage } from './stage.ts';
-
-/** Failures: falsified, and the ways in which a server breaks instead of answering. Skips: the last two. */
-export type Outcome =
-  | 'holds'
-  | 'falsified'
-  | 'hung'
-  | 'crashed'
-  | 'garbage'
-  | 'flood'
-  | 'unsupported'
-  | 'not-run';
-
-export const failures: ReadonlySet<Outcome> = new Set(['falsified', 'hung', 'crashed', 'garbage', 'flood']);
-
-export interface Finding {
-  readonly outcome: Outcome;
-  /** What came back, in the field's words; of a skip: the reason. */
-  readonly observed: string;
-  /** Of a skip: what to give. */
-  readonly give?: string;
-  /** The finding is that something did not come: asked again before it counts. */
-  readonly absent?: true;
-  /** Hex of the message that shows it. */
-  readonly hex?: string;
-}
-
-export const holds = (observed: string): Finding => ({ outcome: 'holds', observed });
 
 /** Denied by silence; which a lost message looks like, so it is asked again before it counts. */
 export const silent: Finding = { outcome: 'holds', observed: 'no answer', absent: true };

@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ResolverTool } from '#kvm-lab/resolvers/resolver-tool.ts';
+import type { Outcome, PartAnswer } from '../finding.ts';
 import type { ClaimId } from './claim-ids.ts';
-import type { Checked, PartAnswer } from './claims-of-server.ts';
-import type { Outcome } from './part.ts';
+import type { Checked } from './claims-of-server.ts';
 
 export interface PartResult {
   readonly id: string;

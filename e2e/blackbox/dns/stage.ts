@@ -9,9 +9,9 @@ import {
   replyTo,
   types,
 } from '#properties/models/dns-message.ts';
+import type { Pace } from '../pace.ts';
 import { askOverTcp, askOverUdp, type Heard } from './guest.ts';
 import { keyOf, type Names } from './names.ts';
-import type { Pace } from './pace.ts';
 import { type Pinned, readPinned } from './pinned-sets.ts';
 import { type Answer, octetsOf, readAnswer } from './received.ts';
 import type { Settings } from './settings.ts';

@@ -1,8 +1,9 @@
 /** F1.bounds: what one answer and one client may cost, and an honest client beside it. */
 import { encodeMessage, type Labels, query, replyTo, types } from '#properties/models/dns-message.ts';
+import { type Finding, holds } from '../../finding.ts';
 import { control } from '../controls.ts';
 import { exchangePart } from '../exchange-part.ts';
-import { type Finding, holds, type Part, silent } from '../part.ts';
+import { type Part, silent } from '../part.ts';
 import { type Exchange, plainHex, type Stage } from '../stage.ts';
 
 /** Records that name their owner by a pointer: as many as a message of 65,535 octets holds. */

@@ -12,8 +12,9 @@ import {
   types,
 } from '#properties/models/dns-message.ts';
 import { type ReadRecord, readStrictly } from '#properties/oracles/dns/strict-reader.ts';
+import { type Finding, holds } from '../../finding.ts';
 import { keyOf } from '../names.ts';
-import { type Finding, holds, type Part } from '../part.ts';
+import type { Part } from '../part.ts';
 import { type Asked, honestPlay, plainHex, type Stage } from '../stage.ts';
 
 interface Disguise {

@@ -12,10 +12,11 @@ import {
   replyTo,
   types,
 } from '#properties/models/dns-message.ts';
+import { type Finding, holds } from '../../finding.ts';
 import type { ClaimId } from '../claim-ids.ts';
 import { exchangePart } from '../exchange-part.ts';
 import { keyOf } from '../names.ts';
-import { type Finding, holds, type Part } from '../part.ts';
+import type { Part } from '../part.ts';
 import { answerWords } from '../received.ts';
 import { addressRecordOf, type Exchange, type Play, type Shot, type Stage } from '../stage.ts';
 

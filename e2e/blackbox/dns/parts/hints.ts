@@ -7,8 +7,9 @@ import {
   typeName,
   types,
 } from '#properties/models/dns-message.ts';
+import { type Finding, holds } from '../../finding.ts';
 import { exchangePart } from '../exchange-part.ts';
-import { type Finding, holds, type Part, silent } from '../part.ts';
+import { type Part, silent } from '../part.ts';
 import { answerWords, octetsOf } from '../received.ts';
 import { addressRecordOf, answersWith, type Exchange } from '../stage.ts';
 

@@ -1,7 +1,8 @@
 /** F1.labels: an allowlist entry matches by labels. Only of a server whose allowlist was told. */
 import { type Labels, query, textOfLabels, types } from '#properties/models/dns-message.ts';
+import { type Finding, holds } from '../../finding.ts';
 import { alwaysAnswers, exchangePart } from '../exchange-part.ts';
-import { type Finding, holds, type Missing, type Part } from '../part.ts';
+import type { Missing, Part } from '../part.ts';
 import { answerWords } from '../received.ts';
 import type { Settings } from '../settings.ts';
 import { type Exchange, honestAddress, honestPlay, type Stage } from '../stage.ts';

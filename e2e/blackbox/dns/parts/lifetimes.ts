@@ -1,8 +1,9 @@
 /** F1.ttl, as far as it shows without pins: no address lives longer for the guest than for whoever owns it. */
 import { cname } from '#properties/arbitraries/dns.ts';
 import { query, types } from '#properties/models/dns-message.ts';
+import { type Finding, holds } from '../../finding.ts';
 import { brokenBy, exchangePart } from '../exchange-part.ts';
-import { type Finding, holds, type Part } from '../part.ts';
+import type { Part } from '../part.ts';
 import { type Answer, answerWords } from '../received.ts';
 import { addressRecordOf, answersWith, type Exchange, plainHex, type Stage } from '../stage.ts';
 import { scripted } from '../upstream.ts';

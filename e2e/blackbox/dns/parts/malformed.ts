@@ -11,9 +11,10 @@ import {
 import { readStrictly } from '#properties/oracles/dns/strict-reader.ts';
 import type { DnsVector } from '#properties/vectors/generate/dns-messages/dns-vector.ts';
 import { loadCorpus } from '#properties/vectors/load-corpus.ts';
+import { type Finding, holds } from '../../finding.ts';
 import { control, recovered } from '../controls.ts';
 import type { Heard } from '../guest.ts';
-import { type Finding, holds, type Part } from '../part.ts';
+import type { Part } from '../part.ts';
 import { codeName } from '../received.ts';
 import type { Settings } from '../settings.ts';
 import { honestPlay, type Stage } from '../stage.ts';

@@ -1,7 +1,8 @@
 /** F1.iff and F1.teardown: what is pinned is what is answered. Only where somebody says which sets are the pins. */
 import { encodeMessage, hexOf, type ModelRecord, query, types } from '#properties/models/dns-message.ts';
+import { type Finding, holds } from '../../finding.ts';
 import { brokenBy } from '../exchange-part.ts';
-import { type Finding, holds, type Missing, type Part } from '../part.ts';
+import type { Missing, Part } from '../part.ts';
 import type { Pinned } from '../pinned-sets.ts';
 import { answerWords } from '../received.ts';
 import type { Settings } from '../settings.ts';
