@@ -77,6 +77,14 @@ export const engineErrorCodes: Readonly<Record<string, { readonly means: string;
       means: 'there is no template of that id',
       remedy: 'build it first',
     },
+    'node-socket-taken': {
+      means: 'forkd cannot listen for the husks of its node: somebody does there, or the path is no socket’s',
+      remedy: 'end who listens there, or name a path in a folder that is there',
+    },
+    'node-unreachable': {
+      means: 'a husk cannot ask forkd of its node, or is answered by somebody else: its forks are refused',
+      remedy: 'see that forkd runs, with --node-socket and the uid and gid of this husk',
+    },
     'not-released': {
       means: 'something was to be delivered to a fork that has not passed the gate',
       remedy: 'wait until it is ready; a fork that was refused never is',

@@ -29,6 +29,7 @@ import { checkSecrets, secretVariables } from '../fork-engine/secrets.ts';
 import { WitnessStore } from '../fork-engine/witness-store.ts';
 import { ForkedVms } from './forked-vms.ts';
 import { Journal, type Made } from './journal.ts';
+import { NodeSocket, type NodeSocketOptions } from './node-socket.ts';
 import { ReadyPool } from './ready-pool.ts';
 import { maxReplicas, Sandboxes } from './sandboxes.ts';
 import { TemplateFolder } from './template-folder.ts';
@@ -47,6 +48,8 @@ export interface ForkdOptions {
   readonly vms?: Partial<VmLimits>;
   readonly maxTemplates?: number;
   readonly deadlines?: WarmDeadlines;
+  /** For the husks of this node. */
+  readonly nodeSocket?: NodeSocketOptions;
 }
 
 const defaultMaxTemplates = 16;
@@ -61,6 +64,7 @@ export class Forkd implements ForkEnginePort {
   readonly #vms: ForkedVms;
   readonly #templates: Templates;
   readonly #sandboxes: Sandboxes;
+  #nodeSocket: NodeSocket | null = null;
   readonly #pools = new Map<string, ReadyPool>();
   readonly #begun = new Set<Promise<void>>();
   #closing: Promise<void> | null = null;
@@ -92,7 +96,7 @@ export class Forkd implements ForkEnginePort {
     this.#sandboxes = new Sandboxes({ vms: this.#vms, activation, store, networks, log });
   }
 
-  /** @throws CodedError `forkd-taken`, `journal-failed`, `witness-store-failed`, `left-behind` */
+  /** @throws CodedError `forkd-taken`, `journal-failed`, `witness-store-failed`, `left-behind`, `node-socket-taken` */
   static async start(options: ForkdOptions): Promise<Forkd> {
     const { folder, vmm, log } = options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -111,12 +115,25 @@ export class Forkd implements ForkEnginePort {
       opened.push(store);
       const named = new Set(known.map(({ snapshot }) => snapshot));
       for (const snapshot of await store.snapshots()) if (!named.has(snapshot)) await store.forget(snapshot);
-      return new Forkd(options, lock, journal, store, templates, known);
+      const forkd = new Forkd(options, lock, journal, store, templates, known);
+      await forkd.#hearHusks();
+      return forkd;
     } catch (error) {
       for (const one of opened) await one.close();
       closeSync(lock);
       throw error;
     }
+  }
+
+  async #hearHusks(): Promise<void> {
+    const { nodeSocket, log } = this.#options;
+    if (nodeSocket === undefined) return;
+    const [templates, store] = [this.#templates, this.#store];
+    this.#nodeSocket = await NodeSocket.open(nodeSocket, {
+      ...{ store, log },
+      isTemplate: (snapshot) => templates.ofSnapshot(snapshot) !== null,
+      withTemplate: (snapshot, act) => templates.withSnapshot(templates.ofSnapshot(snapshot)?.id ?? '', act),
+    });
   }
 
   buildTemplate(spec: TemplateSpec): Promise<Template> {
@@ -219,6 +236,7 @@ export class Forkd implements ForkEnginePort {
       for (const pool of this.#pools.values()) await pool.close();
     };
     const steps = [
+      () => this.#nodeSocket?.close(),
       closePools,
       () => this.#sandboxes.close(),
       // What was begun before ends by itself: refused, or as what is ended next.

@@ -11,7 +11,7 @@ import type { ForkRequest, LiveForkRequest, Sandbox, Secret } from '#reference/c
 import { maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import type { NetworksPort, SandboxNetworkHandle } from '#reference/contract/network-port.ts';
 import type { LoadedSnapshot, RunningVm } from '#reference/contract/vmm-port.ts';
-import type { WitnessPort } from '#reference/contract/witness-port.ts';
+import type { WitnessKeeperPort } from '#reference/contract/witness-port.ts';
 import type { Activation } from '../fork-engine/activation.ts';
 import { type ControlChannel, readAnswer } from '../fork-engine/control-channel.ts';
 import { deliverSecrets } from '../fork-engine/secrets.ts';
@@ -22,7 +22,7 @@ import { frozenFault } from './warm-guest.ts';
 export interface SandboxesParts {
   readonly vms: ForkedVms;
   readonly activation: Activation;
-  readonly store: WitnessPort;
+  readonly store: WitnessKeeperPort;
   readonly networks: NetworksPort | null;
   readonly log: Log;
 }

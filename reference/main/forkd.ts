@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { type LogLevel, logLevels, openLog } from '#reference/base/log.ts';
 import type { TemplateSpec } from '#reference/contract/fork-engine-port.ts';
+import type { NodePeer, NodeSocketOptions } from '../forkd/node-socket.ts';
 import { accelerators, networkModes, openEngine } from './open-engine.ts';
 import { badFlag, failProcess, oneOf, readFlags, signalled } from './process.ts';
 
@@ -15,6 +16,8 @@ Builds templates and keeps forks of them prepared. Says each on stdout, a line o
   --folder PATH         templates, witnesses, journal: made with mode 0700
   --templates FILE      JSON: [{"spec": {kernel, initrd, commandLine, rootfs, memoryMiB, cpus, init,
                         allowProcesses}, "ready": N}]
+  --node-socket PATH    hands templates to the husks of this node, and keeps their witnesses
+  --husk UID:GID        a user whose husks are heard there; any number of them
   --accelerator NAME    ${accelerators.join(', ')} (tcg)
   --network MODE        ${networkModes.join(', ')} (auto): a namespace, datapath and resolver for each sandbox; needs root
   --log-level LEVEL     ${logLevels.join(', ')}
@@ -23,6 +26,8 @@ Builds templates and keeps forks of them prepared. Says each on stdout, a line o
 const options = {
   folder: { type: 'string' },
   templates: { type: 'string' },
+  'node-socket': { type: 'string' },
+  husk: { type: 'string', multiple: true, default: [] as string[] },
   accelerator: { type: 'string', default: 'tcg' },
   network: { type: 'string', default: 'auto' },
   'log-level': { type: 'string', default: 'info' },
@@ -45,6 +50,19 @@ function wantedIn(path: string | undefined): readonly Wanted[] {
   throw badFlag(`--templates ${path}: it is no list`);
 }
 
+function nodeSocketIn(path: string | undefined, husks: readonly string[]): NodeSocketOptions | null {
+  if (path === undefined && husks.length === 0) return null;
+  if (path === undefined) throw badFlag('--husk without --node-socket: nobody would hear it');
+  if (husks.length === 0) throw badFlag('--node-socket without --husk: nobody would be heard');
+  return { path, peers: husks.map(peerIn) };
+}
+
+function peerIn(text: string): NodePeer {
+  const [, uid, gid] = /^(\d{1,10}):(\d{1,10})$/.exec(text) ?? [];
+  if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
+  throw badFlag(`--husk ${text}: it is no UID:GID`);
+}
+
 async function run(): Promise<void> {
   const flags = readFlags(options);
   if (flags.help) {
@@ -54,12 +72,16 @@ async function run(): Promise<void> {
   if (flags.folder === undefined) throw badFlag('--folder is missing');
   const level: LogLevel = oneOf('log-level', flags['log-level'], logLevels);
   const wanted = wantedIn(flags.templates);
-  const engine = await openEngine({
-    folder: flags.folder,
-    accelerator: oneOf('accelerator', flags.accelerator, accelerators),
-    network: oneOf('network', flags.network, networkModes),
-    log: openLog('forkd', level),
-  });
+  const nodeSocket = nodeSocketIn(flags['node-socket'], flags.husk);
+  const engine = await openEngine(
+    {
+      folder: flags.folder,
+      accelerator: oneOf('accelerator', flags.accelerator, accelerators),
+      network: oneOf('network', flags.network, networkModes),
+      log: openLog('forkd', level),
+    },
+    nodeSocket === null ? {} : { nodeSocket },
+  );
   const over = signalled();
   try {
     for (const { spec, ready } of wanted) {

@@ -15,8 +15,10 @@ import { close } from '#reference/base/syscalls.ts';
 import type { ChannelName } from '#reference/contract/guest-protocol.ts';
 import type {
   BootSpec,
+  ContentCheck,
   GeneratorState,
   GuestFacts,
+  HandedSnapshot,
   LoadedSnapshot,
   Machine,
   PreparedVm,
@@ -30,7 +32,7 @@ import type {
 import { ConfinedLauncher, type Launcher, launchPrograms } from '../confinement/confined-launcher.ts';
 import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
 import { canonicalJson, checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
-import { loadSnapshot, snapshotOf, storeSnapshot } from '../manifest/snapshot-folder.ts';
+import { adoptSnapshot, loadSnapshot, snapshotOf, storeSnapshot } from '../manifest/snapshot-folder.ts';
 import { hashSealed } from '../sealed-files.ts';
 import { firecrackerFault } from './api-client.ts';
 import type { ApiRequest } from './api-schemas.ts';
@@ -188,6 +190,10 @@ class Firecracker implements VmmPort {
 
   load(folder: string, digest: string): Promise<LoadedSnapshot> {
     return loadSnapshot(folder, digest, this.#environment);
+  }
+
+  adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
+    return adoptSnapshot(handed, digest, contents, this.#environment);
   }
 
   async close(): Promise<void> {

@@ -12,6 +12,8 @@ import { close } from '#reference/base/syscalls.ts';
 import type {
   Accelerator,
   BootSpec,
+  ContentCheck,
+  HandedSnapshot,
   LoadedSnapshot,
   PreparedVm,
   RunningVm,
@@ -21,7 +23,7 @@ import type {
 import { ConfinedLauncher, launchPrograms } from '../confinement/confined-launcher.ts';
 import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
 import { checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
-import { loadSnapshot, storeSnapshot } from '../manifest/snapshot-folder.ts';
+import { adoptSnapshot, loadSnapshot, storeSnapshot } from '../manifest/snapshot-folder.ts';
 import {
   bootArguments,
   descriptors,
@@ -155,6 +157,10 @@ class Qemu implements VmmPort {
 
   load(folder: string, digest: string): Promise<LoadedSnapshot> {
     return loadSnapshot(folder, digest, this.#environment);
+  }
+
+  adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
+    return adoptSnapshot(handed, digest, contents, this.#environment);
   }
 
   async close(): Promise<void> {
