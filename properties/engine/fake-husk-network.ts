@@ -15,8 +15,10 @@ export const pod = { denyCIDRs: [], nat64Prefixes: [], pinPrivateCIDRs: [] };
 export class FakeHuskNetwork {
   /** In order; others note in it too. */
   readonly asked: string[];
-  /** Calls that fail from now on. */
+  /** Calls that fail from now on; `datapath change 2`: the second of them alone. */
   readonly failing = new Set<string>();
+  /** Of what they fail with. */
+  code = 'ruleset-refused';
   readonly #taps = new Set<string>();
   readonly #resolvers = new Set<string>();
 
@@ -33,7 +35,10 @@ export class FakeHuskNetwork {
 
   #call(what: string): void {
     this.asked.push(what);
-    if (this.failing.has(what)) throw new CodedError('ruleset-refused', `${what} is told to fail`, 'nothing');
+    const time = this.asked.filter((one) => one === what).length;
+    if (!this.failing.has(what) && !this.failing.has(`${what} ${time}`)) return;
+    const { code } = this;
+    throw new CodedError(code, `${what} is told to fail`, 'nothing');
   }
 
   datapath(): DatapathPort {
@@ -75,7 +80,7 @@ export class FakeHuskNetwork {
         this.#call('resolver detach');
         this.#resolvers.delete(tap);
       },
-      change: () => Promise.reject(new Error('nothing that a husk asks for')),
+      change: async () => this.#call('resolver change'),
       metrics: async () => '',
       stop: async () => undefined,
     };

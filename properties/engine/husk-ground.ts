@@ -50,14 +50,14 @@ export class FakeHuskGround implements HuskGround {
     const vmm = new FakeVmm((machine, line, channel) =>
       line.includes('"argv":["panic"]') ? machine.end() : guest.program(machine, line, channel),
     );
-    const [kernel, initrd] = [image('a kernel'), image('an initrd')];
-    const machine = { memoryMiB: 64, cpus: 1, cpuModel: 'max', guestMac, generationId: 'fresh' } as const;
-    const place = { tapFd: null };
-    const vm = await vmm.boot({ machine, kernel, initrd, commandLine: 'quiet', place });
-    const snapshot = await warmAndSave(vm, { init: [], allowProcesses: [] });
-    for (const { fd } of [kernel, initrd]) close(fd);
+    const snapshot = await fakeSnapshot(vmm);
     const folder = mkdtempSync(`${tmpdir()}/huskproof-husk-`);
     return new FakeHuskGround({ vmm, guest, snapshot }, folder, await WitnessStore.open(folder, log));
+  }
+
+  /** What calls that are told to fail fail with. */
+  failWith(code: string): void {
+    this.#network.code = code;
   }
 
   husk(kind?: 'hasty'): Husk {
@@ -80,6 +80,17 @@ export class FakeHuskGround implements HuskGround {
     await this.#store.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** Of a guest behind eth0. */
+export async function fakeSnapshot(vmm: FakeVmm): Promise<LoadedSnapshot> {
+  const [kernel, initrd] = [image('a kernel'), image('an initrd')];
+  const machine = { memoryMiB: 64, cpus: 1, cpuModel: 'max', guestMac, generationId: 'fresh' } as const;
+  const place = { tapFd: null };
+  const vm = await vmm.boot({ machine, kernel, initrd, commandLine: 'quiet', place });
+  const snapshot = await warmAndSave(vm, { init: [], allowProcesses: [] });
+  for (const { fd } of [kernel, initrd]) close(fd);
+  return snapshot;
 }
 
 function image(text: string): SealedFile {
