@@ -8,6 +8,13 @@ import { snapshotNamed, WitnessGround } from './witness-ground.ts';
 
 witnessContract((ground, limits) => ground.open(limits));
 
+test('what is no digest has no generation', async () => {
+  using ground = new WitnessGround();
+  const store = await ground.open();
+  await expect(store.nextGeneration('../../etc', 0)).rejects.toMatchObject({ code: 'witness-store-failed' });
+  await store.close();
+});
+
 test('one writer: a second store of the folder is refused while the first lives', async () => {
   using ground = new WitnessGround();
   const store = await ground.open();

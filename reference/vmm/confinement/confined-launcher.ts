@@ -9,6 +9,7 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import type { VmEnd } from '#reference/contract/vmm-port.ts';
 import { landlockVersion, type OpenPaths } from './landlock.ts';
 import { type DeviceAccess, privileges, setpriv } from './privileges.ts';
+import type { VmBounds, VmCgroup, VmCgroups } from './vm-cgroups.ts';
 
 export interface ProcessLimits {
   /** Private memory that it may write, mapped or not. */
@@ -16,6 +17,8 @@ export interface ProcessLimits {
   /** Of any file that it writes, sealed or not. */
   readonly fileOctets: number;
   readonly files: number;
+  /** Of its cgroup, where there is one; its threads are bounded by its uid else, when it has one of its own. */
+  readonly bounds?: VmBounds;
 }
 
 export interface LaunchOrder {
@@ -25,6 +28,13 @@ export interface LaunchOrder {
   readonly fds: readonly number[];
   /** Where it starts. */
   readonly folder: string;
+  /** It becomes the program only when it is told to. */
+  readonly isHeld: boolean;
+}
+
+/** Tells one that is held. */
+export interface LetGo {
+  readonly letGo: number;
 }
 
 export type LaunchReport =
@@ -59,6 +69,7 @@ interface Launched {
   readonly started: (pid: number) => void;
   readonly failed: (cause: Error) => void;
   readonly ended: (end: VmEnd) => void;
+  readonly cgroup: VmCgroup | null;
 }
 
 /** Starts processes: confined ones, but for a test's. */
@@ -84,12 +95,16 @@ export class ConfinedLauncher implements Launcher {
   readonly #launched = new Map<number, Launched>();
   #nextId = 1;
   #closed = false;
+  /** Of those that have ended. */
+  #cgroupsGone: Promise<unknown> = Promise.resolve();
 
   readonly #device: DeviceAccess;
+  readonly #cgroups: VmCgroups | null;
 
-  private constructor(thread: Worker, device: DeviceAccess) {
+  private constructor(thread: Worker, device: DeviceAccess, cgroups: VmCgroups | null) {
     this.#thread = thread;
     this.#device = device;
+    this.#cgroups = cgroups;
     thread.on('message', (report: LaunchReport) => this.#report(report));
     thread.once('error', (cause) => this.#lost(cause));
     thread.once('exit', () => this.#lost(new Error('the thread ended')));
@@ -99,9 +114,14 @@ export class ConfinedLauncher implements Launcher {
 
   /**
    * @param device how the one device that all of them open can be opened
+   * @param cgroups where each has one; closed with the launcher
    * @throws CodedError `no-landlock`, `vmm-failed`
    */
-  static async start(paths: OpenPaths, device: DeviceAccess = noDevice): Promise<ConfinedLauncher> {
+  static async start(
+    paths: OpenPaths,
+    device: DeviceAccess = noDevice,
+    cgroups: VmCgroups | null = null,
+  ): Promise<ConfinedLauncher> {
     landlockVersion();
     const thread = new Worker(new URL('./launch-thread.ts', import.meta.url), { workerData: paths, env: {} });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -117,7 +137,7 @@ export class ConfinedLauncher implements Launcher {
       clearTimeout(timer);
       thread.removeListener('error', reject);
     }
-    return new ConfinedLauncher(thread, device);
+    return new ConfinedLauncher(thread, device, cgroups);
   }
 
   async launch(
@@ -130,34 +150,61 @@ export class ConfinedLauncher implements Launcher {
     const id = this.#nextId++;
     const start = Promise.withResolvers<number>();
     const end = Promise.withResolvers<VmEnd>();
-    this.#launched.set(id, { pid: null, started: start.resolve, failed: start.reject, ended: end.resolve });
+    const cgroup = this.#cgroupFor(limits);
+    this.#launched.set(id, {
+      ...{ pid: null, started: start.resolve, failed: start.reject, ended: end.resolve, cgroup },
+    });
     const uid = this.#device.byOthers ? privileges().takeUid() : null;
     if (uid !== null && folder !== '/') chownSync(folder, uid, uid);
     const order: LaunchOrder = {
       id,
       argv: [
-        ...limited(limits),
+        ...limited(limits, uid !== null),
         ...privileges().drop(uid, this.#device.groups),
-        ...unlessOrphaned,
+        ...(cgroup === null ? unlessOrphaned : onceLetGo),
         ...program,
       ],
       fds,
       folder,
+      isHeld: cgroup !== null,
     };
     void end.promise.then(() => privileges().giveBackUid(uid));
     this.#thread.postMessage(order);
     try {
       const pid = await start.promise;
+      if (cgroup !== null) this.#letGo(id, pid, cgroup);
       return { pid, ended: end.promise, kill: () => this.#kill(id, pid) };
     } catch (cause) {
       throw launchFault(`${program[0]} cannot be started`, cause);
     }
   }
 
+  #cgroupFor({ bounds }: ProcessLimits): VmCgroup | null {
+    if (this.#cgroups === null || bounds === undefined) return null;
+    try {
+      return this.#cgroups.make(bounds);
+    } catch (cause) {
+      throw launchFault('a VMM cannot have its cgroup', cause);
+    }
+  }
+
+  /** It is the program only in its cgroup, or not at all. */
+  #letGo(id: number, pid: number, cgroup: VmCgroup): void {
+    try {
+      cgroup.take(pid);
+    } catch (cause) {
+      this.#kill(id, pid);
+      throw cause;
+    }
+    this.#thread.postMessage({ letGo: id } satisfies LetGo);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const [id, { pid }] of this.#launched) if (pid !== null) this.#kill(id, pid);
     await this.#thread.terminate();
+    await this.#cgroupsGone;
+    await this.#cgroups?.close();
   }
 
   #report(report: LaunchReport): void {
@@ -182,7 +229,10 @@ export class ConfinedLauncher implements Launcher {
     const launched = this.#launched.get(id);
     this.#launched.delete(id);
     launched?.failed(new Error('it ended at once'));
-    launched?.ended({ kind: 'exited', code, signal });
+    const end: VmEnd = { kind: 'exited', code, signal };
+    const { cgroup = null, ended } = launched ?? {};
+    if (cgroup === null) ended?.(end);
+    else this.#cgroupsGone = Promise.all([this.#cgroupsGone, removed(cgroup).then(() => ended?.(end))]);
   }
 
   /** By pid only while nobody was told that it has ended: until then the pid is its own. */
@@ -205,15 +255,29 @@ export class ConfinedLauncher implements Launcher {
   }
 }
 
-/** In the words of prlimit(1); nothing is dumped, ever. */
-function limited({ dataOctets, fileOctets, files }: ProcessLimits): string[] {
-  return [prlimit, '--core=0', `--data=${dataOctets}`, `--fsize=${fileOctets}`, `--nofile=${files}`, '--'];
+/** What is left of it is taken away at the next start. */
+async function removed(cgroup: VmCgroup): Promise<void> {
+  await cgroup.remove().catch((error: unknown) => process.emitWarning(`${cgroup.folder} is left: ${error}`));
+}
+
+/** In the words of prlimit(1); nothing is dumped, ever. @param isAlone nobody else has its uid */
+function limited({ dataOctets, fileOctets, files, bounds }: ProcessLimits, isAlone: boolean): string[] {
+  const threads = isAlone && bounds !== undefined ? [`--nproc=${bounds.processes}`] : [];
+  return [
+    ...[prlimit, '--core=0', `--data=${dataOctets}`, `--fsize=${fileOctets}`, `--nofile=${files}`],
+    ...[...threads, '--'],
+  ];
 }
 
 /**
  * Whose parent ended before it could be tied to it has another parent by now, and ends here.
  */
 const unlessOrphaned = [shell, '-c', '[ "$PPID" = "$0" ] && exec "$@"', String(process.pid)];
+
+/** As above, after a line that says that it is where it shall be; nobody tells it more. */
+const onceLetGo = [
+  ...[shell, '-c', 'read -r _ && [ "$PPID" = "$0" ] && exec "$@" < /dev/null', String(process.pid)],
+];
 
 function launchFault(message: string, cause?: unknown): CodedError {
   const why = cause instanceof Error ? `: ${cause.message}` : '';

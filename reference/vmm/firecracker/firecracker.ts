@@ -211,7 +211,10 @@ class Firecracker implements VmmPort {
     const { command, launcher, runFolder } = this.#options;
     const own = saved.map((name) => createMemfd(name)) as [number, number];
     const octets = identity.machine.memoryMiB * mebi;
-    const limits = { dataOctets: 2 * octets + 256 * mebi, fileOctets: octets + 64 * mebi, files: 128 };
+    const [dataOctets, fileOctets] = [2 * octets + 256 * mebi, octets + 64 * mebi];
+    const { cpus } = identity.machine;
+    const bounds = { memoryOctets: dataOctets + fileOctets, processes: 32 + cpus, cpus: cpus + 1 };
+    const limits = { dataOctets, fileOctets, files: 128, bounds };
     let process: FirecrackerProcess;
     try {
       const folder = join(runFolder, randomUUID().slice(0, 8));

@@ -21,6 +21,7 @@ import type {
   VmPlace,
 } from '#reference/contract/vmm-port.ts';
 import { ConfinedLauncher, launchPrograms } from '../confinement/confined-launcher.ts';
+import type { VmCgroups } from '../confinement/vm-cgroups.ts';
 import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
 import { checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
 import { adoptSnapshot, loadSnapshot, storeSnapshot } from '../manifest/snapshot-folder.ts';
@@ -59,13 +60,21 @@ export async function qemuVersion(binary = defaultBinary): Promise<string> {
   return version;
 }
 
-/** @throws CodedError `no-qemu`, `no-landlock`, `vmm-failed` */
-export async function openQemu(accelerator: Accelerator, binary = defaultBinary): Promise<VmmPort> {
+/**
+ * @param cgroups where each VM has one; closed with the VMM
+ * @throws CodedError `no-qemu`, `no-landlock`, `vmm-failed`
+ */
+export async function openQemu(
+  accelerator: Accelerator,
+  binary = defaultBinary,
+  cgroups: VmCgroups | null = null,
+): Promise<VmmPort> {
   const version = await qemuVersion(binary);
   const paths = openPaths(binary, accelerator);
   const launcher = await ConfinedLauncher.start(
     { ...paths, programs: [...launchPrograms, ...paths.programs] },
     accelerator === 'kvm' ? kvmAccess() : undefined,
+    cgroups,
   );
   return new Qemu(launcher, binary, version, accelerator);
 }
