@@ -1,4 +1,6 @@
 /** forkd and sandbox-server as processes: they start, serve, drain, are killed, start again, and refuse what is bad. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -26,7 +28,7 @@ import { probeAccelerator } from '../providers/microvm/accelerator.ts';
 import { labTemplate } from './lab-engine.ts';
 import { MainProcess } from './main-process.ts';
 
-const patience = { timeout: 600_000 };
+const patience = { timeout: 900_000 };
 const goneMs = 20_000;
 const identity = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 const nobody = 65_534;
@@ -35,6 +37,8 @@ let folder: string;
 let accelerator: Accelerator;
 let spec: TemplateSpec;
 beforeAll(async () => {
+  // The namespace that the runner made has nothing up.
+  execFileSync('ip', ['link', 'set', 'lo', 'up']);
   folder = makeLabFolder('mains');
   ({ accelerator } = await probeAccelerator());
   spec = { ...(await labTemplate()), init: [] };
@@ -53,9 +57,13 @@ const common = () => [
   '--log-level',
   'warn',
 ];
+/** Machines under load answer late: that is no fault. */
+const patient = ['--boot-seconds', '600', '--gate-seconds', '120'];
+
 const forkd = () =>
   new MainProcess('forkd', [
     ...common(),
+    ...patient,
     ...['--templates', `${folder}/templates.json`, '--node-socket', `${folder}/node.sock`],
     ...['--husk', `${identity.uid}:${identity.gid}`],
   ]);
@@ -165,7 +173,7 @@ describe('forkd', () => {
 
 describe('sandbox-server', () => {
   const serve = async () => {
-    const server = new MainProcess('sandbox-server', [...common(), ...serverFlags()]);
+    const server = new MainProcess('sandbox-server', [...common(), ...serverFlags(patient)]);
     const { url, tokenFile } = (await server.hear('"url"')) as { url: string; tokenFile: string };
     return { server, client: new SandboxClient(url, readFileSync(tokenFile, 'utf8')), tokenFile };
   };
@@ -272,6 +280,7 @@ describe('a process that is started wrongly', () => {
     patience,
     async () => {
       const other = createServer().listen(0, '127.0.0.1');
+      await once(other, 'listening');
       const { port } = other.address() as { port: number };
       const taken = [...common(), ...serverFlags(['--port', String(port)])];
       await refused(

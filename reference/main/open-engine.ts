@@ -8,7 +8,8 @@ import { startDnsProxy } from '../dnsproxy/dnsproxy.ts';
 import { readServers } from '../dnsproxy/resolv-conf.ts';
 import { Forkd, type ForkdOptions } from '../forkd/forkd.ts';
 import { guestMac } from '../forkd/templates.ts';
-import { type OpenedCgroups, VmCgroups } from '../vmm/confinement/vm-cgroups.ts';
+import { warmDeadlines } from '../forkd/warm-guest.ts';
+import { type CgroupsPort, type OpenedCgroups, VmCgroups } from '../vmm/confinement/vm-cgroups.ts';
 import { openQemu } from '../vmm/qemu/qemu.ts';
 
 export const accelerators: readonly Accelerator[] = ['kvm', 'tcg'];
@@ -26,6 +27,10 @@ export interface EngineFlags {
   /** Of the templates in the folder. */
   readonly maxStateMiB?: number;
   readonly cgroups?: CgroupMode;
+  /** Until the agent of a template answers; what else it is asked for has a share of it. */
+  readonly bootSeconds?: number;
+  /** Of each leg of the gate. */
+  readonly gateSeconds?: number;
 }
 
 /** auto: each VM has a cgroup where this process may divide its own; else rlimits alone bound it. */
@@ -33,19 +38,13 @@ export const cgroupModes = ['auto', 'none', 'required'] as const;
 export type CgroupMode = (typeof cgroupModes)[number];
 
 /** @throws CodedError `no-qemu`, `no-landlock`, `forkd-taken` and what `Forkd.start` throws */
-export async function openEngine(
-  { folder, accelerator, network, log, maxVms, maxStateMiB, cgroups = 'none' }: EngineFlags,
-  more: Partial<ForkdOptions> = {},
-): Promise<Forkd> {
+export async function openEngine(flags: EngineFlags, more: Partial<ForkdOptions> = {}): Promise<Forkd> {
+  const { folder, accelerator, network, log, cgroups = 'none' } = flags;
   const vmm = await openVmm(accelerator, cgroups, log);
   let networks: NetworksPort | null = null;
   try {
     networks = openNetworks(network, log);
-    const bounds = {
-      ...(maxVms === undefined ? {} : { vms: { vms: maxVms } }),
-      ...(maxStateMiB === undefined ? {} : { maxStateOctets: maxStateMiB * 2 ** 20 }),
-    };
-    return await Forkd.start({ folder, vmm, networks, log, ...bounds, ...more });
+    return await Forkd.start({ folder, vmm, networks, log, ...boundsOf(flags), ...more });
   } catch (error) {
     await networks?.close();
     await vmm.close();
@@ -53,12 +52,23 @@ export async function openEngine(
   }
 }
 
+function boundsOf({ maxVms, maxStateMiB, bootSeconds, gateSeconds }: EngineFlags): Partial<ForkdOptions> {
+  const { bootMs, answerMs } = warmDeadlines;
+  const longer = bootSeconds === undefined ? 1 : (bootSeconds * 1_000) / bootMs;
+  return {
+    ...(maxVms === undefined ? {} : { vms: { vms: maxVms } }),
+    ...(maxStateMiB === undefined ? {} : { maxStateOctets: maxStateMiB * 2 ** 20 }),
+    ...(gateSeconds === undefined ? {} : { activation: { deadlineMs: gateSeconds * 1_000 } }),
+    deadlines: { bootMs: bootMs * longer, answerMs: answerMs * longer },
+  };
+}
+
 /** Says once what bounds a VM. @throws CodedError `no-cgroups` */
 export function cgroupsFor(
   mode: CgroupMode,
   log: Pick<Log, 'info'>,
   open: () => OpenedCgroups = () => VmCgroups.open(),
-): VmCgroups | null {
+): CgroupsPort | null {
   const { cgroups, why } = mode === 'none' ? { cgroups: null, why: 'they are not asked for' } : open();
   if (cgroups === null && mode === 'required') {
     const remedy =

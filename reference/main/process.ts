@@ -23,10 +23,10 @@ export function oneOf<T extends string>(flag: string, value: string, known: read
 }
 
 /** @throws CodedError `bad-flag` */
-export function numberOf(flag: string, text: string, most: number): number {
+export function numberOf(flag: string, text: string, most: number, least = 0): number {
   const value = Number(text);
-  if (text.trim() !== '' && Number.isInteger(value) && value >= 0 && value <= most) return value;
-  throw badFlag(`--${flag} ${text}: it is no number from 0 to ${most}`);
+  if (text.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value;
+  throw badFlag(`--${flag} ${text}: it is no number from ${least} to ${most}`);
 }
 
 /** Told once, by SIGTERM or SIGINT. */

@@ -17,6 +17,8 @@ Sandboxes behind HTTP on loopback, for whoever has the bearer token that it writ
   --host ADDR  --port N    loopback only (127.0.0.1, 7070)
   --max-vms N              prepared ones and builds included (128)
   --max-state-mib N        of the disk, for templates (65536)
+  --boot-seconds N         until a template's agent answers (90)
+  --gate-seconds N         of each leg of the gate (5)
   --cgroups MODE           ${cgroupModes.join(', ')} (auto): a cgroup (version 2) for each VM, below this process's own
   --network MODE        ${networkModes.join(', ')} (auto): a namespace, datapath and resolver for each sandbox; needs root
   --log-level LEVEL        ${logLevels.join(', ')}
@@ -36,6 +38,8 @@ const options = {
   'max-vms': { type: 'string', default: '128' },
   'max-state-mib': { type: 'string', default: '65536' },
   cgroups: { type: 'string', default: 'auto' },
+  'boot-seconds': { type: 'string', default: '90' },
+  'gate-seconds': { type: 'string', default: '5' },
   network: { type: 'string', default: 'auto' },
   'log-level': { type: 'string', default: 'info' },
   help: { type: 'boolean', default: false },
@@ -82,6 +86,8 @@ async function run(): Promise<void> {
     maxVms: numberOf('max-vms', flags['max-vms'], 4_096),
     maxStateMiB: numberOf('max-state-mib', flags['max-state-mib'], 1 << 30),
     cgroups: oneOf('cgroups', flags.cgroups, cgroupModes),
+    bootSeconds: numberOf('boot-seconds', flags['boot-seconds'], 3_600, 1),
+    gateSeconds: numberOf('gate-seconds', flags['gate-seconds'], 600, 1),
     network: oneOf('network', flags.network, networkModes),
     log: openLog('sandbox-server', level),
   });

@@ -21,6 +21,8 @@ export interface ServeOptions {
   readonly maxVms?: number;
   readonly maxStateMiB?: number;
   readonly cgroups?: CgroupMode;
+  readonly bootSeconds?: number;
+  readonly gateSeconds?: number;
   readonly log: Log;
 }
 

@@ -6,10 +6,11 @@
 import { chownSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { CodedError } from '#reference/base/coded-error.ts';
+import { close, send, socketPair } from '#reference/base/syscalls.ts';
 import type { VmEnd } from '#reference/contract/vmm-port.ts';
 import { landlockVersion, type OpenPaths } from './landlock.ts';
 import { type DeviceAccess, privileges, setpriv } from './privileges.ts';
-import type { VmBounds, VmCgroup, VmCgroups } from './vm-cgroups.ts';
+import type { CgroupsPort, VmBounds, VmCgroup } from './vm-cgroups.ts';
 
 export interface ProcessLimits {
   /** Private memory that it may write, mapped or not. */
@@ -28,13 +29,8 @@ export interface LaunchOrder {
   readonly fds: readonly number[];
   /** Where it starts. */
   readonly folder: string;
-  /** It becomes the program only when it is told to. */
-  readonly isHeld: boolean;
-}
-
-/** Tells one that is held. */
-export interface LetGo {
-  readonly letGo: number;
+  /** A descriptor that says a line when it may become the program; null: at once. */
+  readonly heldBy: number | null;
 }
 
 export type LaunchReport =
@@ -60,6 +56,8 @@ const shell = '/bin/sh';
 /** What a process is started through. */
 export const launchPrograms: readonly string[] = [prlimit, setpriv, shell];
 const startDeadlineMs = 20_000;
+
+const MSG_NOSIGNAL = 0x4000;
 
 const noDevice: DeviceAccess = { byOthers: true, groups: [] };
 
@@ -99,9 +97,9 @@ export class ConfinedLauncher implements Launcher {
   #cgroupsGone: Promise<unknown> = Promise.resolve();
 
   readonly #device: DeviceAccess;
-  readonly #cgroups: VmCgroups | null;
+  readonly #cgroups: CgroupsPort | null;
 
-  private constructor(thread: Worker, device: DeviceAccess, cgroups: VmCgroups | null) {
+  private constructor(thread: Worker, device: DeviceAccess, cgroups: CgroupsPort | null) {
     this.#thread = thread;
     this.#device = device;
     this.#cgroups = cgroups;
@@ -120,7 +118,7 @@ export class ConfinedLauncher implements Launcher {
   static async start(
     paths: OpenPaths,
     device: DeviceAccess = noDevice,
-    cgroups: VmCgroups | null = null,
+    cgroups: CgroupsPort | null = null,
   ): Promise<ConfinedLauncher> {
     landlockVersion();
     const thread = new Worker(new URL('./launch-thread.ts', import.meta.url), { workerData: paths, env: {} });
@@ -154,6 +152,7 @@ export class ConfinedLauncher implements Launcher {
     this.#launched.set(id, {
       ...{ pid: null, started: start.resolve, failed: start.reject, ended: end.resolve, cgroup },
     });
+    const hold = cgroup === null ? null : socketPair();
     const uid = this.#device.byOthers ? privileges().takeUid() : null;
     if (uid !== null && folder !== '/') chownSync(folder, uid, uid);
     const order: LaunchOrder = {
@@ -166,16 +165,22 @@ export class ConfinedLauncher implements Launcher {
       ],
       fds,
       folder,
-      isHeld: cgroup !== null,
+      heldBy: hold?.[1] ?? null,
     };
     void end.promise.then(() => privileges().giveBackUid(uid));
     this.#thread.postMessage(order);
     try {
       const pid = await start.promise;
-      if (cgroup !== null) this.#letGo(id, pid, cgroup);
+      // It is the program only in its cgroup, or not at all.
+      cgroup?.take(pid);
+      if (hold !== null) send(hold[0], Buffer.from('\n'), MSG_NOSIGNAL);
       return { pid, ended: end.promise, kill: () => this.#kill(id, pid) };
     } catch (cause) {
+      const { pid = null } = this.#launched.get(id) ?? {};
+      if (pid !== null) this.#kill(id, pid);
       throw launchFault(`${program[0]} cannot be started`, cause);
+    } finally {
+      for (const one of hold ?? []) close(one);
     }
   }
 
@@ -186,17 +191,6 @@ export class ConfinedLauncher implements Launcher {
     } catch (cause) {
       throw launchFault('a VMM cannot have its cgroup', cause);
     }
-  }
-
-  /** It is the program only in its cgroup, or not at all. */
-  #letGo(id: number, pid: number, cgroup: VmCgroup): void {
-    try {
-      cgroup.take(pid);
-    } catch (cause) {
-      this.#kill(id, pid);
-      throw cause;
-    }
-    this.#thread.postMessage({ letGo: id } satisfies LetGo);
   }
 
   async close(): Promise<void> {

@@ -3,11 +3,11 @@
  * Invariant: nothing is started before the thread is confined. A process that it started dies with it (`setpriv
  * --pdeathsig`), and so with this process.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { parentPort, workerData } from 'node:worker_threads';
 import koffi from 'koffi';
 import { closeOnExec, prctl } from '#reference/base/syscalls.ts';
-import type { LaunchOrder, LaunchReport, LetGo } from './confined-launcher.ts';
+import type { LaunchOrder, LaunchReport } from './confined-launcher.ts';
 import { type OpenPaths, restrictThread } from './landlock.ts';
 import { deniedCalls } from './seccomp.ts';
 
@@ -26,40 +26,24 @@ function confine(paths: OpenPaths): void {
   prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header);
 }
 
-const held = new Map<number, ChildProcess>();
-
-function launch({ id, argv, fds, folder, isHeld }: LaunchOrder, tell: (report: LaunchReport) => void): void {
+function launch({ id, argv, fds, folder, heldBy }: LaunchOrder, tell: (report: LaunchReport) => void): void {
   const [file = '', ...parameters] = argv;
   // What this process inherited, or a library opened, is not the VMM's.
   closeOnExec(3);
   const child = spawn(file, parameters, {
-    stdio: [isHeld ? 'pipe' : 'ignore', ...fds],
+    stdio: [heldBy ?? 'ignore', ...fds],
     env: {},
     cwd: folder,
   });
   child.once('error', (error) => tell({ id, kind: 'failed', reason: error.message }));
   const { pid } = child;
   if (pid === undefined) return;
-  if (isHeld) held.set(id, child);
-  // One that ends before it is told.
-  child.stdin?.on('error', () => held.delete(id));
-  child.once('exit', (code, signal) => {
-    held.delete(id);
-    tell({ id, kind: 'ended', code, signal });
-  });
+  child.once('exit', (code, signal) => tell({ id, kind: 'ended', code, signal }));
   tell({ id, kind: 'started', pid });
-}
-
-function letGo(id: number): void {
-  held.get(id)?.stdin?.end('\n');
-  held.delete(id);
 }
 
 const port = parentPort;
 if (port === null) throw new Error('a thread of confined-launcher.ts, and nothing by itself');
 confine(workerData as OpenPaths);
-port.on('message', (order: LaunchOrder | LetGo) => {
-  if ('letGo' in order) letGo(order.letGo);
-  else launch(order, (report) => port.postMessage(report));
-});
+port.on('message', (order: LaunchOrder) => launch(order, (report) => port.postMessage(report)));
 port.postMessage({ kind: 'confined' } satisfies LaunchReport);

@@ -24,14 +24,32 @@ const prefix = 'mitos-vms-';
 const ownLeaf = 'mitos-engine';
 const removal = { tries: 200, apartMs: 10 } as const;
 
+/** The bounds of one VM. */
+export interface VmCgroup {
+  /** For messages. */
+  readonly folder: string;
+  /** With all its threads. @throws what the kernel says */
+  take(pid: number): void;
+  /** Of a VM that has ended. @throws what the kernel says when it is not empty in time */
+  remove(): Promise<void>;
+}
+
+/** Where VMs get theirs. */
+export interface CgroupsPort {
+  /** @throws what the kernel says */
+  make(bounds: VmBounds): VmCgroup;
+  /** Those of VMs are gone before. */
+  close(): Promise<void>;
+}
+
 export type OpenedCgroups =
-  | { readonly cgroups: VmCgroups; readonly why: null }
+  | { readonly cgroups: CgroupsPort; readonly why: null }
   | { readonly cgroups: null; readonly why: string };
 
 const read = (path: string) => readFileSync(path, 'latin1');
 const reasonOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? String(error);
 
-export class VmCgroups {
+export class VmCgroups implements CgroupsPort {
   /** Of all VMs of this process. */
   readonly #folder: string;
   readonly #place: string;
@@ -93,11 +111,9 @@ export class VmCgroups {
     }
   }
 
-  /** Of one VM. @throws what the kernel says */
   make({ memoryOctets, processes, cpus }: VmBounds): VmCgroup {
     const folder = `${this.#folder}/vm-${this.#next++}`;
     mkdirSync(folder);
-    const cgroup = new VmCgroup(folder);
     try {
       writeFileSync(`${folder}/memory.max`, String(memoryOctets));
       // What is swapped out would be bounded by nothing.
@@ -106,42 +122,28 @@ export class VmCgroups {
       writeFileSync(`${folder}/memory.oom.group`, '1');
       writeFileSync(`${folder}/pids.max`, String(processes));
       writeFileSync(`${folder}/cpu.max`, `${Math.round(cpus * periodMicros)} ${periodMicros}`);
-      return cgroup;
+      return {
+        folder,
+        take: (pid) => writeFileSync(`${folder}/cgroup.procs`, String(pid)),
+        remove: () => removeFolder(folder),
+      };
     } catch (error) {
       rmdirSync(folder);
       throw error;
     }
   }
 
-  /** Those of VMs are gone before. */
   async close(): Promise<void> {
     await removeFolder(this.#folder);
     sweep(this.#place);
   }
 }
 
-export class VmCgroup {
-  readonly folder: string;
-
-  constructor(folder: string) {
-    this.folder = folder;
-  }
-
-  /** With all its threads. @throws what the kernel says */
-  take(pid: number): void {
-    writeFileSync(`${this.folder}/cgroup.procs`, String(pid));
-  }
-
-  /** Of a VM that has ended. @throws what the kernel says when it is not empty in time */
-  remove(): Promise<void> {
-    return removeFolder(this.folder);
-  }
-}
-
-/** The folder of the cgroup that this process is in; null: there is no version 2. */
+/** The folder of the cgroup that this process is in, or was before it was divided; null: there is no version 2. */
 function ownCgroup(): string | null {
-  const [, path] = /^0::(\/.*)$/m.exec(read('/proc/self/cgroup')) ?? [];
-  if (path === undefined) return null;
+  const [, found] = /^0::(\/.*)$/m.exec(read('/proc/self/cgroup')) ?? [];
+  if (found === undefined) return null;
+  const path = found.endsWith(`/${ownLeaf}`) ? found.slice(0, -ownLeaf.length - 1) || '/' : found;
   for (const line of read('/proc/self/mountinfo').split('\n')) {
     const [fields = '', kind = ''] = line.split(' - ');
     if (!kind.startsWith('cgroup2 ')) continue;

@@ -21,7 +21,7 @@ import type {
   VmPlace,
 } from '#reference/contract/vmm-port.ts';
 import { ConfinedLauncher, launchPrograms } from '../confinement/confined-launcher.ts';
-import type { VmCgroups } from '../confinement/vm-cgroups.ts';
+import type { CgroupsPort } from '../confinement/vm-cgroups.ts';
 import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
 import { checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
 import { adoptSnapshot, loadSnapshot, storeSnapshot } from '../manifest/snapshot-folder.ts';
@@ -67,7 +67,7 @@ export async function qemuVersion(binary = defaultBinary): Promise<string> {
 export async function openQemu(
   accelerator: Accelerator,
   binary = defaultBinary,
-  cgroups: VmCgroups | null = null,
+  cgroups: CgroupsPort | null = null,
 ): Promise<VmmPort> {
   const version = await qemuVersion(binary);
   const paths = openPaths(binary, accelerator);
