@@ -52,11 +52,11 @@ const statOf = (name: string, field: string) => (folder: string) =>
   Number(new RegExp(`^${field} (\\d+)$`, 'm').exec(readFileSync(`${folder}/${name}`, 'utf8'))?.[1]);
 
 const hog = 'exec /bin/busybox dd if=/dev/zero of=/dev/null bs=100M count=1';
-found.memoryWithin = await bounded(roomy, hog, statOf('memory.events', 'oom_kill'));
+found.memoryWithin = await bounded(roomy, hog, statOf('memory.events', 'oom_group_kill'));
 found.memoryBeyond = await bounded(
   { ...roomy, memoryOctets: 48 * mebi },
   hog,
-  statOf('memory.events', 'oom_kill'),
+  statOf('memory.events', 'oom_group_kill'),
 );
 const many = 'for n in 1 2 3 4 5 6 7 8 9 10 11 12; do /bin/busybox sleep 1 & done; wait';
 found.processesWithin = await bounded(roomy, many, statOf('pids.events', 'max'));
