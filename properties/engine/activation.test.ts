@@ -224,8 +224,6 @@ test.each(['present', 'full', 'failed', 'throws'] as const)(
       insert: () => (word === 'throws' ? Promise.reject(new Error('broken')) : Promise.resolve(word)),
       nextGeneration: () => Promise.resolve(1),
       isAdmitted: () => Promise.resolve(false),
-      snapshots: () => Promise.resolve([]),
-      forget: () => Promise.resolve(),
       close: () => Promise.resolve(),
     };
     const crowd = new Crowd(store, false);
@@ -242,8 +240,6 @@ test('a store that never answers, and one that has no generation: refused and re
     insert: () => new Promise(() => undefined),
     nextGeneration: () => Promise.resolve(1),
     isAdmitted: () => Promise.resolve(false),
-    snapshots: () => Promise.resolve([]),
-    forget: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
   for (const store of [silent, { ...silent, nextGeneration: () => Promise.reject(new Error('full')) }]) {

@@ -124,3 +124,80 @@ describe('steps of a husk', () => {
     expect(ground.asked).toEqual([]);
   });
 });
+
+describe('a policy that changes in a husk', () => {
+  const next = { egress: 'deny', allow: ['*.next.test:443'], inbound: [] } as const;
+  const active = async () => {
+    const husk = ground.husk();
+    await husk.prepare(ground.snapshot);
+    await husk.activate({ policy, secrets: [] });
+    ground.asked.length = 0;
+    return husk;
+  };
+  const failing = async (code: string, ...calls: string[]) => {
+    const husk = await active();
+    for (const call of calls) ground.failing.add(call);
+    ground.failWith(code);
+    const said: unknown = await husk.change(next).catch((error: unknown) => error);
+    ground.failing.clear();
+    ground.failWith('ruleset-refused');
+    return { husk, said };
+  };
+
+  test('changes the resolver first, so that no pin of the old one holds a flow, and then the datapath', async () => {
+    const husk = await active();
+    await husk.change(next);
+    expect(ground.asked).toEqual(['resolver change', 'datapath change']);
+    await Promise.all([husk.change(policy), husk.change(next)]);
+    expect(ground.asked.slice(2)).toEqual([
+      'resolver change',
+      'datapath change',
+      'resolver change',
+      'datapath change',
+    ]);
+    await husk.end();
+    expect(await ground.left()).toEqual([]);
+    await expect(husk.change(next)).rejects.toMatchObject({ code: 'not-released' });
+  });
+
+  test('is refused while the husk is dormant', async () => {
+    const husk = ground.husk();
+    await husk.prepare(ground.snapshot);
+    await expect(husk.change(next)).rejects.toMatchObject({ code: 'not-released' });
+    expect(ground.asked).not.toContain('resolver change');
+    await husk.end();
+  });
+
+  test.each([
+    ['bad-allow-entry', ['resolver change 1'], ['resolver change']],
+    ['bad-network', ['datapath change 1'], ['resolver change', 'datapath change', 'resolver change']],
+  ])('and is none (%s) leaves the old one in force', async (code, calls, asked) => {
+    const { husk, said } = await failing(code, ...calls);
+    expect(said).toMatchObject({ code });
+    expect(ground.asked).toEqual(asked);
+    expect(husk.phase).toBe('active');
+    await husk.change(next);
+    await husk.end();
+    expect(await ground.left()).toEqual([]);
+  });
+
+  test.each([
+    ['the resolver', 'pins-refused', ['resolver change']],
+    ['the datapath', 'ruleset-refused', ['datapath change']],
+    ['the way back to the old one', 'bad-network', ['datapath change', 'resolver change 2']],
+  ])('ends the husk when %s fails: nothing passes any more', async (_what, code, calls) => {
+    const { husk, said } = await failing(code, ...calls);
+    expect(said).toMatchObject({ code });
+    expect(husk.phase).toBe('ended');
+    expect(ground.asked).toContain('datapath cut off');
+    expect(await ground.left()).toEqual([]);
+  });
+
+  test('while the husk is ended is ended with it', async () => {
+    const husk = await active();
+    const changing = husk.change(next).catch((error: unknown) => error);
+    await husk.end();
+    expect(await changing).toMatchObject({ code: expect.stringMatching(/not-released|no-sandbox/) });
+    expect(await ground.left()).toEqual([]);
+  });
+});

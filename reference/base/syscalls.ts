@@ -33,6 +33,9 @@ const calls = {
   setns: libc.func('int setns(int fd, int type)'),
   connect: libc.func('int connect(int fd, const void *address, uint32_t length)'),
   getsockname: libc.func('int getsockname(int fd, void *address, void *length)'),
+  getsockopt: libc.func('int getsockopt(int fd, int level, int name, void *value, void *length)'),
+  sendmsg: libc.func('int64_t sendmsg(int fd, uintptr_t message, int flags)'),
+  recvmsg: libc.func('int64_t recvmsg(int fd, uintptr_t message, int flags)'),
   getrlimit: libc.func('int getrlimit(int resource, void *limit)'),
   eventfd: libc.func('int eventfd(unsigned int value, int flags)'),
   epoll_create1: libc.func('int epoll_create1(int flags)'),
@@ -90,6 +93,24 @@ export function sendInBackground(fd: number, data: Uint8Array): Promise<number> 
       if (error !== null) reject(error);
       else if (Number(sent) !== data.length) reject(new SyscallError('send', koffi.errno()));
       else resolve(data.length);
+    });
+  });
+}
+/** Into `value`. Octets of it. */
+export function getsockopt(fd: number, level: number, name: number, value: Uint8Array): number {
+  const length = Uint32Array.of(value.length);
+  checked('getsockopt', fd, level, name, value, length);
+  return length[0] ?? 0;
+}
+/** @param message address of a struct msghdr that does not move */
+export const sendMessage = (fd: number, message: number, flags: number) =>
+  checked('sendmsg', fd, message, flags);
+/** In a thread beside; null: it failed, with an error that is not known there. */
+export function receiveMessageBeside(fd: number, message: number, flags: number): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    calls.recvmsg.async(fd, message, flags, (error: Error | null, octets: unknown) => {
+      if (error !== null) reject(error);
+      else resolve(Number(octets) < 0 ? null : Number(octets));
     });
   });
 }

@@ -5,6 +5,11 @@ export const engineErrorCodes: Readonly<Record<string, { readonly means: string;
       means: 'a program ran in a sandbox, and how it ended was not told',
       remedy: 'see the log of the sandbox server',
     },
+    'bad-folder': {
+      means:
+        'the folder that a fork engine was to keep its state in is another user’s, a link, or cannot be made',
+      remedy: 'name a folder that belongs to the user of the process, or one that it can make',
+    },
     'bad-request': {
       means: 'a request to the sandbox server is none',
       remedy: 'see /openapi.json',
@@ -61,6 +66,10 @@ export const engineErrorCodes: Readonly<Record<string, { readonly means: string;
       means: 'something that a killed fork engine had made does not go',
       remedy: 'see what holds it (ps, dmesg), end it, and start again',
     },
+    'no-cgroups': {
+      means: 'each VM was to have a cgroup, and the process may not divide its own, or it lacks a controller',
+      remedy: 'give the process a cgroup to divide (systemd: Delegate=yes), or --cgroups auto',
+    },
     'no-network': {
       means: 'a sandbox was to have a network, and the engine has none to give',
       remedy: 'run it as root, with /dev/net/tun; or fork without a network',
@@ -76,6 +85,14 @@ export const engineErrorCodes: Readonly<Record<string, { readonly means: string;
     'no-such-template': {
       means: 'there is no template of that id',
       remedy: 'build it first',
+    },
+    'node-socket-taken': {
+      means: 'forkd cannot listen for the husks of its node: somebody does there, or the path is no socket’s',
+      remedy: 'end who listens there, or name a path in a folder that is there',
+    },
+    'node-unreachable': {
+      means: 'a husk cannot ask forkd of its node, or is answered by somebody else: its forks are refused',
+      remedy: 'see that forkd runs, with --node-socket and the uid and gid of this husk',
     },
     'not-released': {
       means: 'something was to be delivered to a fork that has not passed the gate',
@@ -100,6 +117,11 @@ export const engineErrorCodes: Readonly<Record<string, { readonly means: string;
     'snapshot-refused': {
       means: 'a sandbox could not be frozen, and goes on',
       remedy: 'end what cannot be frozen',
+    },
+    'state-full': {
+      means:
+        'the templates of a fork engine take as much of the disk as they may; nothing of the new one is left',
+      remedy: 'remove templates that nobody forks any more, or allow more',
     },
     'template-refused': {
       means:

@@ -9,7 +9,7 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
       'a port below 1024 needs CAP_NET_BIND_SERVICE, or net.ipv4.ip_unprivileged_port_start at most as high',
   },
   'address-taken': {
-    means: 'another process listens on a resolver address',
+    means: 'another process listens on an address of a resolver or of the sandbox server',
     remedy: 'see who with ss -lnup and ss -lntp; end it, or name another address',
   },
   'artifact-mismatch': {

@@ -55,6 +55,8 @@ export interface LiveForkRequest {
   readonly replicas: number;
   /** Else a sandbox that holds secrets is not forked. */
   readonly allowSecretInheritance: boolean;
+  /** The source goes on only when each of its children has been released, or was refused; else it goes first. */
+  readonly pauseSource?: boolean;
 }
 
 export interface Sandbox {
@@ -88,7 +90,8 @@ export interface ForkEnginePort {
   readonly vmm: string;
   /**
    * Builds that are asked for while the same one is under way are one; what stands already is handed out.
-   * @throws `template-refused`, `kernel-refused`, `too-many-templates`, `too-many-vms`, `disk-full`, `vmm-failed`
+   * @throws `template-refused`, `kernel-refused`, `too-many-templates`, `too-many-vms`, `disk-full`, `state-full`,
+   * `vmm-failed`
    */
   buildTemplate(spec: TemplateSpec): Promise<Template>;
   templates(): readonly Template[];

@@ -15,15 +15,19 @@ export interface WitnessPort {
   /**
    * Above every generation that was handed out or inserted for this snapshot, over restarts too.
    * @param above the generation that the agent in the snapshot has seen already; 0: none
-   * @throws CodedError `witness-store-failed`
+   * @throws CodedError `witness-store-failed`, `witness-store-full`, `node-unreachable`
    */
   nextGeneration(snapshot: string, above: number): Promise<number>;
-  /** A sample was inserted for this generation: what a restart believes. */
+  /** A sample was inserted for this generation: what a restart believes. @throws CodedError as `nextGeneration` */
   isAdmitted(snapshot: string, generation: number): Promise<boolean>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What the one writer of the store may besides; no husk does. `close` gives the place to another writer. */
+export interface WitnessKeeperPort extends WitnessPort {
   /** Snapshots of which witnesses are held. @throws CodedError `witness-store-failed` */
   snapshots(): Promise<readonly string[]>;
   /** Together with the snapshot itself, and only then. @throws CodedError `witness-store-failed` */
   forget(snapshot: string): Promise<void>;
-  /** Gives the place to another writer. */
-  close(): Promise<void>;
 }

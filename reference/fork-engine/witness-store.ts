@@ -9,7 +9,7 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { lockFile } from '#reference/base/file-lock.ts';
 import type { Log } from '#reference/base/log.ts';
 import { SyscallError } from '#reference/base/syscalls.ts';
-import type { WitnessAnswer, WitnessPort } from '#reference/contract/witness-port.ts';
+import type { WitnessAnswer, WitnessKeeperPort } from '#reference/contract/witness-port.ts';
 import { isDigest } from '../decisions/reseed-proof.ts';
 import { isRecord, storeFailed, syncFolder, WitnessFile, type WitnessRecord } from './witness-file.ts';
 
@@ -43,7 +43,7 @@ interface Held {
 const lockName = 'lock';
 const isSample = (key: string) => key.startsWith('sample:');
 
-export class WitnessStore implements WitnessPort {
+export class WitnessStore implements WitnessKeeperPort {
   readonly #folder: string;
   readonly #lock: number;
   readonly #limits: WitnessLimits;

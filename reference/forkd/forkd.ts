@@ -3,8 +3,8 @@
  * Invariant: one engine a folder; at its start nothing is left of what a killed one had, and at its end nothing of this
  * one.
  */
-import { closeSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { closeSync, type Stats } from 'node:fs';
+import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { lockFile } from '#reference/base/file-lock.ts';
 import type { Log } from '#reference/base/log.ts';
@@ -29,8 +29,10 @@ import { checkSecrets, secretVariables } from '../fork-engine/secrets.ts';
 import { WitnessStore } from '../fork-engine/witness-store.ts';
 import { ForkedVms } from './forked-vms.ts';
 import { Journal, type Made } from './journal.ts';
+import { NodeSocket, type NodeSocketOptions } from './node-socket.ts';
 import { ReadyPool } from './ready-pool.ts';
 import { maxReplicas, Sandboxes } from './sandboxes.ts';
+import { StateQuota } from './state-quota.ts';
 import { TemplateFolder } from './template-folder.ts';
 import { Templates } from './templates.ts';
 import { type VmLimits, VmSlots } from './vm-slots.ts';
@@ -46,7 +48,11 @@ export interface ForkdOptions {
   readonly activation?: Partial<ActivationLimits>;
   readonly vms?: Partial<VmLimits>;
   readonly maxTemplates?: number;
+  /** Of the disk, for templates. */
+  readonly maxStateOctets?: number;
   readonly deadlines?: WarmDeadlines;
+  /** For the husks of this node. */
+  readonly nodeSocket?: NodeSocketOptions;
 }
 
 const defaultMaxTemplates = 16;
@@ -61,6 +67,7 @@ export class Forkd implements ForkEnginePort {
   readonly #vms: ForkedVms;
   readonly #templates: Templates;
   readonly #sandboxes: Sandboxes;
+  #nodeSocket: NodeSocket | null = null;
   readonly #pools = new Map<string, ReadyPool>();
   readonly #begun = new Set<Promise<void>>();
   #closing: Promise<void> | null = null;
@@ -92,17 +99,18 @@ export class Forkd implements ForkEnginePort {
     this.#sandboxes = new Sandboxes({ vms: this.#vms, activation, store, networks, log });
   }
 
-  /** @throws CodedError `forkd-taken`, `journal-failed`, `witness-store-failed`, `left-behind` */
+  /** @throws CodedError `bad-folder`, `forkd-taken`, `journal-failed`, `witness-store-failed`, `left-behind`, `node-socket-taken` */
   static async start(options: ForkdOptions): Promise<Forkd> {
     const { folder, vmm, log } = options;
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await openFolder(folder);
     const lock = lockFolder(folder);
     const opened: { close(): Promise<void> }[] = [];
     try {
       const { journal, left } = await Journal.open(`${folder}/journal`);
       opened.push(journal);
       for (const [entry, made] of left) await takeAway(journal, entry, made);
-      const templates = new TemplateFolder(`${folder}/templates`, vmm, journal);
+      const quota = new StateQuota(options.maxStateOctets);
+      const templates = new TemplateFolder(`${folder}/templates`, vmm, journal, quota);
       // Sweeps what was half made: its entries are crossed out with it.
       const known = await templates.open();
       for (const [entry, { kind }] of left) if (kind === 'folder') await journal.end(entry);
@@ -111,12 +119,25 @@ export class Forkd implements ForkEnginePort {
       opened.push(store);
       const named = new Set(known.map(({ snapshot }) => snapshot));
       for (const snapshot of await store.snapshots()) if (!named.has(snapshot)) await store.forget(snapshot);
-      return new Forkd(options, lock, journal, store, templates, known);
+      const forkd = new Forkd(options, lock, journal, store, templates, known);
+      await forkd.#hearHusks();
+      return forkd;
     } catch (error) {
       for (const one of opened) await one.close();
       closeSync(lock);
       throw error;
     }
+  }
+
+  async #hearHusks(): Promise<void> {
+    const { nodeSocket, log } = this.#options;
+    if (nodeSocket === undefined) return;
+    const [templates, store] = [this.#templates, this.#store];
+    this.#nodeSocket = await NodeSocket.open(nodeSocket, {
+      ...{ store, log },
+      isTemplate: (snapshot) => templates.ofSnapshot(snapshot) !== null,
+      withTemplate: (snapshot, act) => templates.withSnapshot(templates.ofSnapshot(snapshot)?.id ?? '', act),
+    });
   }
 
   buildTemplate(spec: TemplateSpec): Promise<Template> {
@@ -219,6 +240,7 @@ export class Forkd implements ForkEnginePort {
       for (const pool of this.#pools.values()) await pool.close();
     };
     const steps = [
+      () => this.#nodeSocket?.close(),
       closePools,
       () => this.#sandboxes.close(),
       // What was begun before ends by itself: refused, or as what is ended next.
@@ -256,6 +278,28 @@ export class Forkd implements ForkEnginePort {
     if (this.#closing === null) return;
     throw new CodedError('engine-closed', 'the engine is being stopped', 'start another one');
   }
+}
+
+/** Made, or this user's already; nobody else's from now on. @throws CodedError `bad-folder` */
+async function openFolder(folder: string): Promise<void> {
+  const refused = (what: string, cause?: unknown) =>
+    new CodedError(
+      'bad-folder',
+      `${folder}: ${what}`,
+      'name a folder that belongs to the user of this process, or one that it can make',
+      { cause },
+    );
+  let stat: Stats;
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    stat = await lstat(folder);
+  } catch (cause) {
+    throw refused('it cannot be made', cause);
+  }
+  // What a link leads to can be another folder tomorrow.
+  if (!stat.isDirectory()) throw refused('it is no folder');
+  if (stat.uid !== process.geteuid?.()) throw refused(`it belongs to uid ${stat.uid}`);
+  await chmod(folder, 0o700);
 }
 
 function lockFolder(folder: string): number {

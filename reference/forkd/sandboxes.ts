@@ -11,7 +11,7 @@ import type { ForkRequest, LiveForkRequest, Sandbox, Secret } from '#reference/c
 import { maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import type { NetworksPort, SandboxNetworkHandle } from '#reference/contract/network-port.ts';
 import type { LoadedSnapshot, RunningVm } from '#reference/contract/vmm-port.ts';
-import type { WitnessPort } from '#reference/contract/witness-port.ts';
+import type { WitnessKeeperPort } from '#reference/contract/witness-port.ts';
 import type { Activation } from '../fork-engine/activation.ts';
 import { type ControlChannel, readAnswer } from '../fork-engine/control-channel.ts';
 import { deliverSecrets } from '../fork-engine/secrets.ts';
@@ -22,7 +22,7 @@ import { frozenFault } from './warm-guest.ts';
 export interface SandboxesParts {
   readonly vms: ForkedVms;
   readonly activation: Activation;
-  readonly store: WitnessPort;
+  readonly store: WitnessKeeperPort;
   readonly networks: NetworksPort | null;
   readonly log: Log;
 }
@@ -96,7 +96,7 @@ export class Sandboxes {
   /** Freeze and fan out: the source and its children go on from one snapshot, each through the gate. */
   async forkSandbox(id: string, request: LiveForkRequest): Promise<readonly Sandbox[]> {
     const source = this.#named(id);
-    const { replicas, allowSecretInheritance } = request;
+    const { replicas, allowSecretInheritance, pauseSource = false } = request;
     if (source.secrets.length > 0 && !allowSecretInheritance) {
       throw new CodedError(
         'secrets-not-inherited',
@@ -120,7 +120,7 @@ export class Sandboxes {
       throw error;
     }
     try {
-      return await this.#fanOut(source, snapshot, body.generation, replicas);
+      return await this.#fanOut(source, snapshot, body.generation, { replicas, pauseSource });
     } finally {
       // Nobody forks it again: what its forks have shown need not be kept.
       snapshot.close();
@@ -229,15 +229,26 @@ export class Sandboxes {
     source: Standing,
     snapshot: LoadedSnapshot,
     generation: number,
-    replicas: number,
+    { replicas, pauseSource }: { readonly replicas: number; readonly pauseSource: boolean },
   ): Promise<readonly Sandbox[]> {
-    // The source goes on first: it is what somebody waits for.
-    const going = this.#embody(source, generation, snapshot, null);
     const { template, secrets, id } = source;
     const origin: Origin = { template, secrets, parent: id, snapshot: source.snapshot };
-    const children = Array.from({ length: replicas }, () =>
-      going.then(() => this.#beginChild(origin, snapshot, generation)),
-    );
+    const goOn = () => this.#embody(source, generation, snapshot, null);
+    const beginAll = (after: Promise<unknown>) =>
+      Array.from({ length: replicas }, () =>
+        after.then(() => this.#beginChild(origin, snapshot, generation)),
+      );
+    // It goes on whatever became of its children; they are none without it.
+    let going: Promise<void>;
+    let children: Promise<Standing>[];
+    if (pauseSource) {
+      children = beginAll(Promise.resolve());
+      going = Promise.allSettled(children).then(goOn);
+    } else {
+      // What somebody waits for goes first.
+      going = goOn();
+      children = beginAll(going);
+    }
     const ends = await Promise.allSettled([going, ...children]);
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed?.status !== 'rejected') return (await Promise.all(children)).map(viewOf);

@@ -3,15 +3,19 @@
  * Invariant: what is half made or half removed has a name of its own, stands in the journal, and is swept at the next
  * start.
  */
+import { fstatSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { Template } from '#reference/contract/fork-engine-port.ts';
 import type { LoadedSnapshot, VmmPort } from '#reference/contract/vmm-port.ts';
 import { syncFolder } from '../fork-engine/witness-file.ts';
 import type { Journal } from './journal.ts';
+import { blockOctets, octetsOnDisk, StateQuota } from './state-quota.ts';
 
 const description = 'template.json';
 const snapshotFolder = 'snapshot';
+/** Folders, manifest and description. */
+const spareForManifest = 64 << 10;
 /** Beyond what a snapshot needs. */
 const spareOctets = 64 << 20;
 
@@ -20,7 +24,10 @@ export class TemplateFolder {
   readonly #vmm: VmmPort;
   readonly #journal: Journal;
 
-  constructor(path: string, vmm: VmmPort, journal: Journal) {
+  readonly #quota: StateQuota;
+
+  constructor(path: string, vmm: VmmPort, journal: Journal, quota: StateQuota = new StateQuota()) {
+    this.#quota = quota;
     this.#path = path;
     this.#vmm = vmm;
     this.#journal = journal;
@@ -32,17 +39,30 @@ export class TemplateFolder {
     const templates: Template[] = [];
     for (const name of await readdir(this.#path)) {
       if (name.startsWith('.')) await rm(`${this.#path}/${name}`, { recursive: true, force: true });
-      else
-        templates.push(
-          JSON.parse(await readFile(`${this.#path}/${name}/${description}`, 'utf8')) as Template,
-        );
+      else {
+        const text = await readFile(`${this.#path}/${name}/${description}`, 'utf8');
+        templates.push(JSON.parse(text) as Template);
+        this.#quota.set(name, await octetsOnDisk(`${this.#path}/${name}`));
+      }
     }
     return templates;
   }
 
-  /** @throws CodedError `disk-full` */
+  /** @throws CodedError `disk-full`, `state-full` */
   async store(template: Template, snapshot: LoadedSnapshot): Promise<void> {
     await this.#checkSpace(snapshot);
+    const { id } = template;
+    this.#quota.take(id, octetsOf(snapshot));
+    try {
+      await this.#write(template, snapshot);
+      this.#quota.set(id, await octetsOnDisk(`${this.#path}/${id}`));
+    } catch (error) {
+      this.#quota.giveBack(id);
+      throw error;
+    }
+  }
+
+  async #write(template: Template, snapshot: LoadedSnapshot): Promise<void> {
     const half = `.making-${template.id}`;
     const entry = `template-${template.id}`;
     await this.#journal.begin(entry, { kind: 'folder', name: half });
@@ -80,6 +100,7 @@ export class TemplateFolder {
     await rename(`${this.#path}/${id}`, `${this.#path}/${half}`);
     await syncFolder(this.#path);
     await rm(`${this.#path}/${half}`, { recursive: true });
+    this.#quota.giveBack(id);
     await this.#journal.end(entry);
   }
 
@@ -93,4 +114,10 @@ export class TemplateFolder {
       'free space in the folder of the engine, or remove a template',
     );
   }
+}
+
+/** At most: pages of zeros that sealed memory holds are not written. */
+function octetsOf({ memory, deviceState }: LoadedSnapshot): number {
+  const parts = [memory, deviceState].map(({ fd }) => fstatSync(fd).blocks * blockOctets);
+  return parts.reduce((sum, one) => sum + one, spareForManifest);
 }

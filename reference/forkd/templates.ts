@@ -9,7 +9,7 @@ import type { ArchiveEntry } from '#reference/base/newc-archive.ts';
 import { close } from '#reference/base/syscalls.ts';
 import type { Template, TemplateSpec } from '#reference/contract/fork-engine-port.ts';
 import type { LoadedSnapshot, Machine, SealedFile, VmmPort } from '#reference/contract/vmm-port.ts';
-import type { WitnessPort } from '#reference/contract/witness-port.ts';
+import type { WitnessKeeperPort } from '#reference/contract/witness-port.ts';
 import { openVerified } from '../vmm/sealed-files.ts';
 import { digestOf, entriesOf, layerOver } from './rootfs-layer.ts';
 import type { TemplateFolder } from './template-folder.ts';
@@ -20,7 +20,7 @@ export interface TemplatesParts {
   readonly vmm: VmmPort;
   readonly folder: TemplateFolder;
   readonly slots: VmSlots;
-  readonly store: WitnessPort;
+  readonly store: WitnessKeeperPort;
   readonly log: Log;
   readonly maxTemplates: number;
   readonly deadlines?: WarmDeadlines;
@@ -72,6 +72,11 @@ export class Templates {
     } finally {
       uses.delete(using);
     }
+  }
+
+  /** null: no template of that snapshot stands. */
+  ofSnapshot(digest: string): Template | null {
+    return this.list().find(({ snapshot }) => snapshot === digest) ?? null;
   }
 
   #load(template: Template): Promise<LoadedSnapshot> {

@@ -8,7 +8,7 @@ import type { Log } from '#reference/base/log.ts';
 import { close } from '#reference/base/syscalls.ts';
 import type { PodNetwork, SandboxNetwork, SandboxPolicy } from '#reference/contract/datapath.ts';
 import type { DatapathPort } from '#reference/contract/datapath-port.ts';
-import type { DnsEndpoint, DnsProxyPort } from '#reference/contract/dns-port.ts';
+import type { DnsEndpoint, DnsProxyPort, DnsSandboxPolicy } from '#reference/contract/dns-port.ts';
 import type { ExecInProgress, Secret, TakeOutput } from '#reference/contract/fork-engine-port.ts';
 import type { ExecRequest, GuestNetwork } from '#reference/contract/guest-protocol.ts';
 import type { LoadedSnapshot, PreparedVm, VmmPort } from '#reference/contract/vmm-port.ts';
@@ -45,8 +45,13 @@ export type HuskPhase = 'new' | 'preparing' | 'dormant' | 'activating' | 'active
 const closed: SandboxPolicy = { egress: 'deny', allow: [], inbound: [] };
 const resolverPort = 53;
 
+/** Of a policy that is none: nothing of it was put in force. */
+const notAPolicy: readonly string[] = ['bad-allow-entry', 'bad-network', 'bad-prefix'];
+
 interface Active {
   readonly id: string;
+  /** In force. */
+  policy: SandboxPolicy;
   readonly services: ServiceChannel;
   readonly secrets: readonly Secret[];
 }
@@ -63,6 +68,8 @@ export class Husk {
   /** Ends when the proxy knows of it, or does not. */
   #attaching: Promise<unknown> | null = null;
   #active: Active | null = null;
+  /** One change after the other. */
+  #changing: Promise<unknown> = Promise.resolve();
   /** Begun once. */
   #ending: Promise<void> | null = null;
   readonly #ended = Promise.withResolvers<void>();
@@ -127,7 +134,7 @@ export class Husk {
       activation.deliver(vmId, 'secrets');
       await deliverSecrets(activated.services, secrets);
       this.#enter('activating', 'active');
-      this.#active = { id: vmId, services: activated.services, secrets };
+      this.#active = { id: vmId, services: activated.services, secrets, policy };
       return {
         generation: activated.generation,
         admittedAfterMs: begunAfterMs + activated.admittedAfterMs,
@@ -150,6 +157,40 @@ export class Husk {
     return this.#released('files').services;
   }
 
+  /**
+   * Another policy for resolver and datapath, in one operation: until it ends nothing passes that neither allows, and
+   * from then on nothing that the new one does not.
+   * @throws CodedError `not-released`; `bad-allow-entry`, `bad-network`, `bad-prefix`, and the old one stays in force;
+   * else as of the datapath and the proxy, and then the husk has ended
+   */
+  change(policy: SandboxPolicy): Promise<void> {
+    const changed = this.#changing.then(() => this.#change(policy));
+    this.#changing = changed.catch(() => undefined);
+    return changed;
+  }
+
+  async #change(policy: SandboxPolicy): Promise<void> {
+    const { datapath, dns } = this.#parts;
+    const { tap } = this.#network;
+    const active = this.#released('exec');
+    let isResolved = false;
+    try {
+      // Pins that only the old policy justified go first: no flow is held to live on by one.
+      await dns.change(tap, this.#dnsPolicy(policy));
+      isResolved = true;
+      datapath.change(tap, policy);
+      active.policy = policy;
+    } catch (error) {
+      const isNone = error instanceof CodedError && notAPolicy.includes(error.code);
+      if (!isNone) return this.#fail(error);
+      if (isResolved)
+        await dns.change(tap, this.#dnsPolicy(active.policy)).catch((cause) => this.#fail(cause));
+      throw error;
+    }
+    // It may have ended meanwhile.
+    this.#released('exec');
+  }
+
   /** Idempotent; ends when nothing of it is left. @throws CodedError `fork-not-reaped` */
   async end(): Promise<void> {
     if (this.#vmId === null) await this.#takeAway();
@@ -158,22 +199,21 @@ export class Husk {
   }
 
   async #openNetwork(policy: SandboxPolicy): Promise<void> {
-    const { datapath, dns, pod } = this.#parts;
+    const { datapath, dns } = this.#parts;
     const { tap, ipv4, ipv6 } = this.#network;
     datapath.change(tap, policy);
     const listen: DnsEndpoint[] = [ipv4, ...(ipv6 === null ? [] : [ipv6])].map(({ resolver }) => ({
       address: resolver,
       port: resolverPort,
     }));
-    const { denyCIDRs, nat64Prefixes, pinPrivateCIDRs } = pod;
-    const { allow } = policy;
-    const attaching = dns.attach({
-      tap,
-      listen,
-      policy: { allow, ipv6: ipv6 !== null, denyCIDRs, nat64Prefixes, pinPrivateCIDRs },
-    });
+    const attaching = dns.attach({ tap, listen, policy: this.#dnsPolicy(policy) });
     this.#attaching = attaching;
     await attaching;
+  }
+
+  #dnsPolicy({ allow }: SandboxPolicy): DnsSandboxPolicy {
+    const { denyCIDRs, nat64Prefixes, pinPrivateCIDRs } = this.#parts.pod;
+    return { allow, ipv6: this.#network.ipv6 !== null, denyCIDRs, nat64Prefixes, pinPrivateCIDRs };
   }
 
   async #run(hostname: string | undefined): Promise<ActivatedFork & { readonly services: ServiceChannel }> {

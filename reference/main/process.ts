@@ -22,6 +22,13 @@ export function oneOf<T extends string>(flag: string, value: string, known: read
   throw badFlag(`--${flag} ${value}: it is none of ${known.join(', ')}`);
 }
 
+/** @throws CodedError `bad-flag` */
+export function numberOf(flag: string, text: string, most: number, least = 0): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value;
+  throw badFlag(`--${flag} ${text}: it is no number from ${least} to ${most}`);
+}
+
 /** Told once, by SIGTERM or SIGINT. */
 export function signalled(): Promise<void> {
   return new Promise((resolve) => {

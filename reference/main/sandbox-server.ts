@@ -1,7 +1,7 @@
 /** The process of the sandbox server: flags → wiring → run. Ends with SIGTERM, and its sandboxes with it. */
 import { type LogLevel, logLevels, openLog } from '#reference/base/log.ts';
-import { accelerators, networkModes } from './open-engine.ts';
-import { badFlag, failProcess, oneOf, readFlags, signalled } from './process.ts';
+import { accelerators, cgroupModes, networkModes } from './open-engine.ts';
+import { badFlag, failProcess, numberOf, oneOf, readFlags, signalled } from './process.ts';
 import { serveSandboxes } from './serve-sandboxes.ts';
 
 const help = `Usage: node reference/main/sandbox-server.ts [flags]
@@ -16,6 +16,10 @@ Sandboxes behind HTTP on loopback, for whoever has the bearer token that it writ
   --rootfs-folder PATH     folders in it can be put over the initrd, by name
   --host ADDR  --port N    loopback only (127.0.0.1, 7070)
   --max-vms N              prepared ones and builds included (128)
+  --max-state-mib N        of the disk, for templates (65536)
+  --boot-seconds N         until a template's agent answers (90)
+  --gate-seconds N         of each leg of the gate (5)
+  --cgroups MODE           ${cgroupModes.join(', ')} (auto): a cgroup (version 2) for each VM, below this process's own
   --network MODE        ${networkModes.join(', ')} (auto): a namespace, datapath and resolver for each sandbox; needs root
   --log-level LEVEL        ${logLevels.join(', ')}
 `;
@@ -32,6 +36,10 @@ const options = {
   host: { type: 'string', default: '127.0.0.1' },
   port: { type: 'string', default: '7070' },
   'max-vms': { type: 'string', default: '128' },
+  'max-state-mib': { type: 'string', default: '65536' },
+  cgroups: { type: 'string', default: 'auto' },
+  'boot-seconds': { type: 'string', default: '90' },
+  'gate-seconds': { type: 'string', default: '5' },
   network: { type: 'string', default: 'auto' },
   'log-level': { type: 'string', default: 'info' },
   help: { type: 'boolean', default: false },
@@ -46,10 +54,13 @@ function needed(
   return value;
 }
 
-function numberOf(flag: string, text: string, most: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 0 && value <= most) return value;
-  throw badFlag(`--${flag} ${text}: it is no number from 0 to ${most}`);
+function digestIn(
+  flags: ReturnType<typeof readFlags<typeof options>>,
+  name: 'kernel-sha256' | 'initrd-sha256',
+) {
+  const text = needed(flags, name);
+  if (/^[0-9A-Fa-f]{64}$/.test(text)) return text;
+  throw badFlag(`--${name} ${text.slice(0, 80)}: it is no SHA-256 of 64 hex digits`);
 }
 
 async function run(): Promise<void> {
@@ -64,8 +75,8 @@ async function run(): Promise<void> {
     accelerator: oneOf('accelerator', flags.accelerator, accelerators),
     images: {
       default: {
-        kernel: { path: needed(flags, 'kernel'), sha256: needed(flags, 'kernel-sha256') },
-        initrd: { path: needed(flags, 'initrd'), sha256: needed(flags, 'initrd-sha256') },
+        kernel: { path: needed(flags, 'kernel'), sha256: digestIn(flags, 'kernel-sha256') },
+        initrd: { path: needed(flags, 'initrd'), sha256: digestIn(flags, 'initrd-sha256') },
         commandLine: flags['command-line'],
       },
     },
@@ -73,6 +84,10 @@ async function run(): Promise<void> {
     host: flags.host,
     port: numberOf('port', flags.port, 65_535),
     maxVms: numberOf('max-vms', flags['max-vms'], 4_096),
+    maxStateMiB: numberOf('max-state-mib', flags['max-state-mib'], 1 << 30),
+    cgroups: oneOf('cgroups', flags.cgroups, cgroupModes),
+    bootSeconds: numberOf('boot-seconds', flags['boot-seconds'], 3_600, 1),
+    gateSeconds: numberOf('gate-seconds', flags['gate-seconds'], 600, 1),
     network: oneOf('network', flags.network, networkModes),
     log: openLog('sandbox-server', level),
   });

@@ -2,13 +2,13 @@
  * Wires a sandbox server over a fork engine, and tells where it is: `server.json` and `token` in its folder, which only
  * its user reads.
  */
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import type { Log } from '#reference/base/log.ts';
 import type { Accelerator } from '#reference/contract/vmm-port.ts';
 import { freshToken } from '../sandbox-server/bearer-token.ts';
 import type { GuestImage } from '../sandbox-server/routes.ts';
 import { startSandboxServer } from '../sandbox-server/sandbox-server.ts';
-import { type NetworkMode, openEngine } from './open-engine.ts';
+import { type CgroupMode, type NetworkMode, openEngine } from './open-engine.ts';
 
 export interface ServeOptions {
   readonly folder: string;
@@ -19,6 +19,10 @@ export interface ServeOptions {
   readonly host: string;
   readonly port: number;
   readonly maxVms?: number;
+  readonly maxStateMiB?: number;
+  readonly cgroups?: CgroupMode;
+  readonly bootSeconds?: number;
+  readonly gateSeconds?: number;
   readonly log: Log;
 }
 
@@ -32,7 +36,6 @@ const ownerOnly = { mode: 0o600 } as const;
 
 export async function serveSandboxes(options: ServeOptions): Promise<ServedSandboxes> {
   const { folder } = options;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
   const engine = await openEngine(options);
   const [tokenFile, placeFile] = [`${folder}/token`, `${folder}/server.json`];
   try {

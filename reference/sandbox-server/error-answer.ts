@@ -31,6 +31,7 @@ const statuses: Readonly<Record<string, number>> = {
   'secret-not-delivered': 422,
   'guest-refused': 422,
   'guest-busy': 429,
+  'state-full': 429,
   'too-many-requests': 429,
   'too-many-templates': 429,
   'too-many-vms': 429,

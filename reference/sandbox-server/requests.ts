@@ -72,6 +72,8 @@ export const forksBody = Type.Object(
   {
     replicas: Type.Integer({ minimum: 1, maximum: 64 }),
     allowSecretInheritance: Type.Optional(Type.Boolean({ default: false })),
+    /** The sandbox itself goes on only when its forks are there. */
+    pauseSource: Type.Optional(Type.Boolean({ default: false })),
   },
   closed,
 );

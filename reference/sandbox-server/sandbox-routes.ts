@@ -67,10 +67,11 @@ export const sandboxRoutes: Routes = (server, { engine, lifetimes, metrics }) =>
     async ({ params, body }, reply) => {
       const endUse = lifetimes.use(params.id);
       try {
-        const { replicas, allowSecretInheritance } = body;
+        const { replicas, allowSecretInheritance, pauseSource } = body;
         const sandboxes = await engine.forkSandbox(params.id, {
           replicas,
           allowSecretInheritance: allowSecretInheritance === true,
+          pauseSource: pauseSource === true,
         });
         for (const sandbox of sandboxes) {
           lifetimes.begin(sandbox.id, defaultLifetime);

@@ -43,7 +43,7 @@ const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 600_000;
 const loopback = /^(127(\.\d{1,3}){3}|::1)$/;
 
-/** @throws CodedError `bad-flag` */
+/** @throws CodedError `bad-flag`, `address-taken` */
 export async function startSandboxServer(options: SandboxServerOptions): Promise<SandboxServer> {
   const { engine, images, rootfsFolder, host, port, log } = options;
   if (!loopback.test(host)) {
@@ -85,7 +85,7 @@ export async function startSandboxServer(options: SandboxServerOptions): Promise
     scope.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
     scope.get('/healthz', { schema: { hide: true } }, async () => ({ ok: true, vmm: engine.vmm }));
   });
-  const url = await server.listen({ host, port });
+  const url = await listenOn(server, host, port);
   return {
     url,
     close: async () => {
@@ -93,6 +93,21 @@ export async function startSandboxServer(options: SandboxServerOptions): Promise
       await server.close();
     },
   };
+}
+
+async function listenOn(server: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    return await server.listen({ host, port });
+  } catch (cause) {
+    await server.close();
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    throw new CodedError(
+      'address-taken',
+      `another process listens on ${host} port ${port}`,
+      'see who with ss -lntp; end it, or name another port (0 takes a free one)',
+      { cause },
+    );
+  }
 }
 
 /** Who may ask, how many at once, and what an error looks like. */

@@ -12,8 +12,10 @@ import { close } from '#reference/base/syscalls.ts';
 import { type ChannelName, channelNames, maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import type {
   BootSpec,
+  ContentCheck,
   GeneratorState,
   GuestFacts,
+  HandedSnapshot,
   LoadedSnapshot,
   Machine,
   PreparedVm,
@@ -24,7 +26,7 @@ import type {
   VmmPort,
 } from '#reference/contract/vmm-port.ts';
 import { canonicalJson, checkEnvironment, type Environment, mismatch } from './manifest/manifest.ts';
-import { loadSnapshot, snapshotOf, storeSnapshot } from './manifest/snapshot-folder.ts';
+import { adoptSnapshot, loadSnapshot, snapshotOf, storeSnapshot } from './manifest/snapshot-folder.ts';
 import { hashSealed } from './sealed-files.ts';
 
 /** All that a guest remembers. `generator` is what the VMM reads of its kernel. */
@@ -115,6 +117,10 @@ export class FakeVmm implements VmmPort {
 
   load(folder: string, digest: string): Promise<LoadedSnapshot> {
     return loadSnapshot(folder, digest, this.#environment);
+  }
+
+  adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
+    return adoptSnapshot(handed, digest, contents, this.#environment);
   }
 
   async close(): Promise<void> {

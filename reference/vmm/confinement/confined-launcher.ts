@@ -6,9 +6,11 @@
 import { chownSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { CodedError } from '#reference/base/coded-error.ts';
+import { close, send, socketPair } from '#reference/base/syscalls.ts';
 import type { VmEnd } from '#reference/contract/vmm-port.ts';
 import { landlockVersion, type OpenPaths } from './landlock.ts';
 import { type DeviceAccess, privileges, setpriv } from './privileges.ts';
+import type { CgroupsPort, VmBounds, VmCgroup } from './vm-cgroups.ts';
 
 export interface ProcessLimits {
   /** Private memory that it may write, mapped or not. */
@@ -16,6 +18,8 @@ export interface ProcessLimits {
   /** Of any file that it writes, sealed or not. */
   readonly fileOctets: number;
   readonly files: number;
+  /** Of its cgroup, where there is one; its threads are bounded by its uid else, when it has one of its own. */
+  readonly bounds?: VmBounds;
 }
 
 export interface LaunchOrder {
@@ -25,6 +29,8 @@ export interface LaunchOrder {
   readonly fds: readonly number[];
   /** Where it starts. */
   readonly folder: string;
+  /** A descriptor that says a line when it may become the program; null: at once. */
+  readonly heldBy: number | null;
 }
 
 export type LaunchReport =
@@ -51,6 +57,8 @@ const shell = '/bin/sh';
 export const launchPrograms: readonly string[] = [prlimit, setpriv, shell];
 const startDeadlineMs = 20_000;
 
+const MSG_NOSIGNAL = 0x4000;
+
 const noDevice: DeviceAccess = { byOthers: true, groups: [] };
 
 interface Launched {
@@ -59,6 +67,7 @@ interface Launched {
   readonly started: (pid: number) => void;
   readonly failed: (cause: Error) => void;
   readonly ended: (end: VmEnd) => void;
+  readonly cgroup: VmCgroup | null;
 }
 
 /** Starts processes: confined ones, but for a test's. */
@@ -84,12 +93,16 @@ export class ConfinedLauncher implements Launcher {
   readonly #launched = new Map<number, Launched>();
   #nextId = 1;
   #closed = false;
+  /** Of those that have ended. */
+  #cgroupsGone: Promise<unknown> = Promise.resolve();
 
   readonly #device: DeviceAccess;
+  readonly #cgroups: CgroupsPort | null;
 
-  private constructor(thread: Worker, device: DeviceAccess) {
+  private constructor(thread: Worker, device: DeviceAccess, cgroups: CgroupsPort | null) {
     this.#thread = thread;
     this.#device = device;
+    this.#cgroups = cgroups;
     thread.on('message', (report: LaunchReport) => this.#report(report));
     thread.once('error', (cause) => this.#lost(cause));
     thread.once('exit', () => this.#lost(new Error('the thread ended')));
@@ -99,9 +112,14 @@ export class ConfinedLauncher implements Launcher {
 
   /**
    * @param device how the one device that all of them open can be opened
+   * @param cgroups where each has one; closed with the launcher
    * @throws CodedError `no-landlock`, `vmm-failed`
    */
-  static async start(paths: OpenPaths, device: DeviceAccess = noDevice): Promise<ConfinedLauncher> {
+  static async start(
+    paths: OpenPaths,
+    device: DeviceAccess = noDevice,
+    cgroups: CgroupsPort | null = null,
+  ): Promise<ConfinedLauncher> {
     landlockVersion();
     const thread = new Worker(new URL('./launch-thread.ts', import.meta.url), { workerData: paths, env: {} });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -117,7 +135,7 @@ export class ConfinedLauncher implements Launcher {
       clearTimeout(timer);
       thread.removeListener('error', reject);
     }
-    return new ConfinedLauncher(thread, device);
+    return new ConfinedLauncher(thread, device, cgroups);
   }
 
   async launch(
@@ -130,27 +148,48 @@ export class ConfinedLauncher implements Launcher {
     const id = this.#nextId++;
     const start = Promise.withResolvers<number>();
     const end = Promise.withResolvers<VmEnd>();
-    this.#launched.set(id, { pid: null, started: start.resolve, failed: start.reject, ended: end.resolve });
+    const cgroup = this.#cgroupFor(limits);
+    this.#launched.set(id, {
+      ...{ pid: null, started: start.resolve, failed: start.reject, ended: end.resolve, cgroup },
+    });
+    const hold = cgroup === null ? null : socketPair();
     const uid = this.#device.byOthers ? privileges().takeUid() : null;
     if (uid !== null && folder !== '/') chownSync(folder, uid, uid);
     const order: LaunchOrder = {
       id,
       argv: [
-        ...limited(limits),
+        ...limited(limits, uid !== null),
         ...privileges().drop(uid, this.#device.groups),
-        ...unlessOrphaned,
+        ...(cgroup === null ? unlessOrphaned : onceLetGo),
         ...program,
       ],
       fds,
       folder,
+      heldBy: hold?.[1] ?? null,
     };
     void end.promise.then(() => privileges().giveBackUid(uid));
     this.#thread.postMessage(order);
     try {
       const pid = await start.promise;
+      // It is the program only in its cgroup, or not at all.
+      cgroup?.take(pid);
+      if (hold !== null) send(hold[0], Buffer.from('\n'), MSG_NOSIGNAL);
       return { pid, ended: end.promise, kill: () => this.#kill(id, pid) };
     } catch (cause) {
+      const { pid = null } = this.#launched.get(id) ?? {};
+      if (pid !== null) this.#kill(id, pid);
       throw launchFault(`${program[0]} cannot be started`, cause);
+    } finally {
+      for (const one of hold ?? []) close(one);
+    }
+  }
+
+  #cgroupFor({ bounds }: ProcessLimits): VmCgroup | null {
+    if (this.#cgroups === null || bounds === undefined) return null;
+    try {
+      return this.#cgroups.make(bounds);
+    } catch (cause) {
+      throw launchFault('a VMM cannot have its cgroup', cause);
     }
   }
 
@@ -158,6 +197,8 @@ export class ConfinedLauncher implements Launcher {
     this.#closed = true;
     for (const [id, { pid }] of this.#launched) if (pid !== null) this.#kill(id, pid);
     await this.#thread.terminate();
+    await this.#cgroupsGone;
+    await this.#cgroups?.close();
   }
 
   #report(report: LaunchReport): void {
@@ -182,7 +223,10 @@ export class ConfinedLauncher implements Launcher {
     const launched = this.#launched.get(id);
     this.#launched.delete(id);
     launched?.failed(new Error('it ended at once'));
-    launched?.ended({ kind: 'exited', code, signal });
+    const end: VmEnd = { kind: 'exited', code, signal };
+    const { cgroup = null, ended } = launched ?? {};
+    if (cgroup === null) ended?.(end);
+    else this.#cgroupsGone = Promise.all([this.#cgroupsGone, removed(cgroup).then(() => ended?.(end))]);
   }
 
   /** By pid only while nobody was told that it has ended: until then the pid is its own. */
@@ -205,15 +249,29 @@ export class ConfinedLauncher implements Launcher {
   }
 }
 
-/** In the words of prlimit(1); nothing is dumped, ever. */
-function limited({ dataOctets, fileOctets, files }: ProcessLimits): string[] {
-  return [prlimit, '--core=0', `--data=${dataOctets}`, `--fsize=${fileOctets}`, `--nofile=${files}`, '--'];
+/** What is left of it is taken away at the next start. */
+async function removed(cgroup: VmCgroup): Promise<void> {
+  await cgroup.remove().catch((error: unknown) => process.emitWarning(`${cgroup.folder} is left: ${error}`));
+}
+
+/** In the words of prlimit(1); nothing is dumped, ever. @param isAlone nobody else has its uid */
+function limited({ dataOctets, fileOctets, files, bounds }: ProcessLimits, isAlone: boolean): string[] {
+  const threads = isAlone && bounds !== undefined ? [`--nproc=${bounds.processes}`] : [];
+  return [
+    ...[prlimit, '--core=0', `--data=${dataOctets}`, `--fsize=${fileOctets}`, `--nofile=${files}`],
+    ...[...threads, '--'],
+  ];
 }
 
 /**
  * Whose parent ended before it could be tied to it has another parent by now, and ends here.
  */
 const unlessOrphaned = [shell, '-c', '[ "$PPID" = "$0" ] && exec "$@"', String(process.pid)];
+
+/** As above, after a line that says that it is where it shall be; nobody tells it more. */
+const onceLetGo = [
+  ...[shell, '-c', 'read -r _ && [ "$PPID" = "$0" ] && exec "$@" < /dev/null', String(process.pid)],
+];
 
 function launchFault(message: string, cause?: unknown): CodedError {
   const why = cause instanceof Error ? `: ${cause.message}` : '';

@@ -26,11 +26,15 @@ function confine(paths: OpenPaths): void {
   prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header);
 }
 
-function launch({ id, argv, fds, folder }: LaunchOrder, tell: (report: LaunchReport) => void): void {
+function launch({ id, argv, fds, folder, heldBy }: LaunchOrder, tell: (report: LaunchReport) => void): void {
   const [file = '', ...parameters] = argv;
   // What this process inherited, or a library opened, is not the VMM's.
   closeOnExec(3);
-  const child = spawn(file, parameters, { stdio: ['ignore', ...fds], env: {}, cwd: folder });
+  const child = spawn(file, parameters, {
+    stdio: [heldBy ?? 'ignore', ...fds],
+    env: {},
+    cwd: folder,
+  });
   child.once('error', (error) => tell({ id, kind: 'failed', reason: error.message }));
   const { pid } = child;
   if (pid === undefined) return;

@@ -15,8 +15,10 @@ import { close } from '#reference/base/syscalls.ts';
 import type { ChannelName } from '#reference/contract/guest-protocol.ts';
 import type {
   BootSpec,
+  ContentCheck,
   GeneratorState,
   GuestFacts,
+  HandedSnapshot,
   LoadedSnapshot,
   Machine,
   PreparedVm,
@@ -30,7 +32,7 @@ import type {
 import { ConfinedLauncher, type Launcher, launchPrograms } from '../confinement/confined-launcher.ts';
 import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
 import { canonicalJson, checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
-import { loadSnapshot, snapshotOf, storeSnapshot } from '../manifest/snapshot-folder.ts';
+import { adoptSnapshot, loadSnapshot, snapshotOf, storeSnapshot } from '../manifest/snapshot-folder.ts';
 import { hashSealed } from '../sealed-files.ts';
 import { firecrackerFault } from './api-client.ts';
 import type { ApiRequest } from './api-schemas.ts';
@@ -190,6 +192,10 @@ class Firecracker implements VmmPort {
     return loadSnapshot(folder, digest, this.#environment);
   }
 
+  adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
+    return adoptSnapshot(handed, digest, contents, this.#environment);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all([...this.#vms].map((vm) => vm.stop()));
@@ -205,7 +211,10 @@ class Firecracker implements VmmPort {
     const { command, launcher, runFolder } = this.#options;
     const own = saved.map((name) => createMemfd(name)) as [number, number];
     const octets = identity.machine.memoryMiB * mebi;
-    const limits = { dataOctets: 2 * octets + 256 * mebi, fileOctets: octets + 64 * mebi, files: 128 };
+    const [dataOctets, fileOctets] = [2 * octets + 256 * mebi, octets + 64 * mebi];
+    const { cpus } = identity.machine;
+    const bounds = { memoryOctets: dataOctets + fileOctets, processes: 32 + cpus, cpus: cpus + 1 };
+    const limits = { dataOctets, fileOctets, files: 128, bounds };
     let process: FirecrackerProcess;
     try {
       const folder = join(runFolder, randomUUID().slice(0, 8));

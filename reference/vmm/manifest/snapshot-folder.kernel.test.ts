@@ -1,6 +1,6 @@
 /** A disk that is full while a snapshot is stored, and a snapshot that comes as descriptors. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -78,19 +78,21 @@ test('what was handed over as descriptors is checked by who gets it: seals, leng
   const { memory, deviceState, manifest, digest } = snapshot;
   const adopt = (changed: Partial<Record<'memory' | 'deviceState', number>> = {}, as = digest) =>
     adoptSnapshot(
-      manifestText(manifest),
+      { manifest: manifestText(manifest), memory: memory.fd, deviceState: deviceState.fd, ...changed },
       as,
-      { memory: memory.fd, deviceState: deviceState.fd, ...changed },
+      'hashed',
       environment,
     );
   expect((await adopt()).digest).toBe(digest);
   const loose = createMemfd('loose');
+  const file = openSync(join(disk, 'file'), 'w+');
   const [shorter, other] = [await sealed(Buffer.alloc(5)), await sealed(Buffer.alloc(1 << 19, 8))];
   await expect(adopt({ memory: loose })).rejects.toThrow(/: memory: is not sealed/);
+  await expect(adopt({ memory: file })).rejects.toThrow(/: memory: is not sealed/);
   await expect(adopt({ memory: shorter.fd })).rejects.toThrow(/: memory.octets: /);
   await expect(adopt({ memory: other.fd })).rejects.toThrow(/: memory.sha256: /);
   await expect(adopt({ deviceState: shorter.fd })).rejects.toThrow(/: deviceState.sha256: /);
   await expect(adopt({}, '0'.repeat(64))).rejects.toMatchObject({ code: 'snapshot-mismatch' });
-  for (const fd of [loose, shorter.fd, other.fd]) close(fd);
+  for (const fd of [loose, file, shorter.fd, other.fd]) close(fd);
   snapshot.close();
 });

@@ -9,8 +9,14 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { isSealed } from '#reference/base/memfd.ts';
-import { close } from '#reference/base/syscalls.ts';
-import type { LoadedSnapshot, SealedFile, SnapshotManifest } from '#reference/contract/vmm-port.ts';
+import { close, SyscallError } from '#reference/base/syscalls.ts';
+import type {
+  ContentCheck,
+  HandedSnapshot,
+  LoadedSnapshot,
+  SealedFile,
+  SnapshotManifest,
+} from '#reference/contract/vmm-port.ts';
 import { copySealed, copySparse, hashSealed } from '../sealed-files.ts';
 import { digestOf, type Environment, manifestText, mismatch, readManifest } from './manifest.ts';
 
@@ -153,24 +159,34 @@ function checkPart(part: Part, { sha256, octets }: SealedFile, manifest: Snapsho
 }
 
 /**
- * What another process handed over as descriptors, checked here: seals, digests and manifest. They become the
- * snapshot's when it succeeds, and stay the caller's else.
+ * What another process handed over as descriptors: seals, lengths and manifest are checked here, what is in them when
+ * that is asked for. They become the snapshot's when it succeeds, and stay the caller's else.
  * @throws CodedError `snapshot-mismatch`
  */
 export async function adoptSnapshot(
-  text: string,
+  handed: HandedSnapshot,
   digest: string,
-  descriptors: Readonly<Record<Part, number>>,
+  contents: ContentCheck,
   environment: Environment,
 ): Promise<LoadedSnapshot> {
-  const manifest = readManifest(text, digest, environment);
-  const checked = {} as Record<Part, SealedFile>;
+  const manifest = readManifest(handed.manifest, digest, environment);
+  const adopted = {} as Record<Part, SealedFile>;
   for (const part of parts) {
-    const fd = descriptors[part];
-    if (!isSealed(fd)) throw mismatch(part, 'is not sealed');
-    if (fstatSync(fd).size !== manifest[part].octets) throw mismatch(`${part}.octets`, 'another length');
-    checked[part] = await hashSealed(fd);
-    checkPart(part, checked[part], manifest);
+    const [fd, said] = [handed[part], manifest[part]];
+    if (!isSealedMemory(fd)) throw mismatch(part, 'is not sealed');
+    if (fstatSync(fd).size !== said.octets) throw mismatch(`${part}.octets`, 'another length');
+    adopted[part] = contents === 'hashed' ? await hashSealed(fd) : { fd, ...said };
+    checkPart(part, adopted[part], manifest);
   }
-  return snapshotOf(manifest, checked.memory, checked.deviceState);
+  return snapshotOf(manifest, adopted.memory, adopted.deviceState);
+}
+
+/** What is no memfd has no seals, and says so by an error. */
+function isSealedMemory(fd: number): boolean {
+  try {
+    return isSealed(fd);
+  } catch (error) {
+    if (error instanceof SyscallError) return false;
+    throw error;
+  }
 }

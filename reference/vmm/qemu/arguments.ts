@@ -111,10 +111,10 @@ export const forkArguments: readonly string[] = ['-S', '-incoming', 'defer'];
 
 export function limitsOf({ memoryMiB, cpus }: Machine): ProcessLimits {
   const threadsMiB = 16 * cpus;
-  return {
-    dataOctets: (memoryMiB + translationMiB + overheadMiB + threadsMiB) * mebi,
-    // It writes its memory when a fork is saved.
-    fileOctets: (memoryMiB + 64) * mebi,
-    files: 128,
-  };
+  const dataOctets = (memoryMiB + translationMiB + overheadMiB + threadsMiB) * mebi;
+  // It writes its memory when a fork is saved.
+  const fileOctets = (memoryMiB + 64) * mebi;
+  // Of its own it has a few threads, and one for each processor.
+  const bounds = { memoryOctets: dataOctets + fileOctets, processes: 96 + cpus, cpus: cpus + 1 };
+  return { dataOctets, fileOctets, files: 128, bounds };
 }

@@ -12,6 +12,8 @@ import { close } from '#reference/base/syscalls.ts';
 import type {
   Accelerator,
   BootSpec,
+  ContentCheck,
+  HandedSnapshot,
   LoadedSnapshot,
   PreparedVm,
   RunningVm,
@@ -19,9 +21,10 @@ import type {
   VmPlace,
 } from '#reference/contract/vmm-port.ts';
 import { ConfinedLauncher, launchPrograms } from '../confinement/confined-launcher.ts';
+import type { CgroupsPort } from '../confinement/vm-cgroups.ts';
 import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
 import { checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
-import { loadSnapshot, storeSnapshot } from '../manifest/snapshot-folder.ts';
+import { adoptSnapshot, loadSnapshot, storeSnapshot } from '../manifest/snapshot-folder.ts';
 import {
   bootArguments,
   descriptors,
@@ -57,13 +60,21 @@ export async function qemuVersion(binary = defaultBinary): Promise<string> {
   return version;
 }
 
-/** @throws CodedError `no-qemu`, `no-landlock`, `vmm-failed` */
-export async function openQemu(accelerator: Accelerator, binary = defaultBinary): Promise<VmmPort> {
+/**
+ * @param cgroups where each VM has one; closed with the VMM
+ * @throws CodedError `no-qemu`, `no-landlock`, `vmm-failed`
+ */
+export async function openQemu(
+  accelerator: Accelerator,
+  binary = defaultBinary,
+  cgroups: CgroupsPort | null = null,
+): Promise<VmmPort> {
   const version = await qemuVersion(binary);
   const paths = openPaths(binary, accelerator);
   const launcher = await ConfinedLauncher.start(
     { ...paths, programs: [...launchPrograms, ...paths.programs] },
     accelerator === 'kvm' ? kvmAccess() : undefined,
+    cgroups,
   );
   return new Qemu(launcher, binary, version, accelerator);
 }
@@ -155,6 +166,10 @@ class Qemu implements VmmPort {
 
   load(folder: string, digest: string): Promise<LoadedSnapshot> {
     return loadSnapshot(folder, digest, this.#environment);
+  }
+
+  adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
+    return adoptSnapshot(handed, digest, contents, this.#environment);
   }
 
   async close(): Promise<void> {

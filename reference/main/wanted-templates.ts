@@ -1,0 +1,64 @@
+/** The file of templates that forkd builds at its start: read whole, held to its form, refused by the field. */
+import { readFileSync } from 'node:fs';
+import { Ajv } from 'ajv';
+import Type, { type Static } from 'typebox';
+import { badFlag } from './process.ts';
+
+const closed = { additionalProperties: false } as const;
+const path = Type.String({ minLength: 1, maxLength: 4_096 });
+const pinned = Type.Object({ path, sha256: Type.String({ pattern: '^[0-9A-Fa-f]{64}$' }) }, closed);
+const word = Type.String({ maxLength: 32_768 });
+
+const wanted = Type.Array(
+  Type.Object(
+    {
+      spec: Type.Object(
+        {
+          kernel: pinned,
+          initrd: pinned,
+          commandLine: Type.String({ maxLength: 2_048 }),
+          rootfs: Type.Union([path, Type.Null()]),
+          memoryMiB: Type.Integer({ minimum: 64, maximum: 3_072 }),
+          cpus: Type.Integer({ minimum: 1, maximum: 8 }),
+          init: Type.Array(
+            Type.Object(
+              {
+                argv: Type.Array(word, { minItems: 1, maxItems: 1_024 }),
+                env: Type.Optional(Type.Record(Type.String({ maxLength: 256 }), word)),
+                cwd: Type.Optional(path),
+                timeout_ms: Type.Integer({ minimum: 1, maximum: 600_000 }),
+                background: Type.Optional(Type.Literal(true)),
+              },
+              closed,
+            ),
+            { maxItems: 64 },
+          ),
+          allowProcesses: Type.Array(
+            Type.Object({ comm: Type.String({ minLength: 1, maxLength: 15 }) }, closed),
+            { maxItems: 16 },
+          ),
+        },
+        closed,
+      ),
+      ready: Type.Integer({ minimum: 0, maximum: 64 }),
+    },
+    closed,
+  ),
+  { maxItems: 256 },
+);
+
+export type WantedTemplates = Static<typeof wanted>;
+
+/** @throws CodedError `bad-flag` */
+export function readWantedTemplates(file: string): WantedTemplates {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw badFlag(`--templates ${file}: it cannot be read as JSON`, cause);
+  }
+  const check = new Ajv({ allowUnionTypes: true }).compile<WantedTemplates>(wanted);
+  if (check(value)) return value;
+  const [{ instancePath = '', message = 'is none' } = {}] = check.errors ?? [];
+  throw badFlag(`--templates ${file}: ${instancePath === '' ? 'the list' : instancePath}: ${message}`);
+}
