@@ -16,8 +16,7 @@ import { ExecService } from './exec-service.ts';
 import { Generators } from './generators.ts';
 import { type FileWriter, fileWriter, sandboxFolder } from './guest-files.ts';
 import type { Starter } from './program.ts';
-import { readControl, readService } from './read-request.ts';
-import { Services } from './services.ts';
+import { readControl } from './read-request.ts';
 import { type SystemCalls, systemCalls } from './system-calls.ts';
 import { CgroupWorkload, type Workload } from './workload.ts';
 
@@ -158,40 +157,13 @@ let isExecRehearsed = false;
 /** The agent's own runtime is there for certain; it costs half a second. */
 const programs = ['/bin/true', '/usr/bin/true', process.execPath];
 
-/** By the whole way of a request; so often that what it runs knows the shapes that it sees. */
-const execRounds = 3;
-
-/**
- * What was rehearsed: the shapes of objects that nobody holds are collected before the snapshot, and each fork would
- * make them anew.
- */
-const kept: unknown[] = [];
-
 /** Once: what is compiled stays so. */
 export async function rehearseExec(starter: Starter): Promise<void> {
   if (isExecRehearsed) return;
   isExecRehearsed = true;
   const program = programs.find((path) => existsSync(path)) ?? process.execPath;
   const request = { argv: [program, '--version'], timeout_ms: 30_000, max_output_octets: 1_024 };
-  for (let id = 1; id <= execRounds; id++) {
-    const end = await served(starter, lineOf({ id, method: 'exec', ...request }).toString());
-    if ('error' in end) throw new Error(`the rehearsal of an exec failed: ${end.error}`);
-    kept.push(end);
-  }
   const service = new ExecService(starter, request, async (part) => void lineOf(part));
-  await service.ended;
-  kept.push(service, readService(lineOf({ id: 1, method: 'exec', ...request }).toString()));
-}
-
-/** The last answer to a line on the channel `services`. */
-function served(starter: Starter, line: string): Promise<object> {
-  return new Promise((resolve, reject) => {
-    const services = new Services({ starter, refusal: () => null, fail: reject });
-    const send = async (message: object) => {
-      lineOf(message);
-      if ('ok' in message) resolve(message);
-    };
-    void services.line(line.trimEnd(), send);
-    kept.push(services);
-  });
+  const { error } = await service.ended;
+  if (error !== undefined) throw new Error(`the rehearsal of an exec failed: ${error}`);
 }

@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { median, type Part, quantile } from '../datapath/figures.ts';
 import { bound, type Ground, said, say } from './ground.ts';
-import { availableMib, privateMemory } from './processes.ts';
+import { privateMemory } from './processes.ts';
 
 const wanted = 100;
 const atOnce = 2;
@@ -16,7 +16,6 @@ const read = 5;
 
 export async function livePart(ground: Ground): Promise<Part> {
   const { engine, vmm, template } = ground;
-  const freeMib = availableMib();
   const [before, ids]: [number, string[]] = [vmm.forks.length, []];
   const begin = async () => {
     while (ids.length < wanted) {
@@ -29,7 +28,6 @@ export async function livePart(ground: Ground): Promise<Part> {
   await Promise.all(Array.from({ length: atOnce }, begin));
   await wait(idleMs);
   const idle = vmm.forks.slice(before).map(({ pid }) => privateMemory(pid));
-  const usedMib = (freeMib - availableMib()) / wanted;
   const standing = engine.sandboxes().length;
   say('live: each is asked for what must be its own');
   const words: string[] = [];
@@ -43,7 +41,7 @@ export async function livePart(ground: Ground): Promise<Part> {
     measurements: [],
     notes: [
       `private guest memory of an idle fork: p50 ${median(guest).toFixed(2)} MiB, ${Math.max(...guest).toFixed(2)} MiB at most (Anonymous in smaps of what QEMU maps as the guest’s memory)`,
-      `private memory of its QEMU, the guest’s included: p50 ${median(whole).toFixed(0)} MiB (translated code is most of it); the machine has ${usedMib.toFixed(0)} MiB less for each`,
+      `private memory of its QEMU, the guest’s included: p50 ${median(whole).toFixed(0)} MiB (translated code is most of it)`,
       `${standing} forks live at once, ${differ} of ${words.length} readings distinct (boot ID, machine ID, hostname, uuid, /dev/urandom)`,
       bound('≤ 3 MiB private guest memory, p99', quantile(guest, 0.99), 'MiB', quantile(guest, 0.99) <= 3),
       bound(`${wanted} live forks, all distinct`, standing, 'forks', isDistinct),

@@ -57,8 +57,3 @@ export function ownVmms(): number[] {
     }
   });
 }
-
-export function availableMib(): number {
-  const [, kib = '0'] = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'latin1')) ?? [];
-  return Number(kib) / 1_024;
-}
