@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Benchmark, BenchmarkFlags, BenchmarkResult } from '#kvm-lab/bench/benchmark.ts';
 import { benchmarks } from '#kvm-lab/bench/benchmarks.ts';
+import { type ForkPart, forkParts, isForkPart } from '#kvm-lab/bench/fork/parts.ts';
 import { unknownName } from '#properties/matrix/catalogue.ts';
 import { readEnvironment } from '#properties/matrix/environment.ts';
 import { groupDigits, painter, table } from '../report/terminal.ts';
@@ -13,24 +14,29 @@ export function addBenchArguments(command: Command): Command {
     .argument('[names...]', `which: ${Object.keys(benchmarks).join(', ')} (default: all)`)
     .option('--json', 'the figures as JSON on stdout')
     .option('--memory-minutes <n>', 'of dns: resident memory under a load of so many minutes')
+    .option('--parts <names>', `of fork: these alone, of ${forkParts.join(',')}`)
     .addHelpText(
       'after',
-      `\nExamples:\n  pnpm bench\n  pnpm bench pin-address\n  pnpm bench dns --memory-minutes 10\n  pnpm --silent bench --json\n${exitCodesHelp}`,
+      `\nExamples:\n  pnpm bench\n  pnpm bench pin-address\n  pnpm bench dns --memory-minutes 10\n  pnpm bench fork --parts latency,live\n  pnpm --silent bench --json\n${exitCodesHelp}`,
     );
 }
 
 export interface BenchCommandFlags {
   readonly json?: true;
   readonly memoryMinutes?: string;
+  readonly parts?: string;
 }
 
 export async function benchCommand(names: readonly string[], flags: BenchCommandFlags): Promise<number> {
   const known = Object.keys(benchmarks);
   for (const name of names) if (!known.includes(name)) throw unknownName('benchmark', name, known);
-  const benchFlags: BenchmarkFlags =
-    flags.memoryMinutes === undefined
+  const { memoryMinutes, parts } = flags;
+  const benchFlags: BenchmarkFlags = {
+    ...(memoryMinutes === undefined
       ? {}
-      : { memoryMinutes: parseInteger('--memory-minutes', flags.memoryMinutes, 1, 24 * 60) };
+      : { memoryMinutes: parseInteger('--memory-minutes', memoryMinutes, 1, 24 * 60) }),
+    ...(parts === undefined ? {} : { forkParts: partsOfFork(parts) }),
+  };
   const out = flags.json === true ? process.stderr : process.stdout;
   const paint = painter(out);
   const results: BenchmarkResult[] = [];
@@ -45,6 +51,13 @@ export async function benchCommand(names: readonly string[], flags: BenchCommand
     process.stdout.write(`${JSON.stringify({ v: 1, environment: readEnvironment(), results }, null, 2)}\n`);
   }
   return exitCodes.asDeclared;
+}
+
+function partsOfFork(named: string): readonly ForkPart[] {
+  return named.split(',').map((name) => {
+    if (isForkPart(name)) return name;
+    throw unknownName('part', name, forkParts);
+  });
 }
 
 function resultTable({ measurements, notes }: BenchmarkResult): string {

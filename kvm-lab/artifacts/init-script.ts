@@ -3,6 +3,26 @@
  * Invariant: when anything is missing the guest ends (its kernel panics): no half-made guest is ever snapshotted.
  */
 
+/**
+ * Of V8. An emulated CPU translates anew in each fork whatever it runs there: so nothing is compiled or collected in
+ * one, and what it runs knows the shapes of what it sees.
+ */
+const runtimeFlags = [
+  // What is collected before a snapshot, no fork collects.
+  '--expose-gc',
+  '--min-semi-space-size=4',
+  '--max-semi-space-size=4',
+  '--no-minor-gc-task',
+  '--single-threaded-gc',
+  '--no-lazy-feedback-allocation',
+  // Those of `reference/guest/runtime-flags.ts`, for what runs before it.
+  '--no-opt',
+  '--no-maglev',
+  '--no-sparkplug',
+  '--no-flush-bytecode',
+  '--no-memory-reducer',
+];
+
 /** In the archive already, for the agent to mount on. */
 export const mountPoints = ['proc', 'sys', 'dev', 'run', 'tmp'];
 
@@ -18,8 +38,7 @@ export function initScript(modules: readonly string[], main: string): string {
     // Node asks it for its own path, and for how much memory there is.
     'busybox mount -t proc -o nosuid,nodev,noexec proc /proc',
     ...modules.map((path) => `busybox insmod ${path}`),
-    // What is collected before a snapshot, no fork collects.
-    `exec node --disable-warning=ExperimentalWarning --expose-gc ${main}`,
+    `exec node --disable-warning=ExperimentalWarning ${runtimeFlags.join(' ')} ${main}`,
     '',
   ].join('\n');
 }

@@ -1,4 +1,5 @@
 /** What a benchmark is: ours first, peers on the same inputs after it. */
+import type { ForkPart } from './fork/parts.ts';
 
 export interface BenchmarkMeasurement {
   readonly name: string;
@@ -13,6 +14,8 @@ export interface BenchmarkMeasurement {
 export interface BenchmarkFlags {
   /** Of `dns`: a load of so many minutes instead, for a look at memory. */
   readonly memoryMinutes?: number;
+  /** Of `fork`: these parts alone. */
+  readonly forkParts?: readonly ForkPart[];
 }
 
 export interface Benchmark {

@@ -7,6 +7,7 @@ import { datapathBenchmark } from './datapath.ts';
 import { dnsBenchmark } from './dns.ts';
 import { dnsHostile } from './dns-hostile.ts';
 import { dnsMessages } from './dns-messages.ts';
+import { forkBenchmark } from './fork.ts';
 import { pinAddressBenchmark } from './pin-address.ts';
 import { propertiesBenchmark } from './properties.ts';
 import { protocolBenchmark } from './protocol.ts';
@@ -20,6 +21,7 @@ export const benchmarks = {
   'claim-step': claimStepBenchmark,
   datapath: datapathBenchmark,
   dns: dnsBenchmark,
+  fork: forkBenchmark,
   protocol: protocolBenchmark,
   properties: propertiesBenchmark,
 } as const satisfies Record<string, Benchmark>;

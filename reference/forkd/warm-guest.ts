@@ -3,6 +3,7 @@
  * Invariant: a guest that fails at any of it is no template; what it said is shown, bounded and without control
  * characters; the VM has ended in any case.
  */
+import { setTimeout as wait } from 'node:timers/promises';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { within } from '#reference/base/within.ts';
 import type { TemplateSpec } from '#reference/contract/fork-engine-port.ts';
@@ -19,6 +20,8 @@ export interface WarmDeadlines {
 
 export const warmDeadlines: WarmDeadlines = { bootMs: 90_000, answerMs: 20_000 };
 
+/** What a guest still does after its answer, and what its kernel put off, each of its forks would do again. */
+const settleMs = 300;
 const shownOctets = 4_096;
 const hex16 = /^[0-9a-f]{16}$/;
 
@@ -68,6 +71,9 @@ export async function warmAndSave(
       checkInit(index, await ask({ method: 'init', ...command }, command.timeout_ms + answerMs));
     }
     checkFrozen(await ask({ method: 'prepare_snapshot', allow_processes: allowProcesses }, answerMs));
+    // Nobody asks it anything any more: what it says now is not heard.
+    vm.channel('control').pause();
+    await wait(settleMs);
     return await vm.save(facts);
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== 'guest-channel-ended') throw error;

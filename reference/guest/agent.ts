@@ -90,6 +90,12 @@ export class Agent {
     }
   }
 
+  /** It waits for its host, and has nothing else to do. */
+  get isHeld(): boolean {
+    const { phase } = this.#state;
+    return phase === 'frozen' || phase === 'replied';
+  }
+
   /** null: it may be served now. Else why not. */
   refusal(service: Service): string | null {
     const { state, actions, rule } = stepAgent(this.#state, { kind: 'request', service });

@@ -12,6 +12,8 @@ export interface LineHandler {
   line(line: Line, send: Send): void | Promise<void>;
   /** The host has gone: whoever comes next is another. */
   disconnected(): void;
+  /** Until the next line nothing of this process has to run: it may be waited for where everything else waits too. */
+  isHeld?(): boolean;
 }
 
 /** Ends when the line is with the kernel. A line for a host that has gone is dropped. */

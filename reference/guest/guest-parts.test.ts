@@ -1,5 +1,6 @@
 /** Parts of the guest by themselves: generators, windows, the reaper, ports, volumes, links. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,6 +63,30 @@ describe('generators', () => {
       Math.random = before;
     }
   });
+});
+
+/** Node's own cache of `randomInt`, by the method that reads it. */
+function cacheOfRandomInt(): Uint8Array {
+  const { readUIntBE } = Buffer.prototype;
+  let cache: Uint8Array = new Uint8Array();
+  Buffer.prototype.readUIntBE = function (this: Buffer, offset: number, octets: number): number {
+    cache = this;
+    return readUIntBE.call(this, offset, octets);
+  };
+  randomInt(2);
+  Buffer.prototype.readUIntBE = readUIntBE;
+  return cache;
+}
+
+test('what randomInt drew before a fork is never given out after it', () => {
+  const generators = new Generators(new FakeKernel().calls);
+  const some = () => Array.from({ length: 64 }, () => randomInt(2 ** 32));
+  // Whatever lies there is what it gives: so would each of two forks.
+  cacheOfRandomInt().fill(0);
+  expect(new Set(some())).toEqual(new Set([0]));
+  generators.renewThisProcess();
+  expect(new Set(some()).size).toBeGreaterThan(32);
+  expect(cacheOfRandomInt().every((octet) => octet === 0)).toBe(false);
 });
 
 describe('windows', () => {
@@ -166,6 +191,33 @@ describe('a port', () => {
     await vi.waitFor(() => expect(heard).toEqual(['one', 'two']));
     channel.close();
     await served;
+  });
+
+  test('that is held hears what another process writes, and whatever wakes the event loop has its turn', async () => {
+    const path = `${folder}/held`;
+    expect(spawnSync('mkfifo', [path]).status).toBe(0);
+    const heard: string[] = [];
+    const channel = new PortChannel(path);
+    const served = channel.serve({
+      line: async (line, send) => {
+        heard.push(String(line));
+        if (line !== 'last') return;
+        // Into what is read here too: it is dropped with the channel.
+        await send({ ok: true });
+        channel.close();
+      },
+      disconnected: () => undefined,
+      isHeld: () => heard.length > 0,
+    });
+    const writer = spawn('sh', ['-c', 'echo first > "$0"; read line; echo "$line" > "$0"', path]);
+    writer.stdin.on('error', () => undefined);
+    const answer = spawn('sh', ['-c', 'sleep 0.2; echo last']);
+    answer.stdout.on('data', (octets: Buffer) => {
+      heard.push('a turn');
+      writer.stdin.end(octets);
+    });
+    await served;
+    expect(heard).toEqual(['first', 'a turn', 'last']);
   });
 
   test('takes answers, each on a line of its own', async () => {

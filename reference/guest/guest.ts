@@ -73,5 +73,6 @@ function controlHandler(agent: Agent): LineHandler {
       await send(reply);
     },
     disconnected: () => undefined,
+    isHeld: () => agent.isHeld,
   };
 }

@@ -1,22 +1,44 @@
 /**
- * A channel on a virtio-serial port: a character device that is read and written in threads beside.
+ * A channel on a virtio-serial port: a character device that is read and written in threads beside; in the main thread
+ * while a fork is waited for, which has one thread less to wake then.
  * Invariant: a read of 0 octets means that no host is connected; it is tried again, at most every 2 ms and at least
- * every 50, for as long as the machine runs: an agent has nothing else to live for.
+ * every 50, for as long as the machine runs: an agent has nothing else to live for. The main thread waits for whatever
+ * wakes the event loop besides.
  */
-import { close, open, read, readdirSync, readFileSync, write } from 'node:fs';
-import { setTimeout as wait } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import {
+  close,
+  closeSync,
+  open,
+  openSync,
+  read,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  write,
+  writeSync,
+} from 'node:fs';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import { type Channel, LineFeed, type LineHandler, lineOf, WriteQueue } from './channel.ts';
+import { pollReadable } from './system-calls.ts';
 
 const portsFolder = '/sys/class/virtio-ports';
 const shortestWaitMs = 2;
 const longestWaitMs = 50;
+/** Of the main thread, at a time. */
+const heldMs = 60_000;
 
-const openFile = promisify(open);
-const readOctets = promisify(read);
-const writeOctets = promisify(write);
+// Not promisify's: what it gives is an object of a shape that is made anew at each call.
+function answered<T>(act: (done: (error: Error | null, result: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    act((error, result) => {
+      if (error === null) resolve(result);
+      else reject(error);
+    });
+  });
+}
 
 /** The device of the port of that name. @throws CodedError `no-guest-port` */
 export function findPort(name: string, folder: string = portsFolder): string {
@@ -35,28 +57,49 @@ export function findPort(name: string, folder: string = portsFolder): string {
   );
 }
 
+const rehearsals = 4;
+
+/** What event loops of this process wait on: readable when one of them has something to do. */
+function eventPolls(): number[] {
+  const folder = '/proc/self/fd';
+  return readdirSync(folder).flatMap((fd) => {
+    try {
+      return readlinkSync(`${folder}/${fd}`) === 'anon_inode:[eventpoll]' ? [Number(fd)] : [];
+    } catch (error) {
+      // The one that the folder was read with.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  });
+}
+
 export class PortChannel implements Channel {
   readonly #path: string;
   readonly #writes = new WriteQueue();
   #fd = -1;
   #closed = false;
+  #loops: readonly number[] | null = null;
+  /** While the last line is answered. */
+  #isHeld = false;
 
   constructor(path: string) {
     this.#path = path;
   }
 
   async serve(handler: LineHandler): Promise<void> {
-    this.#fd = await openFile(this.#path, 'r+');
+    this.#fd = await answered<number>((done) => open(this.#path, 'r+', done));
+    this.#rehearse();
     const feed = new LineFeed(handler, (message) => this.#send(message));
     const buffer = Buffer.alloc(maxLineOctets);
     let waitMs = shortestWaitMs;
     let isConnected = false;
     while (!this.#closed) {
-      const { bytesRead } = await readOctets(this.#fd, buffer, 0, buffer.length, null);
-      if (bytesRead > 0) {
+      const octets = await this.#read(buffer, handler.isHeld?.() === true);
+      if (octets === null) continue;
+      if (octets > 0) {
         isConnected = true;
         waitMs = shortestWaitMs;
-        await feed.feed(buffer.subarray(0, bytesRead));
+        await feed.feed(buffer.subarray(0, octets));
         continue;
       }
       if (isConnected) feed.disconnected();
@@ -66,15 +109,41 @@ export class PortChannel implements Channel {
     }
   }
 
+  /** null: nothing yet. */
+  async #read(buffer: Buffer, isHeld: boolean): Promise<number | null> {
+    this.#isHeld = isHeld;
+    if (!isHeld) {
+      return answered<number>((done) => read(this.#fd, buffer, 0, buffer.length, null, done));
+    }
+    this.#loops ??= eventPolls();
+    const [hasCome] = pollReadable([this.#fd, ...this.#loops], heldMs);
+    if (hasCome === true) return readSync(this.#fd, buffer, 0, buffer.length, null);
+    await nextTurn();
+    return null;
+  }
+
+  /** What only a fork would run for the first time. */
+  #rehearse(): void {
+    const nothing = openSync('/dev/null', 'r');
+    for (let round = 0; round < rehearsals; round++) {
+      pollReadable([nothing, this.#fd], 0);
+      readSync(nothing, Buffer.alloc(1), 0, 1, null);
+    }
+    closeSync(nothing);
+  }
+
   #send(message: object): Promise<void> {
     const line = lineOf(message);
     return this.#writes.add(async () => {
       // A port takes 32 KiB at a time.
-      for (let at = 0; at < line.length; ) {
-        const { bytesWritten } = await writeOctets(this.#fd, line, at, line.length - at, null);
-        at += bytesWritten;
-      }
+      for (let at = 0; at < line.length; ) at += await this.#write(line, at);
     });
+  }
+
+  #write(line: Buffer, at: number): number | Promise<number> {
+    const octets = line.length - at;
+    if (this.#isHeld) return writeSync(this.#fd, line, at, octets, null);
+    return answered<number>((done) => write(this.#fd, line, at, octets, null, done));
   }
 
   close(): void {

@@ -67,7 +67,8 @@ const bareFork = () => ({
   generation: 1,
   nonce: randomBytes(nonceOctets).toString('hex'),
   seed: randomBytes(64).toString('hex'),
-  host_wall_clock_nanos: 0,
+  // Of another time, and no small integer: else what reads it would learn in the fork what it is.
+  host_wall_clock_nanos: Date.now() * 1e6 + 3_600e9,
 });
 
 const network = { address: '10.0.0.2/30', gateway: '10.0.0.1', resolvers: ['10.0.0.1'], mtu: 1_500 };
@@ -83,7 +84,7 @@ const forks: readonly (() => object)[] = [
 const settleMs = 100;
 /** Until what they run is compiled and knows the shapes that it sees; and again after the collection. */
 const roundsBefore = 8;
-const roundsAfter = forks.length;
+const roundsAfter = 2 * forks.length;
 
 /** @throws Error when the way of a fork is not open */
 export async function rehearseFork(links: Pick<Links, 'look'>): Promise<void> {
@@ -93,7 +94,10 @@ export async function rehearseFork(links: Pick<Links, 'look'>): Promise<void> {
   try {
     for (let round = 0; round < roundsBefore + roundsAfter; round++) {
       // In a fork it would be the dearest thing to run, and make shared pages its own.
-      if (round === roundsBefore) globalThis.gc?.();
+      if (round === roundsBefore) {
+        touchYoungGeneration();
+        globalThis.gc?.();
+      }
       const fork = forks[round % forks.length] ?? bareFork;
       await rehearseOnce(idleAgent(calls, generators, workload, links), fork());
     }
@@ -102,6 +106,15 @@ export async function rehearseFork(links: Pick<Links, 'look'>): Promise<void> {
   } finally {
     generators.close();
   }
+}
+
+/** Both halves of it, and once more. */
+const youngOctets = 12 << 20;
+const objectOctets = 8_192;
+
+/** Its memory is then given by the guest's kernel already: a fork would pay for each page that it first touches. */
+function touchYoungGeneration(): void {
+  for (let at = 0; at < youngOctets; at += objectOctets) new Array<number>(objectOctets / 8).fill(at);
 }
 
 async function rehearseOnce(agent: Agent, fork: object): Promise<void> {

@@ -33,6 +33,7 @@ const calls = {
   ),
   waitid: libc.func('int waitid(int kind, unsigned int id, void *info, int options)'),
   waitpid: libc.func('int waitpid(int pid, void *status, int options)'),
+  poll: libc.func('int poll(void *fds, unsigned long count, int timeout)'),
 };
 const RAND_poll = self.func('int RAND_poll()');
 
@@ -59,6 +60,21 @@ function peekEnded(): number | null {
   }
   const pid = siginfo.readInt32LE(siPid);
   return pid === 0 ? null : pid;
+}
+
+const POLLIN = 1;
+/** struct pollfd: a descriptor, events, returned events. */
+const pollfdOctets = 8;
+
+/** Waits in this thread until one of them can be read, or has ended: which of them. */
+export function pollReadable(fds: readonly number[], timeoutMs: number): readonly boolean[] {
+  const asked = Buffer.alloc(pollfdOctets * fds.length);
+  for (const [index, fd] of fds.entries()) {
+    asked.writeInt32LE(fd, pollfdOctets * index);
+    asked.writeInt16LE(POLLIN, pollfdOctets * index + 4);
+  }
+  checked('poll', asked, fds.length, timeoutMs);
+  return fds.map((_, index) => asked.readInt16LE(pollfdOctets * index + 6) !== 0);
 }
 
 export const systemCalls: SystemCalls = {

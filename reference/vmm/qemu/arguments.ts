@@ -47,6 +47,8 @@ export function machineArguments(machine: Machine, accelerator: Accelerator): st
     ...(isDeterministic ? ['-icount', 'shift=2'] : []),
     ...['-cpu', cpuModel, '-smp', String(cpus), '-m', `${memoryMiB}M`],
     ...['-global', 'migration.send-configuration=off'],
+    // A fork's place is nobody's before: there is nothing to announce, neither by it nor by its guest.
+    ...['-global', 'migration.announce-rounds=0'],
     '-sandbox',
     'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
     ...['-serial', 'chardev:console'],
