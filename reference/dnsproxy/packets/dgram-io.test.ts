@@ -37,6 +37,7 @@ describe('dgram-io', () => {
         void io.run({
           guestMessage: () => undefined,
           upstreamMessage: (socket) => resolve(socket),
+          notSent: () => undefined,
           roundEnded: () => Number.POSITIVE_INFINITY,
         });
       });

@@ -24,6 +24,7 @@ function start(handler: Partial<PacketHandler>, options: Partial<EpollIoOptions>
   const ended = io.run({
     guestMessage: () => undefined,
     upstreamMessage: () => undefined,
+    notSent: () => undefined,
     roundEnded: () => {
       io.flush();
       return Number.POSITIVE_INFINITY;
