@@ -43,8 +43,6 @@ class Load {
     await this.#io.run({
       guestMessage: () => undefined,
       upstreamMessage: (_, __, message) => this.#heard(message),
-      // It counts as lost in its time.
-      notSent: () => undefined,
       roundEnded: (nowMs) => this.#round(nowMs),
     });
     return this.#result();

@@ -41,9 +41,6 @@ await io.run({
   upstreamMessage() {
     throw new Error('the stub asks nobody');
   },
-  notSent() {
-    throw new Error('the stub asks nobody');
-  },
   roundEnded() {
     io.flush();
     return Number.POSITIVE_INFINITY;

@@ -162,17 +162,6 @@ export class Exchanges<W> {
     return false;
   }
 
-  /** What the adapter took and could not send after all. */
-  notSent(socket: number, query: Uint8Array, nowMs: number): void {
-    const exchange = this.#byPlace.get(socket * 65_536 + u16(query, 0));
-    const server = exchange?.server;
-    if (exchange === undefined || server === undefined || server === null) return;
-    this.#parts.counts.add('attempts', 'not sent');
-    this.#failed(server, nowMs);
-    this.#forget(exchange);
-    this.#attempt(exchange, nowMs);
-  }
-
   #fresh({ name, type }: Exchange<W>, { randomCase }: UpstreamServer): Uint8Array {
     const { random } = this.#parts;
     return freshQuery(name, type, { id: random.uint16(), caseBits: random.bytes(32) }, randomCase);

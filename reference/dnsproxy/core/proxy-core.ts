@@ -111,15 +111,6 @@ export class ProxyCore implements PacketHandler, StreamHandler {
     this.#exchanges.received(socket, from, message, this.#now());
   }
 
-  notSent(socket: number, message: Uint8Array): void {
-    const isBetween = this.#nowMs === null;
-    this.#exchanges.notSent(socket, message, this.#now());
-    if (!isBetween) return;
-    // The round is over: what comes of it takes another, with a time of its own.
-    this.#nowMs = null;
-    this.#io.wake();
-  }
-
   upstreamStream(token: number, reply: Uint8Array | null): void {
     this.#exchanges.streamReceived(token, reply, this.#now());
     this.#io.wake();

@@ -106,50 +106,6 @@ describe('a forger', () => {
   });
 });
 
-describe('a question that the network did not take after all', () => {
-  test('goes to the next server at once, and the first one’s reply answers nothing any more', () => {
-    const stage = new CoreStage();
-    const first = only(stage.ask('example.com'));
-    stage.io.refuse(first);
-    const again = only(stage.takeAsked());
-    expect([first, again].map(({ upstream }) => upstream.address)).toEqual(['192.0.2.53', '192.0.2.54']);
-    expect(stage.count('attempts', 'not sent')).toBe(1);
-    expect(stage.reply(first, a('93.184.215.66'))).toEqual([]);
-    expect(only(stage.reply(again, a('93.184.215.14'))).addresses).toEqual(['93.184.215.14']);
-  });
-
-  test('after the round takes one of its own, and no time from the questions that come later', () => {
-    const stage = new CoreStage();
-    const early = only(stage.ask('early.wild.test'));
-    stage.io.refuse(early);
-    expect(stage.io.isWoken).toBe(true);
-    const again = only(stage.takeAsked());
-    expect(only(stage.reply(again, a('93.184.215.14'))).rcode).toBe(0);
-    stage.io.refuse(only(stage.ask('other.wild.test')));
-    stage.takeAsked();
-    stage.nowMs += 900;
-    stage.put('late.wild.test');
-    stage.round(500);
-    // Of the first the time is over by then, of the second it is not.
-    expect(stage.count('attempts', 'timed out')).toBe(1);
-  });
-
-  test('is given up after the usual number of attempts, and one that nobody waits for changes nothing', () => {
-    const stage = new CoreStage({ maxAttempts: 3 });
-    let asked = only(stage.ask('example.com'));
-    const unknown = { ...asked, socket: asked.socket + 1 };
-    stage.io.refuse(unknown);
-    expect(stage.takeAsked()).toEqual([]);
-    for (let attempt = 1; attempt < 3; attempt++) {
-      stage.io.refuse(asked);
-      asked = only(stage.takeAsked());
-    }
-    stage.io.refuse(asked);
-    expect(stage.takeAsked()).toEqual([]);
-    expect(only(stage.round()).rcode).toBe(servFail);
-  });
-});
-
 describe('a server that does not reply', () => {
   test('is followed by the next, in order, so often and no more; then the guest gets SERVFAIL', () => {
     const stage = new CoreStage({ maxAttempts: 3 });

@@ -3,7 +3,6 @@
  * Invariant: the kernel is told of addresses within it alone, and of no more octets than the slot that they begin has.
  */
 import { addressOf, epollEventLayout, iovec, mmsghdr } from '../../base/datagram-syscalls.ts';
-import { QuestionQueue } from './question-queue.ts';
 import { socketAddressOctets } from './socket-address.ts';
 
 /** Longest message in either direction; a longer one is truncated by the kernel, and dropped. */
@@ -109,7 +108,8 @@ export class DatagramMemory {
   readonly upstreamPayload: number;
   readonly upstreamAddress: number;
   readonly upstreamAddressLength: number;
-  readonly asked: QuestionQueue;
+  /** A message to an upstream. */
+  readonly asked: number;
   readonly #eventWords: number;
   /** By length: one for each that was received, no more than a slot has octets. */
   readonly #upstreamViews: (Uint8Array | undefined)[] = new Array(slotOctets + 1).fill(undefined);
@@ -129,12 +129,11 @@ export class DatagramMemory {
     this.upstreamPayload = place(slotOctets);
     this.upstreamAddress = place(socketAddressOctets);
     this.upstreamAddressLength = place(4);
-    const askedAt = place(QuestionQueue.octets);
+    this.asked = place(slotOctets);
     this.buffer = new ArrayBuffer((end + 63) & ~63);
     this.bytes = new Uint8Array(this.buffer);
     this.words = new Uint32Array(this.buffer);
     this.base = addressOf(this.buffer);
-    this.asked = new QuestionQueue(this.buffer, askedAt);
     this.mostEvents = events;
     this.received = new MessageSlots(this.buffer, receivedAt, received);
     this.queued = new MessageSlots(this.buffer, queuedAt, queued);

@@ -37,7 +37,6 @@ describe('dgram-io', () => {
         void io.run({
           guestMessage: () => undefined,
           upstreamMessage: (socket) => resolve(socket),
-          notSent: () => undefined,
           roundEnded: () => Number.POSITIVE_INFINITY,
         });
       });

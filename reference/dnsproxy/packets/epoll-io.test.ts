@@ -24,7 +24,6 @@ function start(handler: Partial<PacketHandler>, options: Partial<EpollIoOptions>
   const ended = io.run({
     guestMessage: () => undefined,
     upstreamMessage: () => undefined,
-    notSent: () => undefined,
     roundEnded: () => {
       io.flush();
       return Number.POSITIVE_INFINITY;

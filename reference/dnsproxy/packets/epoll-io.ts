@@ -1,8 +1,7 @@
 /**
  * Datagrams by epoll, recvmmsg and sendmmsg: the fast adapter of `PacketIo`, for a thread of its own.
  * Invariant: the memory is laid out once, and nothing a peer sends makes it grow; what one listener or socket gives
- * in a round is bounded, so that none starves the others; `close` leaves no descriptor. Questions of a round leave one
- * right after the other: a server that sleeps is woken once for all of them, and that is what a datagram costs most.
+ * in a round is bounded, so that none starves the others; `close` leaves no descriptor.
  */
 import {
   epollWait,
@@ -86,10 +85,6 @@ export class EpollIo implements PacketIo {
   readonly #queue: number[] = [];
   #nextListener = 0;
   #isRunning = false;
-  /** Whose round it is; null between rounds. */
-  #round: PacketHandler | null = null;
-  /** Questions that the kernel refused, until the handler is told. */
-  readonly #unsent: { readonly socket: number; readonly message: Uint8Array }[] = [];
   #isClosed = false;
 
   /** @throws CodedError `unsupported-machine` */
@@ -156,8 +151,6 @@ export class EpollIo implements PacketIo {
   }
 
   setUpstreams(servers: readonly DnsEndpoint[]): void {
-    // A socket that is closed now may leave its descriptor to another.
-    this.#sendAsked();
     this.#upstreams.set(servers, performance.now());
   }
 
@@ -174,34 +167,9 @@ export class EpollIo implements PacketIo {
     const owner = this.#owners[socket];
     if (!(owner instanceof UpstreamSockets) || this.#isOversized(message)) return false;
     owner.wasAsked = true;
-    const { asked } = this.#memory;
-    if (!asked.put(socket, message)) {
-      this.#sendAsked();
-      asked.put(socket, message);
-    }
-    if (this.#round !== null) return true;
-    this.#sendAsked();
-    return this.#unsent.splice(0).length === 0;
-  }
-
-  #sendAsked(): void {
-    const { asked, base } = this.#memory;
-    for (let index = 0; index < asked.count; index++) {
-      const socket = asked.socket(index);
-      const result = sendOne(socket, base + asked.offset(index), asked.length(index), sendFlags);
-      if (result < 0) this.#unsent.push({ socket, message: asked.copy(index) });
-    }
-    asked.clear();
-  }
-
-  /** Until nothing that was asked waits. */
-  #endAsked(handler: PacketHandler): void {
-    this.#sendAsked();
-    if (this.#unsent.length === 0) return;
-    // What is asked in their place leaves at once: that ends.
-    this.#round = null;
-    for (const { socket, message } of this.#unsent.splice(0)) handler.notSent(socket, message);
-    this.#round = handler;
+    const { asked, base, bytes } = this.#memory;
+    bytes.set(message, asked);
+    return sendOne(socket, base + asked, message.length, sendFlags) >= 0;
   }
 
   #isOversized({ length }: Uint8Array): boolean {
@@ -255,16 +223,11 @@ export class EpollIo implements PacketIo {
     try {
       for (let waitMs = 0; !this.#isClosed; ) {
         const ready = await this.#ready(waitMs);
-        this.#round = handler;
         const wasWoken = this.#handOver(ready, handler);
-        this.#endAsked(handler);
         if (this.#isClosed) break;
         const nowMs = performance.now();
         this.counters.rounds += 1;
-        const handlerMs = handler.roundEnded(nowMs);
-        this.#endAsked(handler);
-        this.#round = null;
-        waitMs = Math.min(handlerMs, this.#upstreams.renew(nowMs) - nowMs);
+        waitMs = Math.min(handler.roundEnded(nowMs), this.#upstreams.renew(nowMs) - nowMs);
         if (!wasWoken || this.#isClosed) continue;
         // The reason may be a message to this thread: its event loop hands that over, then there is work.
         await turn();
@@ -272,7 +235,6 @@ export class EpollIo implements PacketIo {
       }
     } finally {
       this.#isRunning = false;
-      this.#round = null;
       if (this.#isClosed) this.#closeWait();
       else this.close();
     }
@@ -349,7 +311,6 @@ export class EpollIo implements PacketIo {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#memory.asked.clear();
     if (this.#isRunning) wakeThrough(this.wakeFd);
     this.#upstreams.close();
     for (const { fd } of this.#listeners.values()) {

@@ -124,11 +124,6 @@ export class FakePacketIo implements PacketIo {
     this.#lend(message, (view) => this.#handler?.upstreamMessage(socket, from, view));
   }
 
-  /** The network did not take a question after all. */
-  refuse({ socket, message }: Asked): void {
-    this.#lend(message, (view) => this.#handler?.notSent(socket, view));
-  }
-
   #lend(message: Uint8Array, call: (view: Uint8Array) => void): void {
     const view = Buffer.from(message);
     call(view);

@@ -55,10 +55,6 @@ class Recorder implements PacketHandler {
     this.#note({ kind: 'upstream', index: socket, from: plain(from), message: Uint8Array.from(message) });
   }
 
-  notSent(): void {
-    throw new Error('no question of the contract is refused');
-  }
-
   roundEnded(): number {
     this.rounds += 1;
     this.onRound();

@@ -11,11 +11,6 @@ export interface PacketHandler {
   /** Something arrived on an upstream socket, from whomever. */
   upstreamMessage(socket: number, from: DnsEndpoint, message: Uint8Array): void;
   /**
-   * A question that `ask` took did not leave after all, and no reply comes to it. Not called within `ask`; what is
-   * asked in its place is sent at once.
-   */
-  notSent(socket: number, message: Uint8Array): void;
-  /**
    * All that was ready has been handed over (or `wake` was called, or the time came): pins of the round are made,
    * then answers sent. Milliseconds until it wants to be called at the latest; Infinity when only for a message.
    */
@@ -34,10 +29,7 @@ export interface PacketIo {
   setUpstreams(upstreams: readonly DnsEndpoint[]): void;
   /** A socket chosen at random (crypto), or null when none can be had. */
   pickSocket(upstream: number): number | null;
-  /**
-   * Whether it was taken: a server that is not there says so here, or by `notSent`, or never. Within a call of the
-   * handler it may wait for the others of the round.
-   */
+  /** Whether the kernel took it: a server that is not there says so here, or never. */
   ask(socket: number, message: Uint8Array): boolean;
   /** Queued; sent by `flush`. A full socket drops it: UDP's right. */
   answer(listener: number, client: DnsEndpoint, message: Uint8Array): void;
