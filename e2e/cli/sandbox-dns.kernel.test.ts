@@ -7,9 +7,11 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { openLog } from '#reference/base/log.ts';
 import { NetworkNamespace } from '#reference/base/namespace-thread.ts';
 import { close, recv, SyscallError, send } from '#reference/base/syscalls.ts';
 import { run } from '#reference/datapath/kernel-ground.ts';
+import { startEgressFilter } from '#reference/dnsproxy/egress/egress-filter.ts';
 import { toSocketEndpoint } from '#reference/dnsproxy/packets/socket-address.ts';
 import { openConnected } from '#reference/dnsproxy/packets/udp-socket.ts';
 import {
@@ -29,6 +31,15 @@ const metadata = '169.254.169.254';
 const six = '2606:4700::1';
 const gateway = '10.9.0.1';
 const everywhere = [allowed, other, metadata, six, gateway];
+/** Of an allowed range: each carries an IPv4, by ISATAP or under a NAT64 prefix of 48 bits. */
+const nat64Prefix = '2a00:64:64::/48';
+const carrying = {
+  metadata: ['2a00::5efe:a9fe:a9fe', '2a00::200:5efe:a9fe:a9fe'],
+  public: ['2a00::5efe:5db8:d70e', '2a00::1'],
+  underNat64: ['2a00:64:64:a9fe:a9:fe00::', '2a00:64:64:5db8:1d7:e00::'],
+  publicUnderNat64: ['2a00:64:64:5db8:d7:e00::'],
+} as const;
+const allCarrying = Object.values(carrying).flat();
 
 let target: ChildProcess;
 let there: NetworkNamespace;
@@ -110,7 +121,8 @@ beforeAll(async () => {
   run('ip', '-6', 'address', 'add', 'fd00:9::1/64', 'dev', 'near', 'nodad');
   run('ip', 'link', 'set', 'near', 'up');
   for (const address of [allowed, other, metadata]) run('ip', 'address', 'add', `${address}/32`, 'dev', 'lo');
-  run('ip', '-6', 'address', 'add', `${six}/128`, 'dev', 'lo', 'nodad');
+  for (const address of [six, ...allCarrying])
+    run('ip', '-6', 'address', 'add', `${address}/128`, 'dev', 'lo', 'nodad');
   inside('ip', 'link', 'set', 'lo', 'up');
   inside('ip', 'address', 'add', '10.9.0.2/24', 'dev', 'far');
   inside('ip', '-6', 'address', 'add', 'fd00:9::2/64', 'dev', 'far', 'nodad');
@@ -118,7 +130,7 @@ beforeAll(async () => {
   inside('ip', 'route', 'add', 'default', 'via', gateway);
   inside('ip', '-6', 'route', 'add', 'default', 'via', 'fd00:9::1');
   there = new NetworkNamespace(`/proc/${target.pid}/ns/net`);
-  for (const address of everywhere) {
+  for (const address of [...everywhere, ...allCarrying]) {
     const server = createServer((socket) => {
       socket.on('error', () => socket.destroy());
       socket.on('data', (text) => heard.set(address, (heard.get(address) ?? '') + text));
@@ -203,6 +215,39 @@ describe('a namespace whose names the proxy resolves', () => {
     expect((await resolves('example.com', 'AAAA')).addresses).toHaveLength(1);
     expect(connects(six)).toBe('connected');
     expect(connects(allowed)).toBe('no answer');
+  });
+});
+
+describe('an allowed range of IPv6', () => {
+  const allow = '2a00::/16:443';
+  const connected = (addresses: readonly string[]) =>
+    addresses.filter((one) => connects(one) === 'connected');
+
+  test('never opens the metadata service inside ISATAP, and opens what carries a public address', async () => {
+    expect(connected(allCarrying)).toEqual(allCarrying);
+    const child = await sandboxDns('--ipv6', '--allow', allow);
+    expect(connected([...carrying.metadata, ...carrying.public])).toEqual(carrying.public);
+    await end(child, 'SIGTERM');
+    expect(connected(carrying.metadata)).toEqual(carrying.metadata);
+  });
+
+  test('never opens what a NAT64 prefix of the operator translates to metadata, or at all with a u-octet', async () => {
+    const filter = await startEgressFilter({
+      namespacePath: `/proc/${target.pid}/ns/net`,
+      listen: [{ address: '127.0.0.1', port: 53 }],
+      policy: {
+        ...{ allow: [allow], denyCIDRs: [], nat64Prefixes: [nat64Prefix], pinPrivateCIDRs: [], ipv6: true },
+      },
+      upstreams: [upstream.endpoint],
+      io: 'dgram',
+      log: openLog('egress-test', 'error'),
+    });
+    try {
+      expect(connected(allCarrying)).toEqual([...carrying.public, ...carrying.publicUnderNat64]);
+    } finally {
+      await filter.stop();
+    }
+    expect(connected(allCarrying)).toEqual(allCarrying);
   });
 });
 

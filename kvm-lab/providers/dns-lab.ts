@@ -68,6 +68,14 @@ export interface ForgedDatagram {
   readonly data: Uint8Array;
 }
 
+/** The reference's proxy in another form than it ships in. */
+export interface DnsForm {
+  /** With that line changed. */
+  readonly mutant?: string | null;
+  /** What its datagrams come and go by; epoll where nothing is said. */
+  readonly adapter?: 'epoll' | 'dgram';
+}
+
 export interface DnsStartOptions {
   /** Of pins, where a test cannot wait for the usual 30 s. */
   readonly ttlFloorSeconds?: number;

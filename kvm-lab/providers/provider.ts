@@ -2,7 +2,7 @@
 import type { BuiltInSubject, DatapathSubject, Engine } from '#properties/subjects/subject.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { containerUnsupported } from './container/readiness.ts';
-import type { DnsLab } from './dns-lab.ts';
+import type { DnsForm, DnsLab } from './dns-lab.ts';
 import { microvmLabUnsupported } from './microvm/readiness.ts';
 import { NetnsLab, netnsUnsupported } from './netns/netns.ts';
 import type { NetworkLab } from './network-lab.ts';
@@ -16,8 +16,8 @@ export interface LabProvider {
   /** Why it cannot be had here; null when it can. */
   unsupported(): Unsupported | null;
   lab(subject: DatapathSubject, engine: Engine): NetworkLab;
-  /** null: it drives no DNS proxy. `mutant`: the reference's proxy with that line changed. */
-  readonly dnsLab: ((subject: BuiltInSubject, mutant: string | null) => DnsLab) | null;
+  /** null: it drives no DNS proxy. */
+  readonly dnsLab: ((subject: BuiltInSubject, form: DnsForm) => DnsLab) | null;
   /** What labs share; when none of them is used any more. */
   close(): Promise<void>;
 }
@@ -41,7 +41,7 @@ export async function loadProvider(name: ProviderName, image?: string): Promise<
       name,
       unsupported: netnsUnsupported,
       lab: (subject, engine) => new NetnsLab(subject, engine),
-      dnsLab: (subject, mutant) => new NetnsLab(subject, 'husk', { dnsMutant: mutant }),
+      dnsLab: (subject, dnsForm) => new NetnsLab(subject, 'husk', { dnsForm }),
       close: nothingShared,
     };
   }
@@ -52,7 +52,7 @@ export async function loadProvider(name: ProviderName, image?: string): Promise<
       name,
       unsupported: () => netnsUnsupported() ?? microvmLabUnsupported(),
       lab: (subject, engine) => new NetnsLab(subject, engine, { guests }),
-      dnsLab: (subject, mutant) => new NetnsLab(subject, 'husk', { guests, dnsMutant: mutant }),
+      dnsLab: (subject, dnsForm) => new NetnsLab(subject, 'husk', { guests, dnsForm }),
       close: () => guests.close(),
     };
   }

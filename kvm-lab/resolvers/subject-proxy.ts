@@ -13,7 +13,7 @@ const subject = builtInSubjects.find((one) => one === name);
 if (subject === undefined) throw new Error(`there is no subject ${name}`);
 const place = JSON.parse(readFileSync(path, 'utf8')) as SubjectPlace;
 
-const child = new DnsChild(subject, null);
+const child = new DnsChild(subject);
 const upstreams = [parseEndpoint('upstream', place.upstream, 53)];
 await child.order({ do: 'start', netns: '/proc/self/ns/net', upstreams, ttlFloorSeconds: 30 });
 await child.order({

@@ -61,10 +61,11 @@ export function subjectDigest(subject: string): string {
 
 function computeDigest(subject: string): string {
   const folders = [`properties/subjects/${subject}`];
-  if (subject === 'reference' || subject.startsWith('mutant:')) {
+  // A form of the reference, or a mutant of it.
+  if (/^(reference|mutant)(:|$)/.test(subject)) {
     folders.splice(0, 1, 'properties/subjects/reference', 'reference');
   }
-  const hash = createHash('sha256').update(subject.startsWith('mutant:') ? subject : '');
+  const hash = createHash('sha256').update(subject.includes(':') ? subject : '');
   for (const folder of folders) {
     const files = readdirSync(`${root}${folder}`, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))

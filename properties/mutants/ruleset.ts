@@ -5,6 +5,7 @@ const folder = 'reference/decisions/ruleset/';
 const leaving = `${folder}leaving-rules.ts`;
 const arriving = `${folder}arriving-rules.ts`;
 const pod = `${folder}pod-ruleset.ts`;
+const embedded = `${folder}embedded-denials.ts`;
 const sandbox = `${folder}sandbox-ruleset.ts`;
 const words = `${folder}sandbox-words.ts`;
 const lists = `${folder}address-sets.ts`;
@@ -241,17 +242,17 @@ export const mutants: readonly Mutant[] = [
   {
     id: 'isatap-forgotten',
     mistake: 'metadata is reached through an ISATAP identifier',
-    file: pod,
-    find: 'isatapDenial(chain, pod, list),',
+    file: embedded,
+    find: 'isatapDenial(list, pod),',
     replace: '',
     killedBy: 'F4.leave',
   },
   {
     id: 'u-octet-let-through',
     mistake: 'bits 64 to 71 under a NAT64 prefix may be anything',
-    file: pod,
+    file: embedded,
     find: "match(destinationBits(64, 8), 0, '!='),",
-    replace: "match(destinationBits(64, 8), 0, '!='), match(to, '::'),",
+    replace: "match(destinationBits(64, 8), 0, '!='), match(payload('ip6', 'daddr'), '::'),",
     killedBy: 'F4.leave',
   },
   {

@@ -49,10 +49,11 @@ const calls = {
     'int recvmmsg(int fd, uintptr_t messages, unsigned int count, int flags, uintptr_t timeout)',
   ),
   sendmmsg: libc.func('int sendmmsg(int fd, uintptr_t messages, unsigned int count, int flags)'),
+  /** Of a datagram: its octets are no more than an int says. */
   recvfrom: libc.func(
-    'int64_t recvfrom(int fd, uintptr_t data, size_t length, int flags, uintptr_t address, uintptr_t address_length)',
+    'int recvfrom(int fd, uintptr_t data, size_t length, int flags, uintptr_t address, uintptr_t address_length)',
   ),
-  send: libc.func('int64_t send(int fd, uintptr_t data, size_t length, int flags)'),
+  send: libc.func('int send(int fd, uintptr_t data, size_t length, int flags)'),
 };
 
 const outcome = (result: number) => (result >= 0 ? result : -koffi.errno());
@@ -95,7 +96,7 @@ export const receiveFrom = (
   flags: number,
   address: number,
   addressLength: number,
-) => outcome(Number(calls.recvfrom(fd, data, length, flags, address, addressLength)));
+) => outcome(calls.recvfrom(fd, data, length, flags, address, addressLength));
 
 export const sendOne = (fd: number, data: number, length: number, flags: number) =>
-  outcome(Number(calls.send(fd, data, length, flags)));
+  outcome(calls.send(fd, data, length, flags));

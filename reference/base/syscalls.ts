@@ -43,6 +43,7 @@ const calls = {
   memfd_create: libc.func('int memfd_create(const char *name, unsigned int flags)'),
   fcntl: libc.func('int fcntl(int fd, int command, long argument)'),
   prctl: libc.func('int prctl(int option, long a, void *b, long c, long d)'),
+  malloc_trim: libc.func('int malloc_trim(size_t pad)'),
   close_range: libc.func('int close_range(unsigned int first, unsigned int last, int flags)'),
   // No function of libc: by number, which is the same on every architecture.
   landlock_create_ruleset: libc.func('long syscall(long n, const void *attributes, size_t size, long flags)'),
@@ -75,6 +76,8 @@ const checked = checkedCalls(calls);
 
 export const socket = (domain: number, type: number, protocol: number) =>
   checked('socket', domain, type, protocol);
+/** Gives the system what all threads of the process have freed: by itself the allocator keeps most of it. */
+export const giveBackFreed = (): void => void checked('malloc_trim', 0);
 export const bind = (fd: number, address: Uint8Array) => checked('bind', fd, address, address.length);
 /** Octets that were sent. */
 export const send = (fd: number, data: Uint8Array, flags = 0) =>

@@ -1,6 +1,6 @@
 /**
  * A subject's DNS proxy in a process of its own, driven by JSON lines; for a mutant, the reference with one line
- * changed while it is loaded.
+ * changed while it is loaded; the reference on its portable adapter where that is asked for.
  * Invariant: it dies with this process; an order has a deadline; a process that is gone answers every order with why.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { DnsProxyAnswer, DnsProxyOrder } from '#properties/subjects/dnsproxy-protocol.ts';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 import { markedEnvironment } from '../../leftovers/owner.ts';
+import type { DnsForm } from '../dns-lab.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const orderDeadlineMs = 20_000;
@@ -28,13 +29,17 @@ export class DnsChild {
   #rest = '';
   #gone: Error | null = null;
 
-  constructor(subject: BuiltInSubject, mutant: string | null) {
+  constructor(subject: BuiltInSubject, { mutant = null, adapter = 'epoll' }: DnsForm = {}) {
     const main = `${root}properties/subjects/${subject}/dnsproxy-main.ts`;
     const planted = mutant === null ? [] : ['--import', `${root}properties/matrix/plant-in-process.ts`];
     this.#process = spawn(process.execPath, [...planted, main], {
       stdio: ['pipe', 'pipe', 'pipe'],
       cwd: root,
-      env: { ...markedEnvironment(), ...(mutant === null ? {} : { HUSKPROOF_MUTANT: mutant }) },
+      env: {
+        ...markedEnvironment(),
+        HUSKPROOF_DNS_IO: adapter,
+        ...(mutant === null ? {} : { HUSKPROOF_MUTANT: mutant }),
+      },
     });
     this.#process.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {

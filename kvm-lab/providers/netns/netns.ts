@@ -12,7 +12,7 @@ import {
   type DatapathSubject,
   type Engine,
 } from '#properties/subjects/subject.ts';
-import type { DnsLab } from '../dns-lab.ts';
+import type { DnsForm, DnsLab } from '../dns-lab.ts';
 import type { GuestSource, LabNeed } from '../network-lab.ts';
 import { pinSetNames } from '../pin-set-names.ts';
 import type { Unsupported } from '../unsupported.ts';
@@ -98,8 +98,7 @@ const dnsSubjectOf = (subject: DatapathSubject): BuiltInSubject =>
 
 export interface NetnsLabOptions {
   readonly guests?: GuestSource;
-  /** Of the DNS proxy: the reference with that line changed. */
-  readonly dnsMutant?: string | null;
+  readonly dnsForm?: DnsForm;
 }
 
 export class NetnsLab implements DnsLab {
@@ -110,18 +109,18 @@ export class NetnsLab implements DnsLab {
   readonly #idle: DatapathChild[] = [];
   readonly #idleDns: DnsChild[] = [];
   readonly #guests: GuestSource | null;
-  readonly #dnsMutant: string | null;
+  readonly #dnsForm: DnsForm;
 
   constructor(
     subject: DatapathSubject,
     engine: Engine = 'husk',
-    { guests, dnsMutant = null }: NetnsLabOptions = {},
+    { guests, dnsForm = {} }: NetnsLabOptions = {},
   ) {
     this.name = guests?.name ?? 'netns';
     this.#subject = subject;
     this.#engine = engine;
     this.#guests = guests ?? null;
-    this.#dnsMutant = dnsMutant;
+    this.#dnsForm = dnsForm;
   }
 
   lacks(need: LabNeed): Unsupported | null {
@@ -165,7 +164,7 @@ export class NetnsLab implements DnsLab {
   #spareDns(): DnsChild {
     const waiting = this.#idleDns.pop();
     if (waiting?.alive) return waiting;
-    return new DnsChild(dnsSubjectOf(this.#subject), this.#dnsMutant);
+    return new DnsChild(dnsSubjectOf(this.#subject), this.#dnsForm);
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,8 @@
  * gets nothing; the pod's own traffic over loopback and uplink is left alone.
  */
 import { type AddressFamily, inetTable, netdevTable, type PodNetwork } from '#reference/contract/datapath.ts';
-import { type AddressList, addressList, numberList } from './address-sets.ts';
+import { type AddressList, addressList } from './address-sets.ts';
+import { embeddedDenials } from './embedded-denials.ts';
 import {
   accept,
   type Command,
@@ -18,9 +19,7 @@ import {
   match,
   meta,
   payload,
-  prefix,
   range,
-  raw,
   type Statement,
   vmap,
 } from './nft-json.ts';
@@ -140,48 +139,16 @@ function wordCommands(): Command[] {
   ];
 }
 
-/**
- * IPv6 destinations of a list, and what no interval says: bits 64 to 71 under a NAT64 prefix (RFC 6052 section
- * 2.2), and ISATAP (RFC 5214).
- */
+/** IPv6 destinations of a list, and those that carry an IPv4 of it where no interval says so. */
 function denialCommands(pod: PodNetwork): Command[] {
-  // checkPod has read them as prefixes.
-  const split = pod.nat64Prefixes.map((text) => text.split('/') as [string, string]);
-  const spanning = split.filter(([, length]) => Number(length) < 96);
-  const to = payload('ip6', 'daddr');
   return (['never', 'unpinnable'] as const).flatMap((list) => {
     const chain = denialChainOf(list);
     return [
       add.chain(chain),
-      add.rule(chain, list, match(to, inSet(listOf(list, 'ipv6'))), drop),
-      ...spanning.map(([addr, len]) =>
-        add.rule(
-          chain,
-          'nat64-u-octet',
-          match(to, prefix(addr, Number(len))),
-          match(destinationBits(64, 8), 0, '!='),
-          drop,
-        ),
-      ),
-      isatapDenial(chain, pod, list),
+      add.rule(chain, list, match(payload('ip6', 'daddr'), inSet(listOf(list, 'ipv6'))), drop),
+      ...embeddedDenials(list, pod).map(({ why, statements }) => add.rule(chain, why, ...statements)),
     ];
   });
-}
-
-/** First bit of the destination in the IPv6 header. */
-const destinationAt = 24 * 8;
-const destinationBits = (first: number, length: number) => raw('nh', destinationAt + first, length);
-
-/** Interface identifier 0000:5efe or 0200:5efe, and then an IPv4 of the list. */
-function isatapDenial(chain: string, pod: PodNetwork, list: 'never' | 'unpinnable'): Command {
-  return add.rule(
-    chain,
-    `${list}, inside ISATAP`,
-    match(meta('nfproto'), 'ipv6'),
-    match({ '&': [destinationBits(64, 32), 0xfdffffff] }, 0x00005efe),
-    match(destinationBits(96, 32), numberList(list, pod)),
-    drop,
-  );
 }
 
 function forwardCommands(): Command[] {

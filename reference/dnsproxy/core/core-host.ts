@@ -1,5 +1,6 @@
 /** Where the core of the proxy runs: in this thread, or in one of its own that waits in the kernel. */
 import { Worker } from 'node:worker_threads';
+import { giveBackFreed } from '#reference/base/syscalls.ts';
 import type { DnsEndpoint } from '#reference/contract/dns-port.ts';
 import type { PinPort } from '#reference/contract/pin-port.ts';
 import { wakeThrough } from '../packets/event-signal.ts';
@@ -37,6 +38,9 @@ export async function openCore(options: HostOptions): Promise<CoreHost> {
   return localCore(options);
 }
 
+const closeDeadlineMs = 2_000;
+const giveBackEveryMs = 10_000;
+
 interface Waiting {
   readonly resolve: (snapshot: CountSnapshot | null) => void;
   readonly reject: (error: Error) => void;
@@ -46,6 +50,8 @@ class ThreadCore implements CoreHost {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   readonly ended: Promise<void>;
+  /** Compilers, and what strips types, let go of more than the proxy ever holds. */
+  readonly #givingBack = setInterval(giveBackFreed, giveBackEveryMs).unref();
   #wakeFd: number | null = null;
   #nextCall = 1;
   #isClosed = false;
@@ -83,6 +89,7 @@ class ThreadCore implements CoreHost {
   }
 
   #lost(error: Error, ready: Waiting, reject: (error: Error) => void): void {
+    clearInterval(this.#givingBack);
     this.#loss ??= error;
     ready.reject(error);
     for (const waiting of this.#waiting.values()) waiting.reject(error);
@@ -120,6 +127,7 @@ class ThreadCore implements CoreHost {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#givingBack);
     this.#send({ kind: 'close' });
     this.#isClosed = true;
     const deadline = setTimeout(() => void this.#worker.terminate(), closeDeadlineMs);
@@ -128,7 +136,6 @@ class ThreadCore implements CoreHost {
   }
 }
 
-const closeDeadlineMs = 2_000;
 async function threadCore(options: HostOptions): Promise<CoreHost> {
   const { limits, namespacePath, pins } = options;
   if (!('table' in pins)) throw new TypeError('a port of pins does not cross a thread');

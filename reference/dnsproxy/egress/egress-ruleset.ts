@@ -2,10 +2,12 @@
  * The ruleset of an egress filter: what may leave a network namespace whose names the proxy resolves, in one table of
  * its own.
  * Invariant: only positive accepts; every flow that the filter admitted carries its mark, so that what was open before
- * is cut; metadata and the rest of the never list come before every accept of a destination, in both families.
+ * is cut; metadata and the rest of the never list come before every accept of a destination, in both families and
+ * inside every IPv6 form that carries an IPv4.
  */
 import { pinSetOf } from '#reference/contract/datapath.ts';
 import { addressList } from '../../decisions/ruleset/address-sets.ts';
+import { type Denial, embeddedDenials } from '../../decisions/ruleset/embedded-denials.ts';
 import {
   accept,
   type Command,
@@ -73,7 +75,7 @@ export function openEgress(policy: EgressPolicy): Transaction {
       commands.push({ add: { element: { ...inet, name: cidrSetOf(egressTap, family), elem } } });
     }
   }
-  commands.push(chain('leaving'), ...leavingRules());
+  commands.push(chain('leaving'), ...leavingRules(embeddedDenials('never', pod)));
   for (const hook of ['output', 'forward']) {
     commands.push(chain(hook, { type: 'filter', hook, prio: 0, policy: 'drop' }));
     if (hook === 'output') {
@@ -88,7 +90,7 @@ export function closeEgress(): Transaction {
   return { nftables: [table('delete')] };
 }
 
-function leavingRules(): Command[] {
+function leavingRules(denials: readonly Denial[]): Command[] {
   return [
     ...(['nd-neighbor-solicit', 'nd-neighbor-advert'] as const).map((type) =>
       rule(
@@ -102,6 +104,7 @@ function leavingRules(): Command[] {
     ...families.map((family) =>
       rule('leaving', 'never', match(destination(family), inSet(neverOf(family))), drop),
     ),
+    ...denials.map(({ why, statements }) => rule('leaving', why, ...statements)),
     rule('leaving', 'no flow', match(ct('state'), 'invalid', 'in'), drop),
     rule(
       'leaving',
