@@ -98,7 +98,10 @@ function machineBody({ cpus, memoryMiB, cpuModel }: Machine) {
 }
 
 /** @throws CodedError `bad-machine` */
-function checkMachine({ guestMac, generationId, isDeterministic }: Machine, { tapFd }: VmPlace): void {
+function checkMachine(
+  { guestMac, generationId, isDeterministic, volumes }: Machine,
+  { tapFd, volumes: given = [] }: VmPlace,
+): void {
   const fault =
     guestMac !== null || tapFd !== null
       ? 'Firecracker opens a tap by its name, and here are descriptors only'
@@ -106,7 +109,9 @@ function checkMachine({ guestMac, generationId, isDeterministic }: Machine, { ta
         ? 'Firecracker gives every guest a fresh generation ID'
         : isDeterministic === true
           ? 'a CPU that runs by itself has no deterministic clock'
-          : null;
+          : volumes !== undefined || given.length > 0
+            ? 'volumes: Firecracker writes to a drive itself, and has none over it that is a VM’s alone'
+            : null;
   if (fault !== null) throw new CodedError('bad-machine', fault, 'use the VMM qemu for this machine');
 }
 

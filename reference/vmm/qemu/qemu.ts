@@ -5,6 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { createMemfd, isSealed } from '#reference/base/memfd.ts';
@@ -34,6 +35,7 @@ import {
 import { QemuProcess } from './qemu-process.ts';
 import { type Identity, QemuVm } from './qemu-vm.ts';
 import { qmpFault } from './qmp.ts';
+import { openBackends } from './volume-devices.ts';
 
 const defaultBinary = '/usr/bin/qemu-system-x86_64';
 const versionDeadlineMs = 20_000;
@@ -57,15 +59,28 @@ export async function qemuVersion(binary = defaultBinary): Promise<string> {
   return version;
 }
 
-/** @throws CodedError `no-qemu`, `no-landlock`, `vmm-failed` */
-export async function openQemu(accelerator: Accelerator, binary = defaultBinary): Promise<VmmPort> {
+/**
+ * @param overlayFolder where what guests write to private volumes lies, in files without a name
+ * @throws CodedError `no-qemu`, `no-landlock`, `vmm-failed`
+ */
+export async function openQemu(
+  accelerator: Accelerator,
+  binary = defaultBinary,
+  overlayFolder = tmpdir(),
+): Promise<VmmPort> {
   const version = await qemuVersion(binary);
   const paths = openPaths(binary, accelerator);
   const launcher = await ConfinedLauncher.start(
     { ...paths, programs: [...launchPrograms, ...paths.programs] },
     accelerator === 'kvm' ? kvmAccess() : undefined,
   );
-  return new Qemu(launcher, binary, version, accelerator);
+  return new Qemu(launcher, { binary, overlayFolder }, version, accelerator);
+}
+
+interface Start {
+  readonly machine: BootSpec['machine'];
+  readonly place: VmPlace;
+  readonly memoryFd: number;
 }
 
 class Qemu implements VmmPort {
@@ -74,12 +89,19 @@ class Qemu implements VmmPort {
   readonly accelerator: Accelerator;
   readonly #launcher: ConfinedLauncher;
   readonly #binary: string;
+  readonly #overlayFolder: string;
   readonly #environment: Environment;
   readonly #vms = new Set<QemuVm>();
 
-  constructor(launcher: ConfinedLauncher, binary: string, version: string, accelerator: Accelerator) {
+  constructor(
+    launcher: ConfinedLauncher,
+    paths: { readonly binary: string; readonly overlayFolder: string },
+    version: string,
+    accelerator: Accelerator,
+  ) {
     this.#launcher = launcher;
-    this.#binary = binary;
+    this.#binary = paths.binary;
+    this.#overlayFolder = paths.overlayFolder;
     this.version = version;
     this.accelerator = accelerator;
     this.#environment = {
@@ -99,9 +121,8 @@ class Qemu implements VmmPort {
       ftruncateSync(memory, machine.memoryMiB * mebi);
       const tap = tapOf(machine, place, bootTap);
       const qemu = await this.#start(
-        machine,
+        { machine, place, memoryFd: memory },
         [...shared, ...placeArguments(machine, true, tap.inChild), ...bootArguments(commandLine)],
-        memory,
         [kernel.fd, initrd.fd, ...tap.fds],
       );
       const identity: Identity = {
@@ -132,9 +153,8 @@ class Qemu implements VmmPort {
     let qemu: QemuProcess;
     try {
       qemu = await this.#start(
-        machine,
+        { machine, place, memoryFd: memory.fd },
         [...manifest.arguments, ...placeArguments(machine, false, tap.inChild), ...forkArguments],
-        memory.fd,
         [ownState, ...tap.fds],
       );
     } finally {
@@ -162,15 +182,24 @@ class Qemu implements VmmPort {
     await this.#launcher.close();
   }
 
-  #start(
-    machine: BootSpec['machine'],
+  /** Volumes come behind all other descriptors. */
+  async #start(
+    { machine, place, memoryFd }: Start,
     parameters: readonly string[],
-    memoryFd: number,
-    furtherFds: readonly number[],
+    fds: readonly number[],
   ): Promise<QemuProcess> {
     const [binary, version] = [this.#binary, this.version];
     const limits = limitsOf(machine);
-    return QemuProcess.start(this.#launcher, { binary, version, parameters, limits, memoryFd, furtherFds });
+    const volumes = openBackends(machine, place, descriptors.kernel + fds.length, this.#overlayFolder);
+    try {
+      return await QemuProcess.start(this.#launcher, {
+        ...{ binary, version, limits, memoryFd },
+        parameters: [...parameters, ...volumes.parameters],
+        furtherFds: [...fds, ...volumes.fds],
+      });
+    } finally {
+      volumes.close();
+    }
   }
 
   #keep(vm: QemuVm): QemuVm {
