@@ -2,7 +2,8 @@
 import { guestArtifacts } from '#kvm-lab/artifacts/artifacts.ts';
 import { openLog } from '#reference/base/log.ts';
 import { close } from '#reference/base/syscalls.ts';
-import type { ForkConfiguration } from '#reference/contract/guest-protocol.ts';
+import type { RequestEnd } from '#reference/contract/fork-engine-port.ts';
+import type { ExecRequest, ForkConfiguration } from '#reference/contract/guest-protocol.ts';
 import { maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import type { LoadedSnapshot, RunningVm, VmmPort, Volume, VolumeSlot } from '#reference/contract/vmm-port.ts';
 import { type ActivatedFork, Activation } from '#reference/fork-engine/activation.ts';
@@ -39,7 +40,7 @@ export async function volumeTemplate(vmm: VmmPort): Promise<LoadedSnapshot> {
       },
       ...{ kernel, initrd, commandLine: artifacts.commandLine, place: { tapFd: null } },
     });
-    return await warmAndSave(vm, { init: [], allowProcesses: [] });
+    return await warmAndSave(vm, { init: [], allowProcesses: [] }, { bootMs: 240_000, answerMs: 60_000 });
   } finally {
     for (const { fd } of [kernel, initrd]) close(fd);
   }
@@ -63,15 +64,26 @@ export class VolumeFork {
 
   /** What a script says, its fault included. */
   async sh(script: string): Promise<string> {
+    const { said, end } = await this.run(script);
+    return `${said}${end.ok ? '' : ` [${end.error}]`}`;
+  }
+
+  async run(
+    script: string,
+    more: Partial<ExecRequest> = {},
+  ): Promise<{ readonly said: string; readonly end: RequestEnd }> {
     const chunks: Buffer[] = [];
     const order = {
       argv: ['/bin/sh', '-c', `exec 2>&1; ${script}`],
       timeout_ms: 60_000,
       max_output_octets: 1 << 16,
     };
-    const { ended } = this.#services.exec(order, (_stream, octets) => void chunks.push(octets));
-    const { ok, error } = await ended;
-    return `${Buffer.concat(chunks).toString().trim()}${ok ? '' : ` [${error}]`}`;
+    const { ended } = this.#services.exec(
+      { ...order, ...more },
+      (_stream, octets) => void chunks.push(octets),
+    );
+    const end = await ended;
+    return { said: Buffer.concat(chunks).toString().trim(), end };
   }
 
   async prepareSnapshot(): Promise<Readonly<Record<string, unknown>> | null> {

@@ -62,7 +62,12 @@ export class FakeKernel {
   };
 
   readonly workload: Workload = {
-    startInside: (start) => start(),
+    group: () => ({
+      startInside: (start) => start(),
+      kill: () => this.#do('kill'),
+      emptied: async () => true,
+      close: () => undefined,
+    }),
     freeze: async () => {
       this.#do('freeze');
       return this.freezes;

@@ -29,6 +29,7 @@ export async function runGuestAgent({ control, services, log }: GuestOptions): P
   replaceMathRandom();
   const reaper = new Reaper(systemCalls);
   const workload = new CgroupWorkload();
+  workload.boundAll();
   const generators = new Generators(systemCalls);
   const links = new Links();
   const volumes = new Volumes(systemCalls);

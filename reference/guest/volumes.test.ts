@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeKernel } from './fake-kernel.ts';
-import { Volumes } from './volumes.ts';
+import { type VolumePlaces, Volumes } from './volumes.ts';
 
 const EINVAL = 22;
 const EBUSY = 16;
@@ -12,6 +12,7 @@ const EBUSY = 16;
 let folder: string;
 let kernel: FakeKernel;
 let volumes: Volumes;
+let places: VolumePlaces;
 
 beforeEach(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'guest-volumes-')));
@@ -27,9 +28,10 @@ beforeEach(() => {
   }
   writeFileSync(`${folder}/filesystems`, 'nodev\tproc\n\text3\n\text4\n');
   kernel = new FakeKernel();
-  volumes = new Volumes(kernel.calls, {
+  places = {
     ...{ blockDevices: `${folder}/block`, devices: `${folder}/dev`, fileSystems: `${folder}/filesystems` },
-  });
+  };
+  volumes = new Volumes(kernel.calls, places);
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -52,6 +54,14 @@ describe('a volume', () => {
   test('needs a device of its serial', () => {
     expect(refusalOf(() => volumes.mount(at(`${folder}/data`, 'none-such')))).toBe('no-volume');
     expect(kernel.done).toEqual([]);
+  });
+
+  test('is none that somebody has from before', () => {
+    rmSync(`${folder}/dev/vda`);
+    const later = new Volumes(kernel.calls, places);
+    writeFileSync(`${folder}/dev/vda`, '');
+    expect(refusalOf(() => later.mount(at(`${folder}/data`)))).toBe('no-volume');
+    expect(later.detach()).toBeNull();
   });
 
   test('that no file system of the kernel is on, as in an empty slot, is refused', () => {

@@ -41,11 +41,16 @@ interface Mounted {
 export class Volumes {
   readonly #calls: Pick<SystemCalls, 'mount' | 'umount' | 'ioctl'>;
   readonly #places: VolumePlaces;
+  /** Devices that somebody has from before: an agent in namespaces sees those of the machine. */
+  readonly #others: ReadonlySet<string>;
   #mounted: Mounted[] = [];
 
   constructor(calls: Pick<SystemCalls, 'mount' | 'umount' | 'ioctl'>, places = kernelPlaces) {
     this.#calls = calls;
     this.#places = places;
+    this.#others = new Set(
+      this.#serials().flatMap(({ device }) => (openingFault(device) === null ? [] : [device])),
+    );
   }
 
   /** @throws CodedError `no-volume`, `volume-outside`, `volume-taken`, `volume-empty`; SyscallError */
@@ -77,7 +82,7 @@ export class Volumes {
       }
     }
     // Whoever is root in the guest mounts what it likes.
-    const used = this.#serials().find(({ device }) => this.#isUsed(device));
+    const used = this.#own().find(({ device }) => isUsed(device));
     if (used === undefined) return null;
     for (const gone of before) this.#putBack(gone);
     return `the volume ${used.serial} is in use beside its mount`;
@@ -97,17 +102,6 @@ export class Volumes {
   #putBack(one: Mounted): void {
     this.#calls.mount(one.device, one.volume.path, one.kind, flagsOf(one.volume), '');
     this.#mounted = [...this.#mounted, one];
-  }
-
-  /** A mount, wherever it is, holds its device for itself. */
-  #isUsed(device: string): boolean {
-    try {
-      closeSync(openSync(device, constants.O_RDONLY | constants.O_EXCL));
-      return false;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EBUSY') return true;
-      throw error;
-    }
   }
 
   /** What the kernel remembers of a device is of what was in its place before. */
@@ -145,7 +139,7 @@ export class Volumes {
   }
 
   #deviceOf(serial: string): string {
-    const found = this.#serials().find((one) => one.serial === serial);
+    const found = this.#own().find((one) => one.serial === serial);
     if (found !== undefined) return found.device;
     throw new CodedError(
       'no-volume',
@@ -154,12 +148,33 @@ export class Volumes {
     );
   }
 
+  #own() {
+    return this.#serials().filter(({ device }) => !this.#others.has(device));
+  }
+
   #serials(): { readonly serial: string; readonly device: string }[] {
     const { blockDevices, devices } = this.#places;
     return readdirSync(blockDevices).flatMap((name) => {
       const serial = textOf(`${blockDevices}/${name}/serial`);
       return serial === null || serial === '' ? [] : [{ serial, device: `${devices}/${name}` }];
     });
+  }
+}
+
+/** A mount, wherever it is, holds its device for itself. */
+function isUsed(device: string): boolean {
+  const fault = openingFault(device);
+  if (fault === null || fault.code === 'EBUSY') return fault !== null;
+  throw fault;
+}
+
+/** null: it could be had by this process alone. */
+function openingFault(device: string): NodeJS.ErrnoException | null {
+  try {
+    closeSync(openSync(device, constants.O_RDONLY | constants.O_EXCL));
+    return null;
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
   }
 }
 
