@@ -7,7 +7,7 @@ import { contractBoot } from './contract-guest.ts';
 
 const [folder = ''] = process.argv.slice(2);
 const octets = 8 << 20;
-const vmm = await openQemu('tcg', undefined, folder);
+const vmm = await openQemu('tcg', undefined, { overlayFolder: folder });
 const { spec } = await contractBoot({ volumes: [{ serial: 'own', octets, access: 'private' }] });
 const fd = createMemfd('volume');
 ftruncateSync(fd, octets);

@@ -42,7 +42,7 @@ beforeAll(async () => {
     other: ext4Image(folder, 'other', { who: 'another' }),
   };
   const { accelerator } = await probeAccelerator();
-  vmm = await openQemu(accelerator, undefined, overlays());
+  vmm = await openQemu(accelerator, undefined, { overlayFolder: overlays() });
   snapshot = await volumeTemplate(vmm);
   ground = await VolumeGround.open(vmm, `${folder}/witnesses`);
 }, patienceMs);

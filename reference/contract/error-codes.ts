@@ -78,6 +78,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     remedy: 'give the output of nft -j list ruleset, or read the ruleset with --netns',
   },
   'bad-shard': { means: '--shard is not i/n', remedy: 'write i/n with 1 ≤ i ≤ n ≤ 1000' },
+  'bad-storage-key': {
+    means: 'the key that snapshots on a disk are encrypted with cannot be read, or is none',
+    remedy: 'give 32 octets, or 64 hexadecimal digits, in a file of mode 0600: openssl rand -hex 32',
+  },
   'bad-topology': {
     means: 'an interface is not where the ruleset is, or has no address where a guest is behind it',
     remedy: 'name one that is there; give its address with --local',

@@ -15,6 +15,8 @@ Builds templates and keeps forks of them prepared. Says each on stdout, a line o
   --folder PATH         templates, witnesses, journal: made with mode 0700
   --templates FILE      JSON: [{"spec": {kernel, initrd, commandLine, rootfs, memoryMiB, cpus, init,
                         allowProcesses}, "ready": N}]
+  --storage-key FILE    encrypts templates on the disk with the key in it: 32 octets or 64 hexadecimal digits, in a
+                        file of mode 0600, or fd:N for a descriptor
   --accelerator NAME    ${accelerators.join(', ')} (tcg)
   --network MODE        ${networkModes.join(', ')} (auto): a namespace, datapath and resolver for each sandbox; needs root
   --log-level LEVEL     ${logLevels.join(', ')}
@@ -23,6 +25,7 @@ Builds templates and keeps forks of them prepared. Says each on stdout, a line o
 const options = {
   folder: { type: 'string' },
   templates: { type: 'string' },
+  'storage-key': { type: 'string' },
   accelerator: { type: 'string', default: 'tcg' },
   network: { type: 'string', default: 'auto' },
   'log-level': { type: 'string', default: 'info' },
@@ -59,6 +62,7 @@ async function run(): Promise<void> {
     accelerator: oneOf('accelerator', flags.accelerator, accelerators),
     network: oneOf('network', flags.network, networkModes),
     log: openLog('forkd', level),
+    ...(flags['storage-key'] === undefined ? {} : { storageKeyFile: flags['storage-key'] }),
   });
   const over = signalled();
   try {

@@ -7,6 +7,7 @@ import { startDnsProxy } from '../dnsproxy/dnsproxy.ts';
 import { readServers } from '../dnsproxy/resolv-conf.ts';
 import { Forkd, type ForkdOptions } from '../forkd/forkd.ts';
 import { guestMac } from '../forkd/templates.ts';
+import { readStorageKey } from '../vmm/manifest/storage-key.ts';
 import { openQemu } from '../vmm/qemu/qemu.ts';
 
 export const accelerators: readonly Accelerator[] = ['kvm', 'tcg'];
@@ -21,14 +22,17 @@ export interface EngineFlags {
   readonly accelerator: Accelerator;
   readonly log: Log;
   readonly maxVms?: number;
+  /** A file, or `fd:N`, with the key that templates on the disk are encrypted with; none: they are not. */
+  readonly storageKeyFile?: string;
 }
 
-/** @throws CodedError `no-qemu`, `no-landlock`, `forkd-taken` and what `Forkd.start` throws */
+/** @throws CodedError `bad-storage-key`, `no-qemu`, `no-landlock`, `forkd-taken` and what `Forkd.start` throws */
 export async function openEngine(
-  { folder, accelerator, network, log, maxVms }: EngineFlags,
+  { folder, accelerator, network, log, maxVms, storageKeyFile }: EngineFlags,
   more: Partial<ForkdOptions> = {},
 ): Promise<Forkd> {
-  const vmm = await openQemu(accelerator);
+  const storageKey = storageKeyFile === undefined ? null : readStorageKey(storageKeyFile);
+  const vmm = await openQemu(accelerator, undefined, { storageKey });
   let networks: NetworksPort | null = null;
   try {
     networks = openNetworks(network, log);

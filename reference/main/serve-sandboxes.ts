@@ -19,6 +19,7 @@ export interface ServeOptions {
   readonly host: string;
   readonly port: number;
   readonly maxVms?: number;
+  readonly storageKeyFile?: string;
   readonly log: Log;
 }
 

@@ -26,6 +26,7 @@ import type {
 } from '#reference/contract/vmm-port.ts';
 import { canonicalJson, checkEnvironment, type Environment, mismatch } from './manifest/manifest.ts';
 import { loadSnapshot, snapshotOf, storeSnapshot } from './manifest/snapshot-folder.ts';
+import type { StorageKey } from './manifest/storage-key.ts';
 import { hashSealed } from './sealed-files.ts';
 import { type FakeDisk, fakeDisks } from './volumes/fake-disks.ts';
 import { type FilledSlot, fillSlots, slotsFault } from './volumes/volume-slots.ts';
@@ -70,7 +71,10 @@ export class FakeVmm implements VmmPort {
   readonly failures: (CodedError | null)[] = [];
   #isClosed = false;
 
-  constructor(program: FakeProgram, version = 'fake 1') {
+  readonly #storageKey: StorageKey | null;
+
+  constructor(program: FakeProgram, version = 'fake 1', storageKey: StorageKey | null = null) {
+    this.#storageKey = storageKey;
     this.#program = program;
     this.version = version;
     this.#environment = {
@@ -120,11 +124,11 @@ export class FakeVmm implements VmmPort {
   }
 
   store(snapshot: LoadedSnapshot, folder: string): Promise<void> {
-    return storeSnapshot(snapshot, folder);
+    return storeSnapshot(snapshot, folder, this.#storageKey);
   }
 
   load(folder: string, digest: string): Promise<LoadedSnapshot> {
-    return loadSnapshot(folder, digest, this.#environment);
+    return loadSnapshot(folder, digest, this.#environment, this.#storageKey);
   }
 
   async close(): Promise<void> {

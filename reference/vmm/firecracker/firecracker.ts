@@ -31,6 +31,7 @@ import { ConfinedLauncher, type Launcher, launchPrograms } from '../confinement/
 import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
 import { canonicalJson, checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
 import { loadSnapshot, snapshotOf, storeSnapshot } from '../manifest/snapshot-folder.ts';
+import type { StorageKey } from '../manifest/storage-key.ts';
 import { hashSealed } from '../sealed-files.ts';
 import { firecrackerFault } from './api-client.ts';
 import type { ApiRequest } from './api-schemas.ts';
@@ -48,6 +49,8 @@ export interface FirecrackerOptions {
   readonly launcher: Launcher;
   /** Where each VM has a folder while it runs: short, for the paths of sockets; others may pass through. */
   readonly runFolder: string;
+  /** That snapshots in folders are encrypted with; null or none: they are not. */
+  readonly storageKey?: StorageKey | null;
 }
 
 /** `v1.13.0`. @throws CodedError `no-firecracker` */
@@ -188,11 +191,11 @@ class Firecracker implements VmmPort {
   }
 
   store(snapshot: LoadedSnapshot, folder: string): Promise<void> {
-    return storeSnapshot(snapshot, folder);
+    return storeSnapshot(snapshot, folder, this.#options.storageKey);
   }
 
   load(folder: string, digest: string): Promise<LoadedSnapshot> {
-    return loadSnapshot(folder, digest, this.#environment);
+    return loadSnapshot(folder, digest, this.#environment, this.#options.storageKey);
   }
 
   async close(): Promise<void> {

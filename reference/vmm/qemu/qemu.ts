@@ -23,6 +23,7 @@ import { ConfinedLauncher, launchPrograms } from '../confinement/confined-launch
 import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
 import { checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
 import { loadSnapshot, storeSnapshot } from '../manifest/snapshot-folder.ts';
+import type { StorageKey } from '../manifest/storage-key.ts';
 import {
   bootArguments,
   descriptors,
@@ -59,14 +60,18 @@ export async function qemuVersion(binary = defaultBinary): Promise<string> {
   return version;
 }
 
-/**
- * @param overlayFolder where what guests write to private volumes lies, in files without a name
- * @throws CodedError `no-qemu`, `no-landlock`, `vmm-failed`
- */
+export interface QemuStorage {
+  /** Where what guests write to private volumes lies, in files without a name. */
+  readonly overlayFolder?: string;
+  /** That snapshots in folders are encrypted with; null: they are not. */
+  readonly storageKey?: StorageKey | null;
+}
+
+/** @throws CodedError `no-qemu`, `no-landlock`, `vmm-failed` */
 export async function openQemu(
   accelerator: Accelerator,
   binary = defaultBinary,
-  overlayFolder = tmpdir(),
+  { overlayFolder = tmpdir(), storageKey = null }: QemuStorage = {},
 ): Promise<VmmPort> {
   const version = await qemuVersion(binary);
   const paths = openPaths(binary, accelerator);
@@ -74,7 +79,7 @@ export async function openQemu(
     { ...paths, programs: [...launchPrograms, ...paths.programs] },
     accelerator === 'kvm' ? kvmAccess() : undefined,
   );
-  return new Qemu(launcher, { binary, overlayFolder }, version, accelerator);
+  return new Qemu(launcher, { binary, overlayFolder, storageKey }, version, accelerator);
 }
 
 interface Start {
@@ -90,18 +95,20 @@ class Qemu implements VmmPort {
   readonly #launcher: ConfinedLauncher;
   readonly #binary: string;
   readonly #overlayFolder: string;
+  readonly #storageKey: StorageKey | null;
   readonly #environment: Environment;
   readonly #vms = new Set<QemuVm>();
 
   constructor(
     launcher: ConfinedLauncher,
-    paths: { readonly binary: string; readonly overlayFolder: string },
+    { binary, overlayFolder, storageKey }: Required<QemuStorage> & { readonly binary: string },
     version: string,
     accelerator: Accelerator,
   ) {
     this.#launcher = launcher;
-    this.#binary = paths.binary;
-    this.#overlayFolder = paths.overlayFolder;
+    this.#binary = binary;
+    this.#overlayFolder = overlayFolder;
+    this.#storageKey = storageKey;
     this.version = version;
     this.accelerator = accelerator;
     this.#environment = {
@@ -170,11 +177,11 @@ class Qemu implements VmmPort {
   }
 
   store(snapshot: LoadedSnapshot, folder: string): Promise<void> {
-    return storeSnapshot(snapshot, folder);
+    return storeSnapshot(snapshot, folder, this.#storageKey);
   }
 
   load(folder: string, digest: string): Promise<LoadedSnapshot> {
-    return loadSnapshot(folder, digest, this.#environment);
+    return loadSnapshot(folder, digest, this.#environment, this.#storageKey);
   }
 
   async close(): Promise<void> {
