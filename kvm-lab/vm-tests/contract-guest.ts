@@ -36,12 +36,21 @@ lines() {
 }
 echoed() { echo "services $word\${rest:+ $rest}"; }
 kept=nothing
+disk() {
+  for d in /sys/block/*; do [ "$(cat $d/serial 2> /dev/null)" = $1 ] && echo /dev/\${d##*/} && return; done
+  echo /dev/none
+}
 answer() {
   case $word in
     ping) echo pong ;;
     print) echo "$rest" > /dev/console; echo ok ;;
     remember) kept=$rest; echo ok ;;
     recall) echo "$kept" ;;
+    disk-read) first=$(head -c 512 $(disk $rest) | tr -d '\\0' | head -n 1); echo "\${first:-nothing}" ;;
+    disk-write) set -- $rest
+      if printf '%s\\n' $2 | dd of=$(disk $1) bs=512 conv=sync,fsync,notrunc 2> /dev/null
+      then echo ok; else echo refused; fi ;;
+    disk-fill) dd if=/dev/urandom of=$(disk $rest) bs=64k conv=fsync 2> /dev/null; echo ok ;;
     # It renews itself when somebody reads and half of the time since the boot has passed since it last did.
     reseed) end=$(($(cut -d . -f 1 /proc/uptime) * 2 + 2))
       while [ $(cut -d . -f 1 /proc/uptime) -le $end ]; do head -c 1 /dev/urandom > /dev/null; usleep 100000; done
@@ -61,8 +70,8 @@ lines ${channelNames.services} echoed &
 lines ${channelNames.control} answer
 `;
 
-/** Modules of the channels and of eth0. */
-const loaded = /\/drivers\/virtio\/|\/virtio_console\.|failover|\/virtio_net\./;
+/** Modules of the channels, of eth0 and of volumes. */
+const loaded = /\/drivers\/virtio\/|\/virtio_console\.|failover|\/virtio_net\.|\/virtio_blk\./;
 
 export interface ContractGuest {
   readonly kernel: string;

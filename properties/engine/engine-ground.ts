@@ -7,6 +7,7 @@ import { openLog } from '#reference/base/log.ts';
 import type { TemplateSpec } from '#reference/contract/fork-engine-port.ts';
 import { Forkd, type ForkdOptions } from '#reference/forkd/forkd.ts';
 import { FakeVmm } from '#reference/vmm/fake-vmm.ts';
+import type { StorageKey } from '#reference/vmm/manifest/storage-key.ts';
 import { engineGuest } from './engine-guest.ts';
 
 export interface Engine {
@@ -19,6 +20,8 @@ export const noSecrets = { network: null, secrets: [] } as const;
 
 export class EngineGround {
   readonly folder: string;
+  /** Of engines that are started from now on. */
+  storageKey: StorageKey | null = null;
   readonly state: string;
 
   constructor(folder = mkdtempSync(`${tmpdir()}/huskproof-engine-`)) {
@@ -30,7 +33,7 @@ export class EngineGround {
 
   async start(options: Partial<ForkdOptions> = {}): Promise<Engine> {
     const guest = engineGuest();
-    const vmm = new FakeVmm(guest.program);
+    const vmm = new FakeVmm(guest.program, undefined, this.storageKey);
     const forkd = await Forkd.start({
       ...{ folder: this.state, vmm, networks: null, log: openLog('test', 'silent') },
       activation: { deadlineMs: 1_000 },

@@ -46,9 +46,9 @@ const q = allowing(onlyQ, 'q.ok.test');
 class TapVmm extends FakeVmm {
   tap = -1;
 
-  override prepare(snapshot: LoadedSnapshot, place?: VmPlace): Promise<PreparedVm> {
-    this.tap = fcntl(place?.tapFd ?? -1, F_DUPFD_CLOEXEC, 0);
-    return super.prepare(snapshot);
+  override prepare(snapshot: LoadedSnapshot, place: VmPlace): Promise<PreparedVm> {
+    this.tap = fcntl(place.tapFd ?? -1, F_DUPFD_CLOEXEC, 0);
+    return super.prepare(snapshot, place);
   }
 }
 

@@ -83,6 +83,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
     remedy: 'give the output of nft -j list ruleset, or read the ruleset with --netns',
   },
   'bad-shard': { means: '--shard is not i/n', remedy: 'write i/n with 1 ≤ i ≤ n ≤ 1000' },
+  'bad-storage-key': {
+    means: 'the key that snapshots on a disk are encrypted with cannot be read, or is none',
+    remedy: 'give 32 octets, or 64 hexadecimal digits, in a file of mode 0600: openssl rand -hex 32',
+  },
   'bad-topology': {
     means: 'an interface is not where the ruleset is, or has no address where a guest is behind it',
     remedy: 'name one that is there; give its address with --local',
@@ -90,6 +94,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'bad-value': {
     means: 'an option is not a number within its bounds',
     remedy: 'give an integer within the bounds that the message names',
+  },
+  'bad-volume': {
+    means: 'a volume has no slot in a machine, does not fit it, is no file, or is given twice',
+    remedy: 'give each volume as a file of the length that its slot in the template says, once',
   },
   'bad-workflow': {
     means: 'a workflow file is no YAML, or has no jobs',
@@ -202,6 +210,10 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'no-such-address': {
     means: 'no interface has the address that a resolver is to listen on',
     remedy: 'name one that ip address shows, in the same network namespace',
+  },
+  'no-overlay': {
+    means: 'there is nowhere to put what a guest writes to a private volume',
+    remedy: 'give the VMM a folder on a file system that has O_TMPFILE (ext4, xfs, btrfs, tmpfs), and room',
   },
   'no-tun': {
     means: '/dev/net/tun cannot be opened',
@@ -317,5 +329,17 @@ export const errorCodes: Readonly<Record<string, { readonly means: string; reado
   'vmm-failed': {
     means: 'a virtual machine monitor did not start, did not answer in time, or refused what it was asked',
     remedy: 'see what the VMM said, and whether the guest is alive',
+  },
+  'volume-empty': {
+    means: 'a volume holds no file system that the guest’s kernel knows, or there is none in its slot',
+    remedy: 'attach a volume, with a file system that docs/guests.md names',
+  },
+  'volume-outside': {
+    means: 'a volume was to be mounted where the guest keeps its own, or through a link',
+    remedy: 'name a folder that is neither, nor holds one',
+  },
+  'volume-taken': {
+    means: 'a volume, or the path that it was to be mounted on, is mounted already',
+    remedy: 'give each volume a path of its own, once',
   },
 };

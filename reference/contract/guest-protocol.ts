@@ -52,7 +52,7 @@ export interface InitRequest {
   readonly env?: Readonly<Record<string, string>>;
   /** Absolute; default `/`. */
   readonly cwd?: string;
-  /** Then SIGKILL to its whole process group. */
+  /** Then SIGKILL to all that it started, whoever its parent, session or process group is. */
   readonly timeout_ms: number;
   /** Answered as soon as it runs; its output goes nowhere. It has to be declared to `prepare_snapshot`. */
   readonly background?: true;
@@ -157,7 +157,7 @@ export type ServiceRequest =
   | ({ readonly id: number; readonly method: 'exec' } & ExecRequest)
   | { readonly id: number; readonly method: 'stdin'; readonly data: string }
   | { readonly id: number; readonly method: 'stdin_end' }
-  /** To the whole process group. */
+  /** To the whole process group; SIGKILL to all that was started. */
   | { readonly id: number; readonly method: 'kill'; readonly signal: string }
   /** Refused when it is longer. As many octets as it had when it was opened. */
   | { readonly id: number; readonly method: 'read'; readonly path: string; readonly max_octets: number }
@@ -168,7 +168,7 @@ export type ServiceRequest =
   | { readonly id: number; readonly method: 'list' | 'stat' | 'remove'; readonly path: string }
   /** So many chunks from the guest were passed on. */
   | { readonly id: number; readonly method: 'ack'; readonly chunks: number }
-  /** Ends a request: SIGKILL to the group, the file as it was. */
+  /** Ends a request, as a host that goes does: SIGKILL to all that was started, the file as it was. */
   | { readonly id: number; readonly method: 'cancel' };
 
 export interface ExecRequest {
@@ -179,10 +179,14 @@ export interface ExecRequest {
   readonly cwd?: string;
   /** `stdin` and `stdin_end` follow; else it is empty. */
   readonly stdin?: boolean;
-  /** Then SIGKILL to its whole process group. */
+  /** Then SIGKILL to all that it started, whoever its parent, session or process group is. */
   readonly timeout_ms: number;
   /** Of both streams together; then SIGKILL, and `truncated`. */
   readonly max_output_octets: number;
+  /** Processes and threads at once, of it and all that it starts; default: a quarter of what the kernel allows. */
+  readonly max_processes?: number;
+  /** From 1 MiB; beyond it all of it is killed. Default: what all programs together may have. */
+  readonly max_memory_octets?: number;
 }
 
 /**

@@ -20,6 +20,28 @@ export interface Machine {
   readonly generationId: 'fresh' | 'none' | 'stale';
   /** Instructions count time (QEMU `-icount`): for experiments that need a deterministic clock. */
   readonly isDeterministic?: true;
+  /** Block devices, the same in a template and all its forks; what is in them is each fork's. */
+  readonly volumes?: readonly VolumeSlot[];
+}
+
+/** A place for a volume. While there is none in it, it reads as zeros. */
+export interface VolumeSlot {
+  /** 1 to 20 of A-Z a-z 0-9 _ -: what the guest finds it by. */
+  readonly serial: string;
+  /** Of every volume that comes into it: a multiple of 512, at most 64 GiB. */
+  readonly octets: number;
+  /**
+   * `private`: what the guest writes is this VM's alone, in a file without a name that is gone with it; the volume
+   * itself is never written. `readonly`: it is not written at all.
+   */
+  readonly access: 'readonly' | 'private';
+}
+
+/** What is in a slot of one VM. */
+export interface Volume {
+  readonly serial: string;
+  /** A regular file or memfd, as long as its slot says; stays the caller's, who keeps it from changing meanwhile. */
+  readonly fd: number;
 }
 
 /** A boot from cold: the start of a template. */
@@ -46,6 +68,8 @@ export interface VmPlace {
    * leads nowhere. The VMM itself stands in no network at all.
    */
   readonly tapFd: number | null;
+  /** None: every slot is empty. */
+  readonly volumes?: readonly Volume[];
 }
 
 /** What only the guest can say of itself, asked before the snapshot, while it is still the template's author's. */
@@ -143,7 +167,8 @@ export interface VmmPort {
   boot(spec: BootSpec): Promise<RunningVm>;
   /**
    * Ready to run and stopped: memory mapped copy-on-write, device state loaded, channels connected.
-   * @throws CodedError `snapshot-mismatch` when this VMM is not the one that the manifest names; `vmm-failed`
+   * @throws CodedError `snapshot-mismatch` when this VMM is not the one that the manifest names; `bad-volume`,
+   * `vmm-failed`
    */
   prepare(snapshot: LoadedSnapshot, place: VmPlace): Promise<PreparedVm>;
   /** Writes it to a folder (mode 0700, files 0600), the manifest last. @throws CodedError `disk-full` */

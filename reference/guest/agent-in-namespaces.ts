@@ -146,10 +146,7 @@ export class AgentInNamespaces {
       await ended;
     }
     await this.#emptied();
-    for (const name of readdirSync(this.#cgroup, { withFileTypes: true })) {
-      if (name.isDirectory()) rmdirSync(join(this.#cgroup, name.name));
-    }
-    rmdirSync(this.#cgroup);
+    removeCgroup(this.#cgroup);
     execFileSync('umount', [this.#cgroups]);
     rmSync(this.folder, { recursive: true });
   }
@@ -163,4 +160,11 @@ export class AgentInNamespaces {
     }
     throw new Error('processes of the agent are left');
   }
+}
+
+function removeCgroup(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeCgroup(join(folder, entry.name));
+  }
+  rmdirSync(folder);
 }

@@ -41,6 +41,7 @@ describe('the agent', () => {
     expect(kernel.done).toEqual([
       'rehearse an exec',
       'freeze',
+      'detach volumes',
       'rehearse a fork',
       'RNDADDENTROPY 256 bits',
       'RNDRESEEDCRNG',
@@ -141,6 +142,14 @@ describe('a snapshot', () => {
       { ok: false, error: 'the workload did not freeze' },
     ]);
     expect(stiff.done.at(-1)).toBe('thaw');
+  });
+
+  test('is refused while a volume is in use, by its name, and rehearses nothing', async () => {
+    const kernel = new FakeKernel();
+    kernel.usedVolume = 'the volume a cannot be unmounted: EBUSY';
+    expect(await answers(kernel, prepare)).toMatchObject([{ ok: false, error: kernel.usedVolume }]);
+    expect(kernel.done).not.toContain('rehearse a fork');
+    expect(kernel.done.at(-1)).toBe('thaw');
   });
 });
 

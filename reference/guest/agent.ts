@@ -35,6 +35,8 @@ export interface AgentParts {
   readonly generators: Pick<Generators, 'call'>;
   readonly repair: RepairGround;
   readonly workload: Workload;
+  /** Before a snapshot, with the workload frozen: why a volume cannot be taken off, or null. */
+  detachVolumes(): string | null;
   /** Requests on `services` that have not ended. */
   inFlight(): number;
   init(request: InitRequest): Promise<InitReply>;
@@ -187,6 +189,11 @@ export class Agent {
     if (others.length > 0) {
       const processes = others.slice(0, maxNamed).map(({ pid, comm }) => ({ pid, comm }));
       this.#hindrance = { error: 'processes are alive that are not declared, or do not answer', processes };
+      return false;
+    }
+    const error = this.#parts.detachVolumes();
+    if (error !== null) {
+      this.#hindrance = { error };
       return false;
     }
     await this.#parts.rehearseFork();

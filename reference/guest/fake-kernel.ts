@@ -20,6 +20,8 @@ export class FakeKernel {
   others: readonly UserProcess[] = [];
   freezes = true;
   inFlight = 0;
+  /** Why volumes cannot be taken off. */
+  usedVolume: string | null = null;
 
   #do(name: string): void {
     this.done.push(name);
@@ -49,6 +51,7 @@ export class FakeKernel {
     clockSettime: () => this.#do('clock_settime'),
     sethostname: (name) => this.#do(`sethostname ${name}`),
     mount: (_, target) => this.#do(`mount ${target}`),
+    umount: (target) => this.#do(`umount ${target}`),
     peekEnded: () => null,
     reap: () => undefined,
   };
@@ -59,7 +62,12 @@ export class FakeKernel {
   };
 
   readonly workload: Workload = {
-    startInside: (start) => start(),
+    group: () => ({
+      startInside: (start) => start(),
+      kill: () => this.#do('kill'),
+      emptied: async () => true,
+      close: () => undefined,
+    }),
     freeze: async () => {
       this.#do('freeze');
       return this.freezes;
@@ -85,6 +93,10 @@ export class FakeKernel {
         mountVolume: ({ path }) => this.#do(`volume ${path}`),
       },
       workload: this.workload,
+      detachVolumes: () => {
+        this.#do('detach volumes');
+        return this.usedVolume;
+      },
       inFlight: () => this.inFlight,
       init: async () => ({ ok: true, exit_code: 0 }),
       facts: () => ({ ok: true, node: '', kernel_release: '', generator_symbol: null }),

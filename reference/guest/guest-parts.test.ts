@@ -1,4 +1,4 @@
-/** Parts of the guest by themselves: generators, windows, the reaper, ports, volumes, links. */
+/** Parts of the guest by themselves: generators, windows, the reaper, ports, links. */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,6 @@ import { FakeKernel } from './fake-kernel.ts';
 import { Generators, replaceMathRandom } from './generators.ts';
 import { findPort, PortChannel } from './port-channel.ts';
 import { Reaper } from './reaper.ts';
-import { mountVolume } from './volumes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'guest-parts-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -241,13 +240,6 @@ describe('refusals by code', () => {
   test('an answer is never longer than a line', () => {
     expect(() => lineOf({ data: 'x'.repeat(maxLineOctets) })).toThrow(
       expect.objectContaining({ code: 'guest-line-too-long' }),
-    );
-  });
-
-  test('a volume needs a device of its serial', () => {
-    const volume = { serial: 'none-such', path: `${folder}/volume`, readonly: true };
-    expect(() => mountVolume(new FakeKernel().calls, volume)).toThrow(
-      expect.objectContaining({ code: 'no-volume' }),
     );
   });
 

@@ -48,7 +48,9 @@ describe('before the snapshot', () => {
     );
     expect(reply).toMatchObject({ ok: false, exit_code: 3 });
     expect(Buffer.from(String(reply.output), 'base64').toString()).toMatch(/^x{16380}end\n$/);
-    expect(await talk.init('grep -q "^0::/workload$" /proc/self/cgroup')).toMatchObject({ ok: true });
+    expect(await talk.init('grep -q "^0::/workload/program-[0-9]*$" /proc/self/cgroup')).toMatchObject({
+      ok: true,
+    });
   });
 
   test('an init command that does not end is killed with its group; one that is not there is named so', async () => {

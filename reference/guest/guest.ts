@@ -15,7 +15,7 @@ import { Reaper } from './reaper.ts';
 import { rehearseExec, rehearseFork } from './rehearsal.ts';
 import { Services } from './services.ts';
 import { systemCalls } from './system-calls.ts';
-import { mountVolume } from './volumes.ts';
+import { Volumes } from './volumes.ts';
 import { CgroupWorkload } from './workload.ts';
 
 export interface GuestOptions {
@@ -29,8 +29,10 @@ export async function runGuestAgent({ control, services, log }: GuestOptions): P
   replaceMathRandom();
   const reaper = new Reaper(systemCalls);
   const workload = new CgroupWorkload();
+  workload.boundAll();
   const generators = new Generators(systemCalls);
   const links = new Links();
+  const volumes = new Volumes(systemCalls);
   links.bringUp('lo');
   const starter = { workload, reaper };
   const failure = Promise.withResolvers<never>();
@@ -46,9 +48,10 @@ export async function runGuestAgent({ control, services, log }: GuestOptions): P
       files: fileWriter,
       generators,
       configureNetwork: (network) => links.configure(network),
-      mountVolume: (volume) => mountVolume(systemCalls, volume),
+      mountVolume: (volume) => volumes.mount(volume),
     },
     workload,
+    detachVolumes: () => volumes.detach(),
     inFlight: () => served.inFlight,
     init: (request) => runInitCommand(starter, request),
     facts: kernelFacts,

@@ -42,6 +42,11 @@ export function readSmall(path: string): string | null {
   }
 }
 
+/** Whether anything lives in a cgroup, or in one within it. false: nor is it there. */
+export function isPopulated(folder: string): boolean {
+  return /^populated 1$/m.test(readSmall(`${folder}/cgroup.events`) ?? '');
+}
+
 export function processAt(pid: number): UserProcess | null {
   const stat = readSmall(`/proc/${pid}/stat`);
   const cgroups = readSmall(`/proc/${pid}/cgroup`);

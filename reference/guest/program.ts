@@ -1,10 +1,13 @@
 /**
- * A program in the workload: started in a session of its own, ended by a deadline, its output read to the end.
- * Invariant: it has ended at the latest when its time is over; what it left behind in the background holds up nobody.
+ * A program in the workload: started in a session and a cgroup of its own, ended by a deadline, its output read to the
+ * end.
+ * Invariant: it has ended at the latest when its time is over, and then with all that it started; what it left behind
+ * in the background when it ended by itself holds up nobody.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
+import { LimitError, type ProgramGroup } from './program-groups.ts';
 import type { Reaper } from './reaper.ts';
 import type { Workload } from './workload.ts';
 
@@ -17,6 +20,8 @@ export interface ProgramSpec {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly timeout_ms: number;
+  readonly max_processes?: number;
+  readonly max_memory_octets?: number;
 }
 
 export interface ProgramEnd {
@@ -27,7 +32,7 @@ export interface ProgramEnd {
 
 /** What starts programs: in the workload, and known to the reaper. */
 export interface Starter {
-  readonly workload: Pick<Workload, 'startInside'>;
+  readonly workload: Pick<Workload, 'group'>;
   readonly reaper: Pick<Reaper, 'leave' | 'ended'>;
 }
 
@@ -54,11 +59,21 @@ export class Program {
   /** Told once its output is read, or given up. */
   readonly ended: Promise<ProgramEnd>;
   readonly #child: ChildProcess;
+  readonly #group: ProgramGroup;
   #hasExited = false;
+  #isClosed = false;
+  #wasKilled = false;
   #timedOut = false;
 
-  private constructor(child: ChildProcess, pid: number, timeoutMs: number | null, reaper: Starter['reaper']) {
+  private constructor(
+    child: ChildProcess,
+    group: ProgramGroup,
+    timeoutMs: number | null,
+    reaper: Starter['reaper'],
+  ) {
+    const pid = child.pid as number;
     this.#child = child;
+    this.#group = group;
     this.pid = pid;
     this.stdin = child.stdin;
     // Who does not read its input may be gone before it is written.
@@ -77,15 +92,17 @@ export class Program {
     this.ended = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#hasExited = true;
-        clearTimeout(timer);
         reaper.ended(pid);
         this.#giveUpWhenSilent();
-        const end = {
-          ...(code === null ? {} : { exit_code: code }),
-          ...(signal === null ? {} : { signal }),
-          ...(this.#timedOut ? { timed_out: true as const } : {}),
-        };
-        child.once('close', () => resolve(end));
+        child.once('close', () => {
+          clearTimeout(timer);
+          const end = {
+            ...(code === null ? {} : { exit_code: code }),
+            ...(signal === null ? {} : { signal }),
+            ...(this.#timedOut ? { timed_out: true as const } : {}),
+          };
+          resolve(this.#leave().then(() => end));
+        });
       });
     });
   }
@@ -94,7 +111,8 @@ export class Program {
   static async start({ workload, reaper }: Starter, spec: ProgramSpec, streams: Streams): Promise<Program> {
     const { argv, env = {}, cwd = '/' } = spec;
     if (!isFolder(cwd)) throw new StartError('cwd is no folder');
-    const child = workload.startInside(() =>
+    const group = groupFor(workload, spec);
+    const child = group.startInside(() =>
       spawn(argv[0] ?? '', argv.slice(1), {
         cwd,
         env: { PATH: defaultPath, ...env },
@@ -103,13 +121,22 @@ export class Program {
       }),
     );
     const { pid } = child;
-    if (pid === undefined) throw await whyNot(child);
+    if (pid === undefined) {
+      group.close();
+      throw await whyNot(child);
+    }
     reaper.leave(pid);
-    return new Program(child, pid, streams === 'none' ? null : spec.timeout_ms, reaper);
+    return new Program(child, group, streams === 'none' ? null : spec.timeout_ms, reaper);
   }
 
-  /** To its whole process group. */
+  /** SIGKILL to all that it started; another to its process group. */
   kill(signal: NodeJS.Signals): void {
+    if (this.#isClosed) return;
+    if (signal === 'SIGKILL') {
+      this.#wasKilled = true;
+      this.#group.kill();
+      return;
+    }
     // Its number may be another's by then.
     if (this.#hasExited) return;
     try {
@@ -117,6 +144,13 @@ export class Program {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
+  }
+
+  /** Whoever is told that it was killed finds nothing of it, unless the kernel itself cannot end it. */
+  async #leave(): Promise<void> {
+    if (this.#wasKilled) await this.#group.emptied();
+    this.#isClosed = true;
+    this.#group.close();
   }
 
   #giveUpWhenSilent(): void {
@@ -144,6 +178,20 @@ export class Program {
 /** Pipes of a child are sockets, and count. */
 function bytesRead(stream: Readable | null): number {
   return stream !== null && 'bytesRead' in stream ? Number(stream.bytesRead) : 0;
+}
+
+/** @throws StartError */
+function groupFor(workload: Starter['workload'], spec: ProgramSpec): ProgramGroup {
+  const { max_processes: processes, max_memory_octets: memoryOctets } = spec;
+  try {
+    return workload.group({
+      ...(processes === undefined ? {} : { processes }),
+      ...(memoryOctets === undefined ? {} : { memoryOctets }),
+    });
+  } catch (error) {
+    if (error instanceof LimitError) throw new StartError(error.message);
+    throw error;
+  }
 }
 
 function isFolder(path: string): boolean {

@@ -79,6 +79,7 @@ describe('a control line', () => {
 describe('a service line', () => {
   test.each<[string, object]>([
     ['exec', exec],
+    ['exec with bounds', { ...exec, max_processes: 1, max_memory_octets: 1 << 20 }],
     ['write', { id: 2, method: 'write', path: '/a', mode: 0o600 }],
     ['data', { id: 2, method: 'data', data: 'aGk=', end: true }],
     ['ack', { id: 2, method: 'ack', chunks: 8 }],
@@ -93,6 +94,8 @@ describe('a service line', () => {
     ['data that is no base64', { id: 2, method: 'data', data: `${secret}!` }],
     ['a chunk too long', { id: 2, method: 'stdin', data: 'A'.repeat(43_696) }],
     ['a signal that is none', { id: 2, method: 'kill', signal: `SIG${secret}` }],
+    ['no process', { ...exec, max_processes: 0 }],
+    ['memory that holds no program', { ...exec, max_memory_octets: 4_096 }],
     ['a mode out of range', { id: 2, method: 'write', path: '/a', mode: 0o10000 }],
   ])('is refused: %s', (_, request) => {
     const reading = readService(JSON.stringify(request));

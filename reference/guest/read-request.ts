@@ -55,6 +55,9 @@ const maxBase64Octets = 43_692;
 /** What a timer of Node can wait. */
 const maxTimeoutMs = 2 ** 31 - 1;
 const maxPathOctets = 4_095;
+/** Of Linux: PID_MAX_LIMIT. */
+const maxProcesses = 1 << 22;
+const minMemoryOctets = 1 << 20;
 
 /** Absolute, and in its one form. */
 export const isPath: Check = (value) =>
@@ -118,7 +121,13 @@ const controlShapes: Readonly<Record<ControlRequest['method'], Shape>> = {
 };
 
 const serviceShapes: Readonly<Record<ServiceRequest['method'], Shape>> = {
-  exec: { ...program, stdin: optional(isBoolean), max_output_octets: integer(0, Number.MAX_SAFE_INTEGER) },
+  exec: {
+    ...program,
+    stdin: optional(isBoolean),
+    max_output_octets: integer(0, Number.MAX_SAFE_INTEGER),
+    max_processes: optional(integer(1, maxProcesses)),
+    max_memory_octets: optional(integer(minMemoryOctets, Number.MAX_SAFE_INTEGER)),
+  },
   stdin: { data: base64 },
   stdin_end: {},
   kill: { signal: words(/^SIG[A-Z0-9]{2,8}$/) },

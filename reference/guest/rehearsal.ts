@@ -32,6 +32,7 @@ function idleCalls(calls: SystemCalls): SystemCalls {
     clockSettime: (_, time) => refusedBy(() => calls.clockSettime(noClock, time)),
     sethostname: () => calls.sethostname(hostname()),
     mount: nothing,
+    umount: nothing,
   };
 }
 
@@ -143,6 +144,7 @@ function idleAgent(
       mountVolume: nothing,
     },
     workload,
+    detachVolumes: () => null,
     inFlight: () => 0,
     init: async () => ({ ok: false }),
     facts: () => ({ ok: true, node: '', kernel_release: '', generator_symbol: null }),

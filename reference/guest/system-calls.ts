@@ -15,6 +15,7 @@ export interface SystemCalls {
   clockSettime(clock: number, timespec: BigInt64Array): void;
   sethostname(name: string): void;
   mount(source: string, target: string, kind: string, flags: number, data: string): void;
+  umount(target: string, flags: number): void;
   /** The child that has ended and was not waited for, left as it is; null: none. */
   peekEnded(): number | null;
   /** Takes an ended child away. */
@@ -31,6 +32,7 @@ const calls = {
   mount: libc.func(
     'int mount(const char *source, const char *target, const char *kind, unsigned long flags, const char *data)',
   ),
+  umount2: libc.func('int umount2(const char *target, int flags)'),
   waitid: libc.func('int waitid(int kind, unsigned int id, void *info, int options)'),
   waitpid: libc.func('int waitpid(int pid, void *status, int options)'),
   poll: libc.func('int poll(void *fds, unsigned long count, int timeout)'),
@@ -87,6 +89,7 @@ export const systemCalls: SystemCalls = {
   clockSettime: (clock, timespec) => void checked('clock_settime', clock, timespec),
   sethostname: (name) => void checked('sethostname', name, Buffer.byteLength(name)),
   mount: (source, target, kind, flags, data) => void checked('mount', source, target, kind, flags, data),
+  umount: (target, flags) => void checked('umount2', target, flags),
   peekEnded,
   reap: (pid) => void checked('waitpid', pid, Buffer.alloc(4), WNOHANG),
 };

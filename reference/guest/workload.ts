@@ -9,6 +9,7 @@ import { constants } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AllowedProcess } from '#reference/contract/guest-protocol.ts';
 import { hasSignal, listProcesses, processAt, readSmall, type UserProcess } from './processes.ts';
+import { type GroupLimits, type ProgramGroup, ProgramGroups } from './program-groups.ts';
 
 const { SIGUSR2 } = constants.signals;
 const freezeDeadlineMs = 2_000;
@@ -27,8 +28,8 @@ function pidsIn(folder: string): number[] {
 }
 
 export interface Workload {
-  /** Runs `start` so that what it starts is in the workload. Nothing in it may wait. */
-  startInside<T>(start: () => T): T;
+  /** For a program and all that it starts. */
+  group(limits: GroupLimits): ProgramGroup;
   /** false: not within the deadline. */
   freeze(): Promise<boolean>;
   thaw(): void;
@@ -41,36 +42,25 @@ export interface Workload {
 }
 
 export class CgroupWorkload implements Workload {
-  /** Where the agent is. */
-  readonly #home: string;
   readonly #folder: string;
+  readonly #groups: ProgramGroups;
   readonly #name: string;
 
   /** @param root where the cgroup v2 hierarchy is mounted */
   constructor(name = 'workload', root = '/sys/fs/cgroup') {
-    this.#home = root;
     this.#name = `/${name}`;
     this.#folder = `${root}${this.#name}`;
     mkdirSync(this.#folder, { recursive: true });
+    this.#groups = new ProgramGroups(root, this.#folder);
   }
 
-  startInside<T>(start: () => T): T {
-    // A child is where its parent is when it is made: no moment is left in which it could have made another.
-    writeFileSync(`${this.#folder}/cgroup.procs`, '0');
-    try {
-      return start();
-    } finally {
-      this.#comeBack();
-    }
+  /** @throws LimitError */
+  group(limits: GroupLimits): ProgramGroup {
+    return this.#groups.open(limits);
   }
 
-  #comeBack(): void {
-    try {
-      writeFileSync(`${this.#home}/cgroup.procs`, '0');
-    } catch (error) {
-      process.stderr.write(`the agent cannot leave the workload: ${String(error)}\n`);
-      process.abort();
-    }
+  boundAll(): void {
+    this.#groups.boundAll();
   }
 
   async freeze(): Promise<boolean> {

@@ -17,6 +17,8 @@ Builds templates and keeps forks of them prepared. Says each on stdout, a line o
                         allowProcesses}, "ready": N}]
   --node-socket PATH    hands templates to the husks of this node, and keeps their witnesses
   --husk UID:GID        a user whose husks are heard there; any number of them
+  --storage-key FILE    encrypts templates on the disk with the key in it: 32 octets or 64 hexadecimal digits, in a
+                        file of mode 0600, or fd:N for a descriptor
   --accelerator NAME    ${accelerators.join(', ')} (tcg)
   --max-vms N           prepared ones and builds included (128)
   --max-templates N     (16)
@@ -33,6 +35,7 @@ const options = {
   templates: { type: 'string' },
   'node-socket': { type: 'string' },
   husk: { type: 'string', multiple: true, default: [] as string[] },
+  'storage-key': { type: 'string' },
   accelerator: { type: 'string', default: 'tcg' },
   'max-vms': { type: 'string', default: '128' },
   'max-templates': { type: 'string', default: '16' },
@@ -78,6 +81,7 @@ async function run(): Promise<void> {
       gateSeconds: numberOf('gate-seconds', flags['gate-seconds'], 600, 1),
       maxVms: numberOf('max-vms', flags['max-vms'], 4_096),
       maxStateMiB: numberOf('max-state-mib', flags['max-state-mib'], 1 << 30),
+      ...(flags['storage-key'] === undefined ? {} : { storageKeyFile: flags['storage-key'] }),
       log: openLog('forkd', level),
     },
     {

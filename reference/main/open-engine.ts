@@ -10,6 +10,7 @@ import { Forkd, type ForkdOptions } from '../forkd/forkd.ts';
 import { guestMac } from '../forkd/templates.ts';
 import { warmDeadlines } from '../forkd/warm-guest.ts';
 import { type CgroupsPort, type OpenedCgroups, VmCgroups } from '../vmm/confinement/vm-cgroups.ts';
+import { readStorageKey, type StorageKey } from '../vmm/manifest/storage-key.ts';
 import { openQemu } from '../vmm/qemu/qemu.ts';
 
 export const accelerators: readonly Accelerator[] = ['kvm', 'tcg'];
@@ -31,16 +32,19 @@ export interface EngineFlags {
   readonly bootSeconds?: number;
   /** Of each leg of the gate. */
   readonly gateSeconds?: number;
+  /** A file, or `fd:N`, with the key that templates on the disk are encrypted with; none: they are not. */
+  readonly storageKeyFile?: string;
 }
 
 /** auto: each VM has a cgroup where this process may divide its own; else rlimits alone bound it. */
 export const cgroupModes = ['auto', 'none', 'required'] as const;
 export type CgroupMode = (typeof cgroupModes)[number];
 
-/** @throws CodedError `no-qemu`, `no-landlock`, `forkd-taken` and what `Forkd.start` throws */
+/** @throws CodedError `bad-storage-key`, `no-qemu`, `no-landlock`, `forkd-taken` and what `Forkd.start` throws */
 export async function openEngine(flags: EngineFlags, more: Partial<ForkdOptions> = {}): Promise<Forkd> {
-  const { folder, accelerator, network, log, cgroups = 'none' } = flags;
-  const vmm = await openVmm(accelerator, cgroups, log);
+  const { folder, accelerator, network, log, cgroups = 'none', storageKeyFile } = flags;
+  const storageKey = storageKeyFile === undefined ? null : readStorageKey(storageKeyFile);
+  const vmm = await openVmm(accelerator, cgroups, storageKey, log);
   let networks: NetworksPort | null = null;
   try {
     networks = openNetworks(network, log);
@@ -81,10 +85,15 @@ export function cgroupsFor(
   return cgroups;
 }
 
-async function openVmm(accelerator: Accelerator, mode: CgroupMode, log: Log): Promise<VmmPort> {
+async function openVmm(
+  accelerator: Accelerator,
+  mode: CgroupMode,
+  storageKey: StorageKey | null,
+  log: Log,
+): Promise<VmmPort> {
   const cgroups = cgroupsFor(mode, log);
   try {
-    return await openQemu(accelerator, undefined, cgroups);
+    return await openQemu(accelerator, undefined, { cgroups, storageKey });
   } catch (error) {
     await cgroups?.close();
     throw error;

@@ -12,6 +12,8 @@ Sandboxes behind HTTP on loopback, for whoever has the bearer token that it writ
   --kernel PATH  --kernel-sha256 HEX      what guests boot from; opened only when the digest is right
   --initrd PATH  --initrd-sha256 HEX
   --command-line TEXT      of the kernel
+  --storage-key FILE       encrypts templates on the disk with the key in it: 32 octets or 64 hexadecimal digits,
+                           in a file of mode 0600, or fd:N for a descriptor
   --accelerator NAME       ${accelerators.join(', ')} (tcg)
   --rootfs-folder PATH     folders in it can be put over the initrd, by name
   --host ADDR  --port N    loopback only (127.0.0.1, 7070)
@@ -31,6 +33,7 @@ const options = {
   initrd: { type: 'string' },
   'initrd-sha256': { type: 'string' },
   'command-line': { type: 'string', default: 'console=ttyS0 quiet panic=-1' },
+  'storage-key': { type: 'string' },
   accelerator: { type: 'string', default: 'tcg' },
   'rootfs-folder': { type: 'string' },
   host: { type: 'string', default: '127.0.0.1' },
@@ -90,6 +93,7 @@ async function run(): Promise<void> {
     gateSeconds: numberOf('gate-seconds', flags['gate-seconds'], 600, 1),
     network: oneOf('network', flags.network, networkModes),
     log: openLog('sandbox-server', level),
+    ...(flags['storage-key'] === undefined ? {} : { storageKeyFile: flags['storage-key'] }),
   });
   process.stdout.write(`${JSON.stringify({ url: served.url, tokenFile: served.tokenFile })}\n`);
   await signalled();

@@ -23,6 +23,7 @@ export interface ServeOptions {
   readonly cgroups?: CgroupMode;
   readonly bootSeconds?: number;
   readonly gateSeconds?: number;
+  readonly storageKeyFile?: string;
   readonly log: Log;
 }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FakeProgram } from './fake-vmm.ts';
 
-export const contractProgram: FakeProgram = ({ memory, send, print, end }, line, channel) => {
+export const contractProgram: FakeProgram = ({ memory, disks, send, print, end }, line, channel) => {
   memory.generator ??= { generation: '1', keySha256: '7'.repeat(64) };
   const [word = '', rest = ''] = line.split(/ (.*)/);
   if (channel === 'services') {
@@ -24,6 +24,14 @@ export const contractProgram: FakeProgram = ({ memory, send, print, end }, line,
     case 'recall':
       send(String(memory.remembered));
       break;
+    case 'disk-read':
+      send(disks.get(rest)?.read() ?? 'no such disk');
+      break;
+    case 'disk-write': {
+      const [serial = '', text = ''] = rest.split(/ (.*)/);
+      send(disks.get(serial)?.write(text) ? 'ok' : 'refused');
+      break;
+    }
     case 'reseed':
       memory.generator = { generation: '2', keySha256: randomBytes(32).toString('hex') };
       send('ok');

@@ -6,6 +6,7 @@ import { contractProgram } from './contract-program.ts';
 import { FakeVmm } from './fake-vmm.ts';
 import { hashSealed } from './sealed-files.ts';
 import { vmmPortContract } from './vmm-port-contract.ts';
+import { volumeSlots } from './volumes/volume-contract.ts';
 
 async function image(text: string): Promise<SealedFile> {
   const fd = createMemfd('image');
@@ -20,13 +21,21 @@ vmmPortContract(async () => {
     vmm,
     another: async () => new FakeVmm(contractProgram),
     spec: {
-      machine: { memoryMiB: 64, cpus: 1, cpuModel: 'max', guestMac: null, generationId: 'none' },
+      machine: {
+        memoryMiB: 64,
+        cpus: 1,
+        cpuModel: 'max',
+        guestMac: null,
+        generationId: 'none',
+        volumes: volumeSlots,
+      },
       kernel: await image('kernel'),
       initrd: await image('initrd'),
       commandLine: 'quiet',
       place: { tapFd: null },
     },
     hasWitness: true,
+    hasVolumes: true,
     isThere: () => false,
     close: () => vmm.close(),
   };

@@ -24,10 +24,14 @@ import type {
   SnapshotManifest,
   VmEnd,
   VmmPort,
+  VmPlace,
 } from '#reference/contract/vmm-port.ts';
 import { canonicalJson, checkEnvironment, type Environment, mismatch } from './manifest/manifest.ts';
 import { adoptSnapshot, loadSnapshot, snapshotOf, storeSnapshot } from './manifest/snapshot-folder.ts';
+import type { StorageKey } from './manifest/storage-key.ts';
 import { hashSealed } from './sealed-files.ts';
+import { type FakeDisk, fakeDisks } from './volumes/fake-disks.ts';
+import { type FilledSlot, fillSlots, slotsFault } from './volumes/volume-slots.ts';
 
 /** All that a guest remembers. `generator` is what the VMM reads of its kernel. */
 export interface FakeMemory {
@@ -38,6 +42,8 @@ export interface FakeMemory {
 /** A guest, while it has a line to answer. */
 export interface FakeGuest {
   readonly memory: FakeMemory;
+  /** By their serials. */
+  readonly disks: ReadonlyMap<string, FakeDisk>;
   send(text: string, channel?: ChannelName): void;
   print(text: string): void;
   /** As a guest that panics or shuts down. */
@@ -67,13 +73,20 @@ export class FakeVmm implements VmmPort {
   readonly failures: (CodedError | null)[] = [];
   #isClosed = false;
 
-  constructor(program: FakeProgram, version = 'fake 1') {
+  readonly #storageKey: StorageKey | null;
+
+  constructor(program: FakeProgram, version = 'fake 1', storageKey: StorageKey | null = null) {
+    this.#storageKey = storageKey;
     this.#program = program;
     this.version = version;
     this.#environment = {
       vmm: { name: this.name, version },
       accelerator: this.accelerator,
-      argumentsOf: (machine) => [canonicalJson({ ...machine })],
+      argumentsOf: (machine) => {
+        const fault = slotsFault(machine);
+        if (fault !== null) throw new CodedError('bad-machine', fault, 'correct the machine of the template');
+        return [canonicalJson({ ...machine } as never)];
+      },
     };
   }
 
@@ -82,7 +95,7 @@ export class FakeVmm implements VmmPort {
     return this.#running.size;
   }
 
-  async boot({ machine, kernel, initrd, commandLine }: BootSpec): Promise<RunningVm> {
+  async boot({ machine, kernel, initrd, commandLine, place }: BootSpec): Promise<RunningVm> {
     this.#mayStart();
     if (!isSealed(kernel.fd) || !isSealed(initrd.fd)) {
       throw fakeFault('a kernel and an initrd are booted from sealed memory only');
@@ -96,27 +109,28 @@ export class FakeVmm implements VmmPort {
       kernelSha256: kernel.sha256,
       initrdSha256: initrd.sha256,
     };
-    const vm = this.#keep(new FakeVm(this.#program, identity, {}, null));
+    const vm = this.#keep(new FakeVm(this.#program, identity, {}, null, fillSlots(machine, place)));
     return vm.resume();
   }
 
-  async prepare({ manifest, memory, deviceState }: LoadedSnapshot): Promise<PreparedVm> {
+  async prepare({ manifest, memory, deviceState }: LoadedSnapshot, place: VmPlace): Promise<PreparedVm> {
     this.#mayStart();
     checkEnvironment(manifest, this.#environment);
     for (const [field, { fd }] of Object.entries({ memory, deviceState })) {
       if (!isSealed(fd)) throw mismatch(field, 'is not sealed');
     }
     const remembered = JSON.parse(readFileSync(`/proc/self/fd/${memory.fd}`, 'utf8').trim()) as FakeMemory;
-    const hasGenerator = manifest.generatorAddress !== null;
-    return this.#keep(new FakeVm(this.#program, manifest, remembered, hasGenerator ? manifest : null));
+    const origin = manifest.generatorAddress === null ? null : manifest;
+    const volumes = fillSlots(manifest.machine, place);
+    return this.#keep(new FakeVm(this.#program, manifest, remembered, origin, volumes));
   }
 
   store(snapshot: LoadedSnapshot, folder: string): Promise<void> {
-    return storeSnapshot(snapshot, folder);
+    return storeSnapshot(snapshot, folder, this.#storageKey);
   }
 
   load(folder: string, digest: string): Promise<LoadedSnapshot> {
-    return loadSnapshot(folder, digest, this.#environment);
+    return loadSnapshot(folder, digest, this.#environment, this.#storageKey);
   }
 
   adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
@@ -155,12 +169,20 @@ class FakeVm implements RunningVm, PreparedVm {
   readonly #identity: Identity;
   readonly #memory: FakeMemory;
   readonly #channels = {} as Record<ChannelName, readonly [host: Duplex, guest: Duplex]>;
+  readonly #disks: ReadonlyMap<string, FakeDisk>;
   #hasGenerator: boolean;
   #printed = '';
   #isRunning = false;
   #hasEnded = false;
 
-  constructor(program: FakeProgram, identity: Identity, memory: FakeMemory, origin: SnapshotManifest | null) {
+  constructor(
+    program: FakeProgram,
+    identity: Identity,
+    memory: FakeMemory,
+    origin: SnapshotManifest | null,
+    volumes: readonly FilledSlot[],
+  ) {
+    this.#disks = fakeDisks(volumes);
     this.#program = program;
     this.#identity = identity;
     this.#memory = memory;
@@ -238,6 +260,7 @@ class FakeVm implements RunningVm, PreparedVm {
     const [, stream] = this.#channels[channel];
     const guest: FakeGuest = {
       memory: this.#memory,
+      disks: this.#disks,
       send: (text, on = channel) => void (this.#hasEnded || this.#channels[on][1].write(`${text}\n`)),
       print: (text) => {
         this.#printed = `${this.#printed}${text}\n`.slice(-maxLineOctets);

@@ -17,7 +17,7 @@ import {
   stepKernel,
 } from '#reference/decisions/kernel-digest.ts';
 
-const chunkOctets = 1 << 20;
+export const chunkOctets = 1 << 20;
 const zeros = Buffer.alloc(chunkOctets);
 const readChunk = promisify(read);
 const writeChunk = promisify(write);
@@ -46,9 +46,26 @@ async function eachChunk(
   }
 }
 
-const isZero = (chunk: Buffer) => chunk.equals(zeros.subarray(0, chunk.length));
+/** What is there of as many octets as `into` has room for. */
+export async function readChunkAt(fd: number, into: Buffer, at: number): Promise<Buffer> {
+  for (let held = 0; held < into.length; ) {
+    const { bytesRead } = await readChunk(fd, into, held, into.length - held, at + held);
+    if (bytesRead === 0) return into.subarray(0, held);
+    held += bytesRead;
+  }
+  return into;
+}
 
-async function writeAll(fd: number, chunk: Buffer, at: number): Promise<void> {
+/** @param chunk of any length */
+export function isZero(chunk: Buffer): boolean {
+  for (let at = 0; at < chunk.length; at += chunkOctets) {
+    const piece = chunk.subarray(at, at + chunkOctets);
+    if (!piece.equals(zeros.subarray(0, piece.length))) return false;
+  }
+  return true;
+}
+
+export async function writeAll(fd: number, chunk: Buffer, at: number): Promise<void> {
   for (let done = 0; done < chunk.length; ) {
     const { bytesWritten } = await writeChunk(fd, chunk, done, chunk.length - done, at + done);
     done += bytesWritten;

@@ -1,7 +1,8 @@
 /**
  * What every VMM does, told as tests: run on the fake everywhere, and on QEMU where it is.
  * Its guest answers lines: `ping` → pong, `print X` on its console, `remember X`, `recall` → X, `reseed` → ok once its
- * kernel has, `symbol` → that of base_crng or `none`, `release`, and `die`; on `services` every line X with `services X`.
+ * kernel has, `symbol` → that of base_crng or `none`, `release`, and `die`; `disk-read S` and `disk-write S X` for the
+ * first line of the block device of serial S; on `services` every line X with `services X`.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,6 +22,7 @@ import type {
 } from '#reference/contract/vmm-port.ts';
 import { digestOf, manifestText } from './manifest/manifest.ts';
 import { snapshotContract } from './snapshot-contract.ts';
+import { volumeContract } from './volumes/volume-contract.ts';
 
 export interface VmmGround {
   readonly vmm: VmmPort;
@@ -29,6 +31,8 @@ export interface VmmGround {
   readonly spec: BootSpec;
   /** The VMM can read the guest’s generator. */
   readonly hasWitness: boolean;
+  /** The machine of `spec` has `volumeSlots`; else the VMM refuses them. */
+  readonly hasVolumes: boolean;
   /** Whether there is a process of a VMM by that number. */
   isThere(pid: number): boolean;
   close(): Promise<void>;
@@ -125,6 +129,7 @@ export function vmmPortContract(make: () => Promise<VmmGround>): void {
   bootContract(stage);
   forkContract(stage);
   endContract(stage);
+  volumeContract(stage);
   snapshotContract(stage);
 }
 

@@ -59,6 +59,7 @@ async function ground() {
       place: { tapFd: null },
     },
     hasWitness: false,
+    hasVolumes: false,
     isThere: (pid: number) => existsSync(`/proc/${pid}`),
     close: async () => {
       await vmm.close();

@@ -33,6 +33,7 @@ import { ConfinedLauncher, type Launcher, launchPrograms } from '../confinement/
 import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
 import { canonicalJson, checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
 import { adoptSnapshot, loadSnapshot, snapshotOf, storeSnapshot } from '../manifest/snapshot-folder.ts';
+import type { StorageKey } from '../manifest/storage-key.ts';
 import { hashSealed } from '../sealed-files.ts';
 import { firecrackerFault } from './api-client.ts';
 import type { ApiRequest } from './api-schemas.ts';
@@ -50,6 +51,8 @@ export interface FirecrackerOptions {
   readonly launcher: Launcher;
   /** Where each VM has a folder while it runs: short, for the paths of sockets; others may pass through. */
   readonly runFolder: string;
+  /** That snapshots in folders are encrypted with; null or none: they are not. */
+  readonly storageKey?: StorageKey | null;
 }
 
 /** `v1.13.0`. @throws CodedError `no-firecracker` */
@@ -100,7 +103,10 @@ function machineBody({ cpus, memoryMiB, cpuModel }: Machine) {
 }
 
 /** @throws CodedError `bad-machine` */
-function checkMachine({ guestMac, generationId, isDeterministic }: Machine, { tapFd }: VmPlace): void {
+function checkMachine(
+  { guestMac, generationId, isDeterministic, volumes }: Machine,
+  { tapFd, volumes: given = [] }: VmPlace,
+): void {
   const fault =
     guestMac !== null || tapFd !== null
       ? 'Firecracker opens a tap by its name, and here are descriptors only'
@@ -108,7 +114,9 @@ function checkMachine({ guestMac, generationId, isDeterministic }: Machine, { ta
         ? 'Firecracker gives every guest a fresh generation ID'
         : isDeterministic === true
           ? 'a CPU that runs by itself has no deterministic clock'
-          : null;
+          : volumes !== undefined || given.length > 0
+            ? 'volumes: Firecracker writes to a drive itself, and has none over it that is a VM’s alone'
+            : null;
   if (fault !== null) throw new CodedError('bad-machine', fault, 'use the VMM qemu for this machine');
 }
 
@@ -185,11 +193,11 @@ class Firecracker implements VmmPort {
   }
 
   store(snapshot: LoadedSnapshot, folder: string): Promise<void> {
-    return storeSnapshot(snapshot, folder);
+    return storeSnapshot(snapshot, folder, this.#options.storageKey);
   }
 
   load(folder: string, digest: string): Promise<LoadedSnapshot> {
-    return loadSnapshot(folder, digest, this.#environment);
+    return loadSnapshot(folder, digest, this.#environment, this.#options.storageKey);
   }
 
   adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {

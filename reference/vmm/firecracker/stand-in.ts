@@ -121,6 +121,7 @@ class StandIn {
   #line(socket: Socket, channel: ChannelName, line: string): void {
     const guest = {
       memory: this.#memory,
+      disks: new Map(),
       send: (text: string) => void socket.write(`${text}\n`),
       print: (text: string) => console.log(text),
       end: () => process.exit(0),

@@ -1,7 +1,8 @@
 /**
  * A snapshot on disk: `memory`, `device-state` and, written last, `manifest.json`; mode 0700, files 0600.
  * Invariant: a folder of that name holds a whole snapshot or is not there; what is loaded runs from sealed memory, and
- * has the digests that the manifest says, whose own digest is the one that was asked for.
+ * has the digests that the manifest says, whose own digest is the one that was asked for. With a key, memory and device
+ * state lie there encrypted, and what does not is refused.
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -18,7 +19,9 @@ import type {
   SnapshotManifest,
 } from '#reference/contract/vmm-port.ts';
 import { copySealed, copySparse, hashSealed } from '../sealed-files.ts';
+import { decryptPart, encryptedOctets, encryptPart, isEncrypted } from './encrypted-part.ts';
 import { digestOf, type Environment, manifestText, mismatch, readManifest } from './manifest.ts';
+import type { StorageKey } from './storage-key.ts';
 
 const files = { memory: 'memory', deviceState: 'device-state', manifest: 'manifest.json' } as const;
 type Part = 'memory' | 'deviceState';
@@ -46,13 +49,18 @@ export function snapshotOf(
 
 /**
  * @param folder is made; its parent is there
+ * @param key null: it lies there as it is
  * @throws CodedError `disk-full`, `snapshot-taken`; then nothing of it is left
  */
-export async function storeSnapshot(snapshot: LoadedSnapshot, folder: string): Promise<void> {
+export async function storeSnapshot(
+  snapshot: LoadedSnapshot,
+  folder: string,
+  key: StorageKey | null = null,
+): Promise<void> {
   const partial = `${folder}.partial-${randomBytes(8).toString('hex')}`;
   try {
     await mkdir(partial, { mode: 0o700 });
-    for (const part of parts) await storePart(snapshot[part], join(partial, files[part]));
+    for (const part of parts) await storePart(part, snapshot[part], join(partial, files[part]), key);
     storeManifest(manifestText(snapshot.manifest), join(partial, files.manifest));
     syncFolder(partial);
     await rename(partial, folder);
@@ -63,12 +71,18 @@ export async function storeSnapshot(snapshot: LoadedSnapshot, folder: string): P
   }
 }
 
-async function storePart({ fd, sha256, octets }: SealedFile, path: string): Promise<void> {
+async function storePart(
+  part: Part,
+  { fd, sha256, octets }: SealedFile,
+  path: string,
+  key: StorageKey | null,
+): Promise<void> {
   const file = openSync(path, 'wx', 0o600);
   try {
-    const written = await copySparse(fd, file, octets);
+    const written = await (key === null ? copySparse(fd, file, octets) : encryptPart(fd, file, part, key));
     fsyncSync(file);
-    if (written.sha256 !== sha256 || fstatSync(file).size !== octets) {
+    const length = key === null ? octets : encryptedOctets(octets);
+    if (written.sha256 !== sha256 || fstatSync(file).size !== length) {
       throw mismatch(path, 'what was written is not what was to be');
     }
   } finally {
@@ -102,11 +116,15 @@ function storeFault(folder: string, cause: unknown): unknown {
   return cause;
 }
 
-/** @throws CodedError `snapshot-mismatch` */
+/**
+ * @param key null: it lies there as it is
+ * @throws CodedError `snapshot-mismatch`
+ */
 export async function loadSnapshot(
   folder: string,
   digest: string,
   environment: Environment,
+  key: StorageKey | null = null,
 ): Promise<LoadedSnapshot> {
   const opened: number[] = [];
   const sealed: SealedFile[] = [];
@@ -118,10 +136,7 @@ export async function loadSnapshot(
   try {
     const manifest = readManifest(readBounded(open(files.manifest)), digest, environment);
     for (const part of parts) {
-      const said = manifest[part];
-      const fd = open(files[part]);
-      if (fstatSync(fd).size !== said.octets) throw mismatch(`${part}.octets`, 'another length');
-      const copy = await copySealed(fd, part, said.octets);
+      const copy = await loadPart(part, open(files[part]), manifest[part].octets, key);
       sealed.push(copy);
       checkPart(part, copy, manifest);
     }
@@ -133,6 +148,13 @@ export async function loadSnapshot(
   } finally {
     for (const fd of opened) closeSync(fd);
   }
+}
+
+async function loadPart(part: Part, fd: number, octets: number, key: StorageKey | null): Promise<SealedFile> {
+  if (key !== null) return decryptPart(fd, part, octets, key);
+  if (await isEncrypted(fd)) throw mismatch(`${part}.encryption`, 'it is encrypted, and here is no key');
+  if (fstatSync(fd).size !== octets) throw mismatch(`${part}.octets`, 'another length');
+  return copySealed(fd, part, octets);
 }
 
 /** No link is followed, and nothing is waited for. */

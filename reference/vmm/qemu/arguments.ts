@@ -7,6 +7,9 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { channelNames } from '#reference/contract/guest-protocol.ts';
 import type { Accelerator, Machine } from '#reference/contract/vmm-port.ts';
 import type { ProcessLimits } from '../confinement/confined-launcher.ts';
+import { overlayOctets } from '../volumes/overlay.ts';
+import { slotsFault } from '../volumes/volume-slots.ts';
+import { volumeDevices } from './volume-devices.ts';
 
 /** The process's descriptors; 0 is /dev/null, 1 and 2 are what it says of itself. */
 export const descriptors = {
@@ -56,16 +59,15 @@ export function machineArguments(machine: Machine, accelerator: Accelerator): st
     ...['-device', `virtserialport,bus=channels.0,nr=1,chardev=control,name=${channelNames.control}`],
     ...['-device', `virtserialport,bus=channels.0,nr=2,chardev=services,name=${channelNames.services}`],
     ...(guestMac === null ? [] : ['-device', `virtio-net-pci,netdev=eth0,mac=${guestMac},addr=0x5,romfile=`]),
+    ...volumeDevices(machine),
     ...(generationId === 'none'
       ? []
       : ['-device', `vmgenid,guid=${generationId === 'fresh' ? 'auto' : staleGenerationId}`]),
   ];
 }
 
-function checkMachine(
-  { memoryMiB, cpus, cpuModel, guestMac, isDeterministic }: Machine,
-  on: Accelerator,
-): void {
+function checkMachine(machine: Machine, on: Accelerator): void {
+  const { memoryMiB, cpus, cpuModel, guestMac, isDeterministic } = machine;
   const isWithin = (value: number, most: number) => Number.isInteger(value) && value >= 1 && value <= most;
   const fault = !isWithin(memoryMiB, maxMemoryMiB)
     ? `memoryMiB is not within 1 and ${maxMemoryMiB}`
@@ -77,7 +79,7 @@ function checkMachine(
           ? 'guestMac is no locally administered unicast MAC in lower case'
           : isDeterministic === true && on === 'kvm'
             ? 'only an emulated CPU has a deterministic clock'
-            : null;
+            : slotsFault(machine);
   if (fault !== null) throw new CodedError('bad-machine', fault, 'correct the machine of the template');
 }
 
@@ -111,12 +113,14 @@ export function bootArguments(commandLine: string): string[] {
 
 export const forkArguments: readonly string[] = ['-S', '-incoming', 'defer'];
 
-export function limitsOf({ memoryMiB, cpus }: Machine): ProcessLimits {
+export function limitsOf({ memoryMiB, cpus, volumes = [] }: Machine): ProcessLimits {
   const threadsMiB = 16 * cpus;
+  const overlays = volumes.map(({ octets, access }) => (access === 'private' ? overlayOctets(octets) : 0));
   const dataOctets = (memoryMiB + translationMiB + overheadMiB + threadsMiB) * mebi;
   // It writes its memory when a fork is saved.
-  const fileOctets = (memoryMiB + 64) * mebi;
+  const savedOctets = (memoryMiB + 64) * mebi;
+  const fileOctets = Math.max(savedOctets, ...overlays);
   // Of its own it has a few threads, and one for each processor.
-  const bounds = { memoryOctets: dataOctets + fileOctets, processes: 96 + cpus, cpus: cpus + 1 };
+  const bounds = { memoryOctets: dataOctets + savedOctets, processes: 96 + cpus, cpus: cpus + 1 };
   return { dataOctets, fileOctets, files: 128, bounds };
 }

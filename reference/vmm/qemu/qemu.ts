@@ -5,6 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { createMemfd, isSealed } from '#reference/base/memfd.ts';
@@ -25,6 +26,7 @@ import type { CgroupsPort } from '../confinement/vm-cgroups.ts';
 import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
 import { checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
 import { adoptSnapshot, loadSnapshot, storeSnapshot } from '../manifest/snapshot-folder.ts';
+import type { StorageKey } from '../manifest/storage-key.ts';
 import {
   bootArguments,
   descriptors,
@@ -37,6 +39,7 @@ import {
 import { QemuProcess } from './qemu-process.ts';
 import { type Identity, QemuVm } from './qemu-vm.ts';
 import { qmpFault } from './qmp.ts';
+import { openBackends } from './volume-devices.ts';
 
 const defaultBinary = '/usr/bin/qemu-system-x86_64';
 const versionDeadlineMs = 20_000;
@@ -60,14 +63,20 @@ export async function qemuVersion(binary = defaultBinary): Promise<string> {
   return version;
 }
 
-/**
- * @param cgroups where each VM has one; closed with the VMM
- * @throws CodedError `no-qemu`, `no-landlock`, `vmm-failed`
- */
+export interface QemuOptions {
+  /** Where each VM has one; closed with the VMM. */
+  readonly cgroups?: CgroupsPort | null;
+  /** Where what guests write to private volumes lies, in files without a name. */
+  readonly overlayFolder?: string;
+  /** That snapshots in folders are encrypted with; null: they are not. */
+  readonly storageKey?: StorageKey | null;
+}
+
+/** @throws CodedError `no-qemu`, `no-landlock`, `vmm-failed` */
 export async function openQemu(
   accelerator: Accelerator,
   binary = defaultBinary,
-  cgroups: CgroupsPort | null = null,
+  { cgroups = null, overlayFolder = tmpdir(), storageKey = null }: QemuOptions = {},
 ): Promise<VmmPort> {
   const version = await qemuVersion(binary);
   const paths = openPaths(binary, accelerator);
@@ -76,7 +85,13 @@ export async function openQemu(
     accelerator === 'kvm' ? kvmAccess() : undefined,
     cgroups,
   );
-  return new Qemu(launcher, binary, version, accelerator);
+  return new Qemu(launcher, { binary, overlayFolder, storageKey }, version, accelerator);
+}
+
+interface Start {
+  readonly machine: BootSpec['machine'];
+  readonly place: VmPlace;
+  readonly memoryFd: number;
 }
 
 class Qemu implements VmmPort {
@@ -85,12 +100,21 @@ class Qemu implements VmmPort {
   readonly accelerator: Accelerator;
   readonly #launcher: ConfinedLauncher;
   readonly #binary: string;
+  readonly #overlayFolder: string;
+  readonly #storageKey: StorageKey | null;
   readonly #environment: Environment;
   readonly #vms = new Set<QemuVm>();
 
-  constructor(launcher: ConfinedLauncher, binary: string, version: string, accelerator: Accelerator) {
+  constructor(
+    launcher: ConfinedLauncher,
+    { binary, overlayFolder, storageKey }: Required<Omit<QemuOptions, 'cgroups'>> & { readonly binary: string },
+    version: string,
+    accelerator: Accelerator,
+  ) {
     this.#launcher = launcher;
     this.#binary = binary;
+    this.#overlayFolder = overlayFolder;
+    this.#storageKey = storageKey;
     this.version = version;
     this.accelerator = accelerator;
     this.#environment = {
@@ -110,9 +134,8 @@ class Qemu implements VmmPort {
       ftruncateSync(memory, machine.memoryMiB * mebi);
       const tap = tapOf(machine, place, bootTap);
       const qemu = await this.#start(
-        machine,
+        { machine, place, memoryFd: memory },
         [...shared, ...placeArguments(machine, true, tap.inChild), ...bootArguments(commandLine)],
-        memory,
         [kernel.fd, initrd.fd, ...tap.fds],
       );
       const identity: Identity = {
@@ -143,9 +166,8 @@ class Qemu implements VmmPort {
     let qemu: QemuProcess;
     try {
       qemu = await this.#start(
-        machine,
+        { machine, place, memoryFd: memory.fd },
         [...manifest.arguments, ...placeArguments(machine, false, tap.inChild), ...forkArguments],
-        memory.fd,
         [ownState, ...tap.fds],
       );
     } finally {
@@ -161,11 +183,11 @@ class Qemu implements VmmPort {
   }
 
   store(snapshot: LoadedSnapshot, folder: string): Promise<void> {
-    return storeSnapshot(snapshot, folder);
+    return storeSnapshot(snapshot, folder, this.#storageKey);
   }
 
   load(folder: string, digest: string): Promise<LoadedSnapshot> {
-    return loadSnapshot(folder, digest, this.#environment);
+    return loadSnapshot(folder, digest, this.#environment, this.#storageKey);
   }
 
   adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
@@ -177,15 +199,24 @@ class Qemu implements VmmPort {
     await this.#launcher.close();
   }
 
-  #start(
-    machine: BootSpec['machine'],
+  /** Volumes come behind all other descriptors. */
+  async #start(
+    { machine, place, memoryFd }: Start,
     parameters: readonly string[],
-    memoryFd: number,
-    furtherFds: readonly number[],
+    fds: readonly number[],
   ): Promise<QemuProcess> {
     const [binary, version] = [this.#binary, this.version];
     const limits = limitsOf(machine);
-    return QemuProcess.start(this.#launcher, { binary, version, parameters, limits, memoryFd, furtherFds });
+    const volumes = openBackends(machine, place, descriptors.kernel + fds.length, this.#overlayFolder);
+    try {
+      return await QemuProcess.start(this.#launcher, {
+        ...{ binary, version, limits, memoryFd },
+        parameters: [...parameters, ...volumes.parameters],
+        furtherFds: [...fds, ...volumes.fds],
+      });
+    } finally {
+      volumes.close();
+    }
   }
 
   #keep(vm: QemuVm): QemuVm {
