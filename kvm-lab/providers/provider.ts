@@ -16,8 +16,8 @@ export interface LabProvider {
   /** Why it cannot be had here; null when it can. */
   unsupported(): Unsupported | null;
   lab(subject: DatapathSubject, engine: Engine): NetworkLab;
-  /** null: it drives no DNS proxy. `mutant`: the reference's proxy with that line changed. */
-  readonly dnsLab: ((subject: BuiltInSubject, mutant: string | null) => DnsLab) | null;
+  /** `mutant`: the reference's proxy with that line changed. */
+  dnsLab(subject: BuiltInSubject, mutant: string | null): DnsLab;
   /** What labs share; when none of them is used any more. */
   close(): Promise<void>;
 }
@@ -61,8 +61,8 @@ export async function loadProvider(name: ProviderName, image?: string): Promise<
   return {
     name,
     unsupported: () => containerUnsupported(image),
-    lab: (subject, engine) => new ContainerLab(subject, engine, image),
-    dnsLab: null,
+    lab: (subject, engine) => new ContainerLab(subject, engine, { image }),
+    dnsLab: (subject, dnsMutant) => new ContainerLab(subject, 'husk', { image, dnsMutant }),
     close: nothingShared,
   };
 }

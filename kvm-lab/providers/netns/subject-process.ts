@@ -1,15 +1,16 @@
 /**
- * Where a subject's datapath runs: here a child of this process, which dies with it. The pod's namespace is
- * entered by an order, so that one process serves one pod after the other.
+ * Where a subject's datapath or DNS proxy runs: here a child of this process, which dies with it. The pod's namespace
+ * is entered by an order, so that one process serves one pod after the other.
  */
 import { spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { DatapathSubject, Engine } from '#properties/subjects/subject.ts';
+import type { BuiltInSubject, DatapathSubject, Engine } from '#properties/subjects/subject.ts';
+import { markedEnvironment } from '../../leftovers/owner.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-export interface DatapathProcess {
+export interface SubjectProcess {
   /** In the process numbers of whoever asks; -1 when it did not start. */
   readonly pid: number;
   readonly stdin: Writable;
@@ -31,10 +32,32 @@ export function commandOf(subject: DatapathSubject, engine: Engine): string[] {
   return [`${subjects}/${subject}/${main}.ts`];
 }
 
-export function startChild(subject: DatapathSubject, engine: Engine): DatapathProcess {
-  const child = spawn(process.execPath, commandOf(subject, engine), {
+/** Likewise of its DNS proxy. `mutant`: the reference with that line changed, which the variable names. */
+export function dnsCommandOf(
+  subject: BuiltInSubject,
+  mutant: string | null,
+): { readonly words: readonly string[]; readonly variables: Readonly<Record<string, string>> } {
+  const main = `properties/subjects/${subject}/dnsproxy-main.ts`;
+  if (mutant === null) return { words: [main], variables: {} };
+  return {
+    words: ['--import', './properties/matrix/plant-in-process.ts', main],
+    variables: { HUSKPROOF_MUTANT: mutant },
+  };
+}
+
+export const startDatapath = (subject: DatapathSubject, engine: Engine): SubjectProcess =>
+  startChild(commandOf(subject, engine), {});
+
+export function startDnsProxyOf(subject: BuiltInSubject, mutant: string | null): SubjectProcess {
+  const { words, variables } = dnsCommandOf(subject, mutant);
+  return startChild(words, variables);
+}
+
+function startChild(words: readonly string[], variables: Readonly<Record<string, string>>): SubjectProcess {
+  const child = spawn(process.execPath, words, {
     stdio: ['pipe', 'pipe', 'pipe'],
     cwd: root,
+    env: { ...markedEnvironment(), ...variables },
   });
   const ended = new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(error.message));
