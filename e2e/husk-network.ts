@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { markedEnvironment } from '#kvm-lab/leftovers/owner.ts';
 import { probeAccelerator } from '#kvm-lab/providers/microvm/accelerator.ts';
 import { acceleratorVariable, VmGuests } from '#kvm-lab/providers/microvm/vm-guests.ts';
@@ -28,16 +28,21 @@ Examples:
   pnpm e2e:husk-network
   pnpm e2e:husk-network --grep 'ipv6\\.'
   pnpm e2e:husk-network --provider container
+  pnpm e2e:husk-network --provider container --dns some
   pnpm e2e:husk-network --provider container --image my-husk:dev --grep F4.source
   pnpm e2e:husk-network --tier vm
   pnpm e2e:husk-network --tier vm --all --shard 1/4
   HUSKPROOF_SEED=7 pnpm e2e:husk-network --grep 'sources.network-address .*published$'`;
+
+const dnsChoices = ['all', 'some'] as const;
+type DnsChoice = (typeof dnsChoices)[number];
 
 interface Flags {
   readonly provider?: string;
   readonly tier?: string;
   readonly image?: string;
   readonly all?: true;
+  readonly dns: DnsChoice;
 }
 
 interface Choice extends Flags {
@@ -82,7 +87,7 @@ async function guestsReady(): Promise<Record<string, string>> {
 
 const isGrep = (word: string) => /^(-g|--grep|--grep-invert)(=|$)/.test(word);
 
-async function run({ provider, image, all }: Choice, rest: readonly string[]): Promise<void> {
+async function run({ provider, image, all, dns }: Choice, rest: readonly string[]): Promise<void> {
   if (image !== undefined && provider !== 'container') {
     throw new CodedError('bad-value', '--image is of --provider container', 'add it, or leave the image out');
   }
@@ -96,6 +101,7 @@ async function run({ provider, image, all }: Choice, rest: readonly string[]): P
     ...markedEnvironment(),
     HUSKPROOF_PROVIDER: provider,
     HUSKPROOF_SELECTION: provider === 'microvm' && all !== true && !rest.some(isGrep) ? 'some' : 'all',
+    HUSKPROOF_DNS: dns,
     ...(provider === 'microvm' ? await guestsReady() : {}),
     // Its own place is named after the user, and in a user namespace that is another root's.
     PLAYWRIGHT_TRANSFORM_CACHE_DIR: `${root}.cache/playwright`,
@@ -122,6 +128,11 @@ const command = new Command('pnpm e2e:husk-network')
   .option('--provider <name>', `where pods and guests are: ${providerNames.join(', ')}; netns unless named`)
   .option('--tier <name>', 'kernel, or vm: guests are restored microVMs, the provider microvm')
   .option('--all', 'with --tier vm: every attack; without it, nor --grep, some of each claim')
+  .addOption(
+    new Option('--dns <which>', 'attacks on the DNS proxy: all, or the one that stands for each claim')
+      .choices(dnsChoices)
+      .default('all'),
+  )
   .option('--image <name>', 'with --provider container: an image instead of the one of pnpm lab image')
   .argument('[playwright...]', 'what Playwright Test takes')
   .allowUnknownOption()

@@ -4,6 +4,7 @@ import { unknownName } from '#properties/matrix/catalogue.ts';
 import { creditedAttacks } from './attacks/credited.ts';
 import { engineAttacks } from './attacks/engines.ts';
 import { freshAttacks } from './attacks/fresh.ts';
+import { inheritAttacks } from './attacks/inherit.ts';
 import { liveAttacks } from './attacks/live.ts';
 import { orderAttacks } from './attacks/order.ts';
 import { siblingAttacks } from './attacks/siblings.ts';
@@ -17,6 +18,7 @@ const all: readonly ForkAttack[] = [
   ...freshAttacks,
   ...snapshotAttacks,
   ...liveAttacks,
+  ...inheritAttacks,
   ...orderAttacks,
   ...zooAttacks,
   ...engineAttacks,
@@ -46,6 +48,7 @@ export const forkShowpieces: ReadonlyMap<ClaimId, string> = new Map<ClaimId, str
   ['F6.fresh', 'fresh.seeds'],
   ['F6.snapshot', 'snapshot.changed'],
   ['F6.live', 'live.fan-out'],
+  ['F6.inherit', 'inherit.live-fork'],
   ['F6.order', 'order.observed'],
   ['F6.witness', 'witness.liars'],
   ['F6.reaped', 'reaped.refused'],

@@ -10,6 +10,8 @@ import type { ForkLab } from './fork-lab.ts';
 export interface ForkStage {
   readonly lab: ForkLab;
   readonly subject: BuiltInSubject;
+  /** The reference with a line changed: the attack may be as short as shows that. */
+  readonly isMutant: boolean;
 }
 
 /** What siblings drew, for whoever wants to see it side by side. */

@@ -2,11 +2,14 @@
  * The engine raw-forkd as the lab drives it: a folder of its own, every fork shown as soon as it runs.
  * Invariant: the engine is the reference's, whole; when it is closed nothing of it is left, or that is told.
  */
+import { randomBytes } from 'node:crypto';
 import { guestArtifacts } from '#kvm-lab/artifacts/artifacts.ts';
 import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
 import { openLog } from '#reference/base/log.ts';
 import { Forkd } from '#reference/forkd/forkd.ts';
 import { Journal } from '#reference/forkd/journal.ts';
+import { SandboxClient } from '#reference/sandbox-server/sandbox-client.ts';
+import { startSandboxServer } from '#reference/sandbox-server/sandbox-server.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
 import { crossingsOf, shown } from './crossings.ts';
 import type { ForkLab, TemplateWish } from './fork-lab.ts';
@@ -73,4 +76,18 @@ export async function withForkd<T>(
   removeLabFolder(folder);
   if (left.size === 0) return result;
   throw new Error(`${left.size} entries are left in the journal of a closed engine`);
+}
+
+/** The same engine behind the sandbox server, on loopback, as a client of it has it. */
+export async function overHttp<T>(engine: Forkd, use: (client: SandboxClient) => Promise<T>): Promise<T> {
+  const token = randomBytes(32).toString('hex');
+  const server = await startSandboxServer({
+    ...{ engine, images: {}, rootfsFolder: null, token, host: '127.0.0.1', port: 0 },
+    log: openLog('sandbox-server', 'silent'),
+  });
+  try {
+    return await use(new SandboxClient(server.url, token));
+  } finally {
+    await server.close();
+  }
 }

@@ -11,12 +11,13 @@ let opened: Promise<ForkLab> | null = null;
 
 export async function runForkJob(job: ForkJob, accelerator: Accelerator): Promise<CellRecord> {
   const attack = forkAttackNamed(job.attack);
-  const subject = job.subject.startsWith('mutant:') ? 'reference' : (job.subject as BuiltInSubject);
+  const isMutant = job.subject.startsWith('mutant:');
+  const subject = isMutant ? 'reference' : (job.subject as BuiltInSubject);
   try {
     opened ??= ForkLab.open(accelerator);
     const lab = await opened;
     lab.kernelsUsed();
-    const seen = await attack.run({ lab, subject });
+    const seen = await attack.run({ lab, subject, isMutant });
     return forkRecord(job, seen, `QEMU ${lab.vmm.version}, ${accelerator}, Linux ${lab.kernelsUsed()}`);
   } catch (error) {
     return forkWithoutVerdict(job, 'crashed', messageOf(error).slice(0, 1_000));

@@ -16,8 +16,7 @@ export interface LabProvider {
   /** Why it cannot be had here; null when it can. */
   unsupported(): Unsupported | null;
   lab(subject: DatapathSubject, engine: Engine): NetworkLab;
-  /** null: it drives no DNS proxy. */
-  readonly dnsLab: ((subject: BuiltInSubject, form: DnsForm) => DnsLab) | null;
+  dnsLab(subject: BuiltInSubject, form: DnsForm): DnsLab;
   /** What labs share; when none of them is used any more. */
   close(): Promise<void>;
 }
@@ -61,8 +60,8 @@ export async function loadProvider(name: ProviderName, image?: string): Promise<
   return {
     name,
     unsupported: () => containerUnsupported(image),
-    lab: (subject, engine) => new ContainerLab(subject, engine, image),
-    dnsLab: null,
+    lab: (subject, engine) => new ContainerLab(subject, engine, { image }),
+    dnsLab: (subject, dnsForm) => new ContainerLab(subject, 'husk', { image, dnsForm }),
     close: nothingShared,
   };
 }

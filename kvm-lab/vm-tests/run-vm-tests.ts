@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { defaultKernel, guestArtifacts } from '#kvm-lab/artifacts/artifacts.ts';
 import { markedEnvironment } from '#kvm-lab/leftovers/owner.ts';
 import { microvmUnsupported } from '#kvm-lab/providers/microvm/readiness.ts';
 
@@ -34,6 +35,10 @@ const files = globSync('{reference,properties,kvm-lab,e2e}/**/*.vm.test.ts', { c
   .sort();
 if (files.length === 0) console.log(`no file *.vm.test.ts has ${wanted.join(' or ')} in its path`);
 const unsupported = microvmUnsupported();
+// Before the files are in namespaces without a network.
+if (unsupported === null && files.length > 0) {
+  for (const kernel of [defaultKernel, '6.1']) await guestArtifacts(kernel, 'honest', console.error);
+}
 const results = files.map((file) => {
   if (unsupported === null) return runOne(file);
   console.log(`skipped  ${file}: ${unsupported.reason}: ${unsupported.remedy}`);

@@ -1,10 +1,11 @@
 /**
- * One-line mistakes of the host around the gate that only forks of a real VM show. Attacks name them (`falsifiedBy` in
+ * One-line mistakes of host and engines around the gate that only forks of a real VM show. Attacks name them (`falsifiedBy` in
  * e2e/fork-tier); at tier decision nothing would notice.
  */
 import type { Mutant } from './mutant.ts';
 
 const activation = 'reference/fork-engine/activation.ts';
+const sandboxes = 'reference/forkd/sandboxes.ts';
 
 export const mutants: readonly Mutant[] = [
   {
@@ -23,6 +24,43 @@ export const mutants: readonly Mutant[] = [
     find: '      await fork.reap();',
     replace: '      void fork.reap;',
     killedBy: 'F6.reaped',
+    tier: 'vm',
+  },
+  {
+    id: 'engine-forgets-refused',
+    mistake: 'the engine crosses a fork that was refused out of its journal, and its VM runs on',
+    file: 'reference/forkd/forked-vms.ts',
+    find: 'ending ??= vm',
+    replace: 'ending ??= { stop: async () => undefined }',
+    killedBy: 'F6.engines',
+    tier: 'vm',
+  },
+  {
+    id: 'refusal-answered-as-made',
+    mistake: 'the sandbox server answers a fork that the gate refused as if it were there',
+    file: 'reference/sandbox-server/error-answer.ts',
+    find: "'fork-refused': 503,",
+    replace: "'fork-refused': 201,",
+    killedBy: 'F6.engines',
+    tier: 'vm',
+  },
+  {
+    id: 'secrets-inherited-unasked',
+    mistake: 'a sandbox that holds secrets is forked, whoever asks',
+    file: sandboxes,
+    find: 'if (source.secrets.length > 0 && !allowSecretInheritance) {',
+    replace: 'if (source.secrets.length > 0 && allowSecretInheritance === undefined) {',
+    killedBy: 'F6.inherit',
+    tier: 'vm',
+  },
+  {
+    id: 'inheritance-forgotten',
+    mistake: 'of a child that inherited secrets it is forgotten that it holds some',
+    file: sandboxes,
+    find: 'const origin: Origin = { template, secrets, parent: id, snapshot: source.snapshot };',
+    replace:
+      'const origin: Origin = { template, secrets: secrets.slice(secrets.length), parent: id, snapshot: source.snapshot };',
+    killedBy: 'F6.inherit',
     tier: 'vm',
   },
 ];

@@ -39,7 +39,8 @@ export interface PinSetNames {
 export type DnsProxyOrder =
   | {
       readonly do: 'start';
-      readonly netns: string;
+      /** null: the process was started in the pod's network namespace. */
+      readonly netns: string | null;
       readonly upstreams: readonly DnsPlace[];
       /** Of pins; 30 s unless a harness cannot wait so long. */
       readonly ttlFloorSeconds: number;
@@ -78,9 +79,11 @@ export async function serveDnsProxy(
   // Held open: the link itself follows the thread into the pod's namespace.
   const home = `/proc/self/fd/${openSync('/proc/thread-self/ns/net', 'r')}`;
   let standing: DrivenDnsProxy | null = null;
+  let isElsewhere = false;
   const obey = async (order: DnsProxyOrder): Promise<Partial<DnsProxyAnswer>> => {
     if (order.do === 'start') {
-      enter(order.netns);
+      isElsewhere = order.netns !== null;
+      if (order.netns !== null) enter(order.netns);
       standing = await make(order.upstreams, order.ttlFloorSeconds);
       return {};
     }
@@ -95,7 +98,7 @@ export async function serveDnsProxy(
       try {
         await ending.stop();
       } finally {
-        enter(home);
+        if (isElsewhere) enter(home);
       }
     }
     return {};

@@ -15,12 +15,9 @@ interface Told {
   readonly draws: Draws | null;
 }
 
-async function forkUnder(
-  { lab, subject }: ForkStage,
-  host: ForkHost,
-  condition: LabRequest | null,
-): Promise<Told> {
-  const template = await lab.template(wishOf({ lab, subject }, plainWish));
+async function forkUnder(stage: ForkStage, host: ForkHost, condition: LabRequest | null): Promise<Told> {
+  const { lab } = stage;
+  const template = await lab.template(wishOf(stage, plainWish));
   const { vm, guest, crossings } = await lab.fork(template);
   try {
     if (condition !== null) await guest.must(condition);

@@ -10,6 +10,7 @@ import { choice } from '../../fixtures/lab-choice.ts';
 import { type DnsSubjectName, onDgram, runDnsAttack } from '../../fixtures/run-dns-attack.ts';
 
 for (const attack of allDnsAttacks) {
+  if (choice.isDnsSelection && attack.showpiece !== true) continue;
   const builtIn = builtInSubjects.filter((name) => attack.expected[name] !== 'no-input');
   const portable: DnsSubjectName[] = dnsShowpieces.get(attack.claim) === attack ? [onDgram] : [];
   const subjects: DnsSubjectName[] = choice.isSelection
@@ -18,7 +19,7 @@ for (const attack of allDnsAttacks) {
   for (const subject of subjects) {
     test(`${attack.id} ${attack.claim} ${attack.statement} · ${subject}`, async ({
       dnsLab,
-      dnsSeed: seed,
+      seed,
       settle,
     }) => {
       await settle((await runDnsAttack(attack.id, subject, { lab: dnsLab(subject), seed })).record);

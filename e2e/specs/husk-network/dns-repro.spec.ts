@@ -4,7 +4,7 @@ import { expect, test } from '../../fixtures/husk-network.ts';
 import { dnsReproductionBlock, reproduceDns } from '../../repro/dns-reproduction.ts';
 
 test('a reproduction of F1 always shows question, answer, pin and connection for each subject', async ({
-  dnsSeed: seed,
+  seed,
 }) => {
   const [claim] = await loadStatements(['F1.filtered']);
   if (claim === undefined) throw new Error('F1.filtered is a claim');

@@ -4,28 +4,46 @@
  * Invariant: a container serves one pod, and no other after it.
  */
 import type { DatapathSubject, Engine } from '#properties/subjects/subject.ts';
+import type { DnsForm, DnsLab } from '../dns-lab.ts';
+import type { DatapathSource } from '../netns/child-datapath.ts';
 import { DatapathChild } from '../netns/datapath-child.ts';
+import { DnsChild } from '../netns/dns-child.ts';
+import type { DnsSubject } from '../netns/dns-control.ts';
 import { NamespacePod } from '../netns/husk-pod.ts';
 import { Namespace } from '../netns/namespace.ts';
+import { dnsSubjectOf } from '../netns/netns.ts';
 import { Reactor } from '../netns/reactor.ts';
-import type { NetworkLab } from '../network-lab.ts';
+import { pinSetNames } from '../pin-set-names.ts';
 import { HuskContainer } from './husk-container.ts';
 import { huskImage } from './husk-image.ts';
 
-export class ContainerLab implements NetworkLab {
+export interface ContainerLabOptions {
+  /** Another than the lab's own. */
+  readonly image?: string | undefined;
+  /** Of the DNS proxy: the reference with that line changed. */
+  readonly dnsForm?: DnsForm;
+}
+
+export class ContainerLab implements DnsLab {
   readonly name = 'container';
   readonly #subject: DatapathSubject;
   readonly #engine: Engine;
   readonly #image: string;
+  readonly #dnsForm: DnsForm;
   readonly #reactor = new Reactor();
   /** Started while a test still has its window: the next pod's. */
   #next: Promise<HuskContainer> | null = null;
   readonly #leaving = new Set<Promise<void>>();
 
-  constructor(subject: DatapathSubject, engine: Engine, image: string = huskImage()) {
+  constructor(
+    subject: DatapathSubject,
+    engine: Engine,
+    { image = huskImage(), dnsForm = {} }: ContainerLabOptions = {},
+  ) {
     this.#subject = subject;
     this.#engine = engine;
     this.#image = image;
+    this.#dnsForm = dnsForm;
   }
 
   lacks(): null {
@@ -61,7 +79,15 @@ export class ContainerLab implements NetworkLab {
     };
     const namespace = Namespace.at(`/proc/${container.pid}/ns/net`);
     const source = { netns: null, guestSide: null, guests: null, next, done: () => undefined };
-    const pod = new ContainerPod(this.#reactor, namespace, source, container, () => this.#leave(container));
+    const subject = dnsSubjectOf(this.#subject);
+    const dns = {
+      netns: null,
+      spare: () => new DnsChild(container.startDnsProxy(subject, this.#dnsForm)),
+      done: () => undefined,
+      setsOf: (tap: string) => pinSetNames(subject, tap),
+    };
+    const leave = () => this.#leave(container);
+    const pod = new ContainerPod(this.#reactor, namespace, source, { dns, container, leave });
     await first.started();
     await pod.datapath.enter();
     await pod.settled();
@@ -85,6 +111,12 @@ export class ContainerLab implements NetworkLab {
   }
 }
 
+interface ContainerParts {
+  readonly dns: DnsSubject;
+  readonly container: HuskContainer;
+  readonly leave: () => void;
+}
+
 export class ContainerPod extends NamespacePod {
   readonly container: HuskContainer;
   readonly #leave: () => void;
@@ -92,11 +124,10 @@ export class ContainerPod extends NamespacePod {
   constructor(
     reactor: Reactor,
     namespace: Namespace,
-    source: ConstructorParameters<typeof NamespacePod>[2],
-    container: HuskContainer,
-    leave: () => void,
+    source: DatapathSource,
+    { dns, container, leave }: ContainerParts,
   ) {
-    super(reactor, namespace, source, null);
+    super(reactor, namespace, source, dns);
     this.container = container;
     this.#leave = leave;
   }

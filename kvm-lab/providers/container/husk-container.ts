@@ -1,16 +1,17 @@
 /**
- * The container in which a pod's datapath runs, with what a husk's pod has and nothing more.
+ * The container in which a pod's datapath and DNS proxy run, with what a husk's pod has and nothing more.
  * Invariant: it ends when the process that made it does, and is removed with its end.
  */
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { GenericContainer, getContainerRuntimeClient } from 'testcontainers';
-import type { DatapathSubject, Engine } from '#properties/subjects/subject.ts';
+import type { BuiltInSubject, DatapathSubject, Engine } from '#properties/subjects/subject.ts';
 import { makeLabFolder, removeLabFolder } from '../../leftovers/lab-folder.ts';
 import { ownerMark } from '../../leftovers/owner.ts';
-import { commandOf } from '../netns/datapath-process.ts';
+import type { DnsForm } from '../dns-lab.ts';
 import { makeFifo } from '../netns/kernel-calls.ts';
-import { FifoProcess, pipeNames, servingScript } from './fifo-process.ts';
+import { commandOf, dnsCommandOf } from '../netns/subject-process.ts';
+import { FifoProcess, pipeNames, type Role, servingScript } from './fifo-process.ts';
 import { ownerLabel, sourceFolder } from './husk-image.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -34,6 +35,8 @@ class PrivilegesOfHusk extends GenericContainer {
     // What a runtime gives a pod of a cluster with both families.
     this.hostConfig.Sysctls = {
       'net.ipv4.ip_forward': '1',
+      // A resolver on port 53 without NET_BIND_SERVICE.
+      'net.ipv4.ip_unprivileged_port_start': '0',
       'net.ipv6.conf.all.disable_ipv6': '0',
       'net.ipv6.conf.default.disable_ipv6': '0',
     };
@@ -103,8 +106,19 @@ export class HuskContainer {
 
   /** The next datapath; the one before has ended. */
   startDatapath(subject: DatapathSubject, engine: Engine): FifoProcess {
-    return new FifoProcess(this.#folder, this.pid, () => {
-      writeSync(this.#life, `${commandOf(subject, engine).join(' ')}\n`);
+    return this.#start('datapath', {}, commandOf(subject, engine));
+  }
+
+  /** The next DNS proxy, likewise. */
+  startDnsProxy(subject: BuiltInSubject, form: DnsForm): FifoProcess {
+    const { words, variables } = dnsCommandOf(subject, form);
+    return this.#start('dns', variables, words);
+  }
+
+  #start(role: Role, variables: Readonly<Record<string, string>>, words: readonly string[]): FifoProcess {
+    const settings = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+    return new FifoProcess(this.#folder, role, this.pid, () => {
+      writeSync(this.#life, `${[role, ...settings, 'node', ...words].join(' ')}\n`);
     });
   }
 

@@ -19,6 +19,8 @@ export interface ProbedAccelerator {
   readonly reason: string;
 }
 
+type Boot = Pick<GuestArtifacts, 'kernel' | 'initrd' | 'commandLine'>;
+
 /** A guest under KVM answers within a second or two; one that does not run never does. */
 const deadlineMs = 10_000;
 const retryMs = 20;
@@ -49,24 +51,11 @@ async function probe(): Promise<ProbedAccelerator> {
 /** Boots a guest and asks for a sign of life. null: it answered; else what it did instead. */
 export async function bootGuest(
   accelerator: Accelerator,
-  { kernel, initrd, commandLine }: Pick<GuestArtifacts, 'kernel' | 'initrd' | 'commandLine'>,
+  { kernel, initrd, commandLine }: Boot,
   withinMs: number,
 ): Promise<string | null> {
   const folder = makeLabFolder('probe');
-  const words = [
-    '-nodefaults -no-user-config -no-reboot -display none -m 512 -machine q35'.split(' '),
-    ['-accel', accelerator, '-cpu', accelerator === 'kvm' ? 'host' : 'max'],
-    ['-kernel', kernel, '-initrd', initrd, '-append', commandLine],
-    ['-serial', `file:${folder}/console`, '-device', 'virtio-serial-pci'],
-    ...Object.entries(channelNames).map(([id, name]) => [
-      ...['-chardev', `socket,id=${id},path=${folder}/${id},server=on,wait=off`],
-      ...['-device', `virtserialport,chardev=${id},name=${name}`],
-    ]),
-  ].flat();
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', qemuProgram, ...words], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: markedEnvironment(),
-  });
+  const child = startGuest(accelerator, { kernel, initrd, commandLine }, folder);
   const over = new AbortController();
   try {
     const failure = await Promise.race([ping(`${folder}/control`, withinMs, over.signal), endOf(child)]);
@@ -76,6 +65,34 @@ export async function bootGuest(
     await gone(child);
     removeLabFolder(folder);
   }
+}
+
+/**
+ * QEMU with a guest that nobody has spoken to: its console in `folder`, and its channels as sockets there. It ends with
+ * this process.
+ * @param devices further words of QEMU's
+ */
+export function startGuest(
+  accelerator: Accelerator,
+  { kernel, initrd, commandLine }: Boot,
+  folder: string,
+  devices: readonly string[] = [],
+): ChildProcess {
+  const words = [
+    '-nodefaults -no-user-config -no-reboot -display none -m 512 -machine q35'.split(' '),
+    ['-accel', accelerator, '-cpu', accelerator === 'kvm' ? 'host' : 'max'],
+    ['-kernel', kernel, '-initrd', initrd, '-append', commandLine],
+    ['-serial', `file:${folder}/console`, '-device', 'virtio-serial-pci'],
+    ...Object.entries(channelNames).map(([id, name]) => [
+      ...['-chardev', `socket,id=${id},path=${folder}/${id},server=on,wait=off`],
+      ...['-device', `virtserialport,chardev=${id},name=${name}`],
+    ]),
+    devices,
+  ].flat();
+  return spawn('setpriv', ['--pdeathsig', 'KILL', qemuProgram, ...words], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: markedEnvironment(),
+  });
 }
 
 /** The last line of the guest's console that is not the kernel's. */
@@ -136,7 +153,8 @@ function endOf(child: ChildProcess): Promise<string> {
   });
 }
 
-async function gone(child: ChildProcess): Promise<void> {
+/** Killed, and waited for. */
+export async function gone(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const closed = new Promise((resolve) => child.once('close', resolve));
   child.kill('SIGKILL');

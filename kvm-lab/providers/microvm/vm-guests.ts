@@ -18,7 +18,7 @@ import { VmHonestGuest } from './vm-honest-guest.ts';
 
 const log = openLog('lab', 'warn');
 /** A guest under TCG on a machine that is busy answers late, and is no worse for it. */
-const gateDeadlineMs = 20_000;
+const gateDeadlineMs = 60_000;
 
 interface Open {
   readonly vmm: VmmPort;

@@ -5,7 +5,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import type { DatapathAnswer, DatapathOrder, DatapathStep } from '#properties/subjects/datapath-protocol.ts';
 import type { OnStep } from '../network-lab.ts';
-import type { DatapathProcess } from './datapath-process.ts';
+import type { SubjectProcess } from './subject-process.ts';
 
 const orderDeadlineMs = 20_000;
 const maxSaidOctets = 4_000;
@@ -17,14 +17,14 @@ interface Waiting {
 }
 
 export class DatapathChild {
-  readonly #process: DatapathProcess;
+  readonly #process: SubjectProcess;
   readonly #waiting = new Map<number, Waiting>();
   #next = 1;
   #said = '';
   #rest = '';
   #gone: Error | null = null;
 
-  constructor(process: DatapathProcess) {
+  constructor(process: SubjectProcess) {
     this.#process = process;
     process.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     process.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -1,18 +1,13 @@
 /**
- * A subject's DNS proxy in a process of its own, driven by JSON lines; for a mutant, the reference with one line
- * changed while it is loaded; the reference on its portable adapter where that is asked for.
- * Invariant: it dies with this process; an order has a deadline; a process that is gone answers every order with why.
+ * A subject's DNS proxy in a process of its own, driven by JSON lines, wherever that process runs.
+ * Invariant: an order has a deadline; a process that is gone answers every order with why.
  */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import type { DnsProxyAnswer, DnsProxyOrder } from '#properties/subjects/dnsproxy-protocol.ts';
-import type { BuiltInSubject } from '#properties/subjects/subject.ts';
-import { markedEnvironment } from '../../leftovers/owner.ts';
-import type { DnsForm } from '../dns-lab.ts';
+import type { SubjectProcess } from './subject-process.ts';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
 const orderDeadlineMs = 20_000;
+/** Of the first one: the program is still being loaded, in a container on a machine that others use too. */
+const firstDeadlineMs = 60_000;
 const maxSaidOctets = 4_000;
 
 interface Waiting {
@@ -21,43 +16,28 @@ interface Waiting {
 }
 
 export class DnsChild {
-  readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #process: SubjectProcess;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #ended: Promise<void>;
   #next = 1;
   #said = '';
   #rest = '';
   #gone: Error | null = null;
 
-  constructor(subject: BuiltInSubject, { mutant = null, adapter = 'epoll' }: DnsForm = {}) {
-    const main = `${root}properties/subjects/${subject}/dnsproxy-main.ts`;
-    const planted = mutant === null ? [] : ['--import', `${root}properties/matrix/plant-in-process.ts`];
-    this.#process = spawn(process.execPath, [...planted, main], {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      cwd: root,
-      env: {
-        ...markedEnvironment(),
-        HUSKPROOF_DNS_IO: adapter,
-        ...(mutant === null ? {} : { HUSKPROOF_MUTANT: mutant }),
-      },
-    });
-    this.#process.stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
-    this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
+  constructor(process: SubjectProcess) {
+    this.#process = process;
+    const { stdin, stdout, stderr } = process;
+    stdout.setEncoding('utf8').on('data', (text: string) => this.#read(text));
+    stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#said = `${this.#said}${text}`.slice(-maxSaidOctets);
     });
     // A process that is killed resets its pipes.
-    for (const pipe of this.#process.stdio) pipe?.on('error', (error) => this.#lost(error.message));
-    this.#process.on('error', (error) => this.#lost(error.message));
-    this.#ended = new Promise((resolve) => {
-      this.#process.on('exit', (code, signal) => {
-        this.#lost(`exit ${code ?? signal}: ${this.#said.trim()}`);
-        resolve();
-      });
-    });
+    for (const pipe of [stdin, stdout, stderr]) pipe.on('error', (error) => this.#lost(error.message));
+    void process.ended.then((how) => this.#lost(`${how}: ${this.#said.trim()}`));
   }
 
+  /** As this process sees it. */
   get pid(): number {
-    return this.#process.pid ?? -1;
+    return this.#process.pid;
   }
 
   get alive(): boolean {
@@ -73,11 +53,12 @@ export class DnsChild {
   async order(order: DnsProxyOrder): Promise<DnsProxyAnswer> {
     if (this.#gone !== null) throw this.#gone;
     const id = this.#next++;
+    const deadlineMs = id === 1 ? firstDeadlineMs : orderDeadlineMs;
     let timer: NodeJS.Timeout | undefined;
     try {
       const answer = await new Promise<DnsProxyAnswer>((resolve, reject) => {
-        const late = () => reject(new Error(`${order.do}: no answer within ${orderDeadlineMs} ms`));
-        timer = setTimeout(late, orderDeadlineMs);
+        const late = () => reject(new Error(`${order.do}: no answer within ${deadlineMs} ms`));
+        timer = setTimeout(late, deadlineMs);
         this.#waiting.set(id, { resolve, reject });
         this.#process.stdin.write(`${JSON.stringify({ id, ...order })}\n`);
       });
@@ -91,8 +72,8 @@ export class DnsChild {
 
   /** By `kill -9`; done when the kernel has taken everything from it. */
   async kill(): Promise<void> {
-    this.#process.kill('SIGKILL');
-    await this.#ended;
+    this.#process.kill();
+    await this.#process.ended;
   }
 
   #read(text: string): void {

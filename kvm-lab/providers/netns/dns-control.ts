@@ -28,6 +28,8 @@ export interface DnsSurroundings {
 
 /** What it needs of its lab: processes that wait for a pod, and where the subject's datapath keeps pins. */
 export interface DnsSubject {
+  /** Where the process finds the pod's namespace; null: it is born in it. */
+  readonly netns: string | null;
   spare(): DnsChild;
   done(child: DnsChild): void;
   setsOf(tap: string): PinSetNames;
@@ -91,7 +93,7 @@ export class NamespaceDns implements DnsControl {
   async start({ ttlFloorSeconds = usualFloorSeconds }: DnsStartOptions = {}): Promise<void> {
     const child = this.#subject.spare();
     this.#child = child;
-    const netns = this.#around.pod.path;
+    const { netns } = this.#subject;
     await child.order({ do: 'start', netns, upstreams: dnsServers, ttlFloorSeconds });
   }
 

@@ -88,11 +88,10 @@ export class NamespacePod implements DnsPod {
   readonly #plantedWorld: Planted;
   readonly #upstream: DatagramSocket;
   readonly #honest: HonestGuest[] = [];
-  /** null: of this pod no DNS proxy is driven. */
-  readonly #dnsSubject: DnsSubject | null;
+  readonly #dnsSubject: DnsSubject;
   #dns: NamespaceDns | null = null;
 
-  constructor(reactor: Reactor, pod: Namespace, source: DatapathSource, dnsSubject: DnsSubject | null) {
+  constructor(reactor: Reactor, pod: Namespace, source: DatapathSource, dnsSubject: DnsSubject) {
     this.#reactor = reactor;
     this.#pod = pod;
     this.#source = source;
@@ -123,7 +122,6 @@ export class NamespacePod implements DnsPod {
 
   /** From the first time on the lab's own resolver makes room for the subject's. */
   get dns(): NamespaceDns {
-    if (this.#dnsSubject === null) throw new TypeError('this provider drives no DNS proxy');
     this.#dns ??= new NamespaceDns(
       {
         reactor: this.#reactor,

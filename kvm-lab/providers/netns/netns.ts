@@ -17,13 +17,13 @@ import type { GuestSource, LabNeed } from '../network-lab.ts';
 import { pinSetNames } from '../pin-set-names.ts';
 import type { Unsupported } from '../unsupported.ts';
 import { DatapathChild } from './datapath-child.ts';
-import { startChild } from './datapath-process.ts';
 import { DnsChild } from './dns-child.ts';
 import { NamespacePod } from './husk-pod.ts';
 import { CallError, closeFd, openDevice, openTap } from './kernel-calls.ts';
 import { CommandError, Namespace } from './namespace.ts';
 import { Reactor } from './reactor.ts';
 import { rootlessUnsupported } from './rootless.ts';
+import { startDatapath, startDnsProxyOf } from './subject-process.ts';
 
 /** Why the lab cannot be had here, and what to do; null when it can. Tried, not guessed. */
 export function netnsUnsupported(): Unsupported | null {
@@ -93,7 +93,7 @@ function silentNamespace(): Namespace {
 }
 
 /** A mutant of the datapath has the reference's proxy beside it. */
-const dnsSubjectOf = (subject: DatapathSubject): BuiltInSubject =>
+export const dnsSubjectOf = (subject: DatapathSubject): BuiltInSubject =>
   builtInSubjects.find((name) => name === subject) ?? 'reference';
 
 export interface NetnsLabOptions {
@@ -145,6 +145,7 @@ export class NetnsLab implements DnsLab {
       guests: this.#guests,
     };
     const made = new NamespacePod(this.#reactor, namespace, source, {
+      netns: namespace.path,
       spare: () => this.#spareDns(),
       done: (child) => this.#idleDns.push(child),
       setsOf: (tap) => pinSetNames(dnsSubjectOf(this.#subject), tap),
@@ -158,13 +159,13 @@ export class NetnsLab implements DnsLab {
   #spare(): DatapathChild {
     const waiting = this.#idle.pop();
     if (waiting?.alive) return waiting;
-    return new DatapathChild(startChild(this.#subject, this.#engine));
+    return new DatapathChild(startDatapath(this.#subject, this.#engine));
   }
 
   #spareDns(): DnsChild {
     const waiting = this.#idleDns.pop();
     if (waiting?.alive) return waiting;
-    return new DnsChild(dnsSubjectOf(this.#subject), this.#dnsForm);
+    return new DnsChild(startDnsProxyOf(dnsSubjectOf(this.#subject), this.#dnsForm));
   }
 
   async close(): Promise<void> {

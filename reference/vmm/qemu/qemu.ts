@@ -107,7 +107,11 @@ class Qemu implements VmmPort {
 
   constructor(
     launcher: ConfinedLauncher,
-    { binary, overlayFolder, storageKey }: Required<Omit<QemuOptions, 'cgroups'>> & { readonly binary: string },
+    {
+      binary,
+      overlayFolder,
+      storageKey,
+    }: Required<Omit<QemuOptions, 'cgroups'>> & { readonly binary: string },
     version: string,
     accelerator: Accelerator,
   ) {
