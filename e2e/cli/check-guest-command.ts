@@ -41,8 +41,8 @@ Two kinds of targets, alone or together:
             foreground or not; --end takes it away. Without --fork and --agent each run of --read is a fork of its own.
 
 An ENDPOINT is unix:/path/socket, fc:/path/socket:PORT (Firecracker's vsock) or vsock:CID:PORT; the ports are
-1024 (control) and 1025 (services). Claims: ${claimIds.join(' ')}. Each is told part by part: holds, falsified, hung, crashed,
-garbage, flood; unsupported and not-run with the reason. A fork that is read twice has to give other octets the second
+1024 (control) and 1025 (services). Claims: ${claimIds.join(' ')}.
+Each is told part by part: holds, falsified, hung, crashed, garbage, flood; unsupported and not-run with the reason. A fork that is read twice has to give other octets the second
 time, and as many as --octets asks for (the positive control), else nothing is judged by what it draws. The
 protocol, and recipes for QEMU and Firecracker: docs/check-guest.md.
 
