@@ -42,9 +42,10 @@ Two kinds of targets, alone or together:
 
 An ENDPOINT is unix:/path/socket, fc:/path/socket:PORT (Firecracker's vsock) or vsock:CID:PORT; the ports are
 1024 (control) and 1025 (services). Claims: ${claimIds.join(' ')}.
-Each is told part by part: holds, falsified, hung, crashed, garbage, flood; unsupported and not-run with the reason. A fork that is read twice has to give other octets the second
-time, and as many as --octets asks for (the positive control), else nothing is judged by what it draws. The
-protocol, and recipes for QEMU and Firecracker: docs/check-guest.md.
+Each is told part by part: holds, falsified, hung, crashed, garbage, flood; unsupported and not-run with the
+reason. A fork that is read twice has to give other octets the second time, and as many as --octets asks for
+(the positive control), else nothing is judged by what it draws. The protocol, and recipes for QEMU and
+Firecracker: docs/check-guest.md.
 
 Examples:
   pnpm check guest --agent unix:/run/fork-1.sock unix:/run/fork-2.sock --dry-run
