@@ -34,17 +34,18 @@ export interface CheckGuestFlags extends GuestFlags {
 const help = `
 Two kinds of targets, alone or together:
 
-  agents    --agent for each fork of one snapshot (or one with {n} in it). Each is told that it was forked, judged as the
-            gate of a host does, attacked, and released: such a fork is spent. With --services (exec) or --read also
-            what the forks draw is compared.
+  agents    --agent for each fork of one snapshot (or one with {n} in it). Each is told that it was forked,
+            judged as the gate of a host does, attacked, and released: such a fork is spent. With --services
+            (exec) or --read also what the forks draw is compared.
   commands  --read prints random octets of fork {n}, raw or in hex, and nothing else; --fork starts fork {n}, in the
             foreground or not; --end takes it away. Without --fork and --agent each run of --read is a fork of its own.
 
-An ENDPOINT is unix:/path/socket, fc:/path/socket:PORT (Firecracker's vsock) or vsock:CID:PORT; the ports are 1024 (control)
-and 1025 (services). Claims: ${claimIds.join(' ')}. Each is told part by part: holds, falsified, hung, crashed,
-garbage, flood; unsupported and not-run with the reason. A fork that is read twice has to give other octets the second
-time, and as many as --octets asks for (the positive control), else nothing is judged by what it draws. The protocol, and
-recipes for QEMU and Firecracker: docs/check-guest.md.
+An ENDPOINT is unix:/path/socket, fc:/path/socket:PORT (Firecracker's vsock) or vsock:CID:PORT; the ports are
+1024 (control) and 1025 (services). Claims: ${claimIds.join(' ')}.
+Each is told part by part: holds, falsified, hung, crashed, garbage, flood; unsupported and not-run with the
+reason. A fork that is read twice has to give other octets the second time, and as many as --octets asks for
+(the positive control), else nothing is judged by what it draws. The protocol, and recipes for QEMU and
+Firecracker: docs/check-guest.md.
 
 Examples:
   pnpm check guest --agent unix:/run/fork-1.sock unix:/run/fork-2.sock --dry-run

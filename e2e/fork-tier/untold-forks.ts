@@ -1,7 +1,8 @@
 /**
  * Forks of a template that nobody has told anything, their agents on unix sockets: what a host of one's own, or
  * `pnpm check guest`, is tried against. Fork n begins when somebody connects to a socket of it.
- * Invariant: no gate stands before them, and no secret is in them; when the server is closed no VM and no socket is left.
+ * Invariant: no gate stands before them, and no secret is in them; when the server is closed no VM and no
+ * socket is left.
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';

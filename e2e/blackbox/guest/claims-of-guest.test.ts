@@ -1,4 +1,7 @@
-/** The check against guests that are known: it accepts the honest one, and finds each of the zoo and each flaw by name. */
+/**
+ * The check against guests that are known: it accepts the honest one, and finds each of the zoo and each flaw by
+ * name.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** A claim about a guest in parts: each one thing that is asked of it, what must never come of it, how that is judged. */
+/**
+ * A claim about a guest in parts: each one thing that is asked of it, what must never come of it, how that is
+ * judged.
+ */
 import type { Finding } from '../finding.ts';
 import type { ClaimId } from './claim-ids.ts';
 import type { Stage } from './stage.ts';

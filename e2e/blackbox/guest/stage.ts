@@ -4,6 +4,7 @@
  */
 import { channelPorts } from '#reference/contract/guest-protocol.ts';
 import type { Insertion } from '#reference/decisions/reseed-gate.ts';
+import type { Finding } from '../finding.ts';
 import { Pace } from '../pace.ts';
 import { AgentSession, type Ground } from './agent-session.ts';
 import { parseEndpoint } from './endpoint.ts';
@@ -37,6 +38,8 @@ export class Stage {
   #spentSiblings = 0;
   /** Why there are fewer siblings than were asked for; null: nothing went wrong. */
   siblingFault: Unreachable | null = null;
+  /** Of the first sibling, once lines have broken it: it is not waited for again. */
+  lineFault: Finding | null = null;
   #heardOctets = 0;
   #lastGeneration = 0;
   #siblings: Promise<readonly ToldFork[]> | null = null;
@@ -140,7 +143,8 @@ export class Stage {
   }
 
   /**
-   * An agent to attack, frozen: one that outlived an attack, a fork of its own, or at last a sibling; null: none is left.
+   * An agent to attack, frozen: one that outlived an attack, a fork of its own, or at last a sibling; null:
+   * none is left.
    * @throws Unreachable
    */
   async subject(): Promise<AgentSession | null> {

@@ -1,4 +1,7 @@
-/** F6.witness, the lines: whatever a host or its death puts on the channel, the agent refuses it and answers the next. */
+/**
+ * F6.witness, the lines: whatever a host or its death puts on the channel, the agent refuses it and answers the
+ * next.
+ */
 import * as fc from 'fast-check';
 import { maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import { type Finding, failures, holds } from '../../finding.ts';
@@ -127,15 +130,17 @@ async function onFirst(stage: Stage, act: Act): Promise<Finding> {
   const [first] = await stage.siblings();
   if (first === undefined) throw new Error('siblings are one at least');
   const { session } = first;
+  if (stage.lineFault !== null) return stage.lineFault;
   if (session.isClosed || session.waiting > 0) await session.reopen();
   const before = await session.ping();
   if (!isGranted(before)) {
     const why = brokenBy(before)?.observed ?? 'it refuses';
-    return {
+    stage.lineFault = {
       outcome: 'not-run',
       observed: `the agent answers no ping before it: ${why}`,
       give: 'see what broke it',
     };
+    return stage.lineFault;
   }
   const finding = await act(session);
   // A restarted agent, or a channel that the next part begins anew.

@@ -1,4 +1,7 @@
-/** F6.fresh and F6.credited: seeds that were sent are nowhere to be read; who cannot credit does not say that it did. */
+/**
+ * F6.fresh and F6.credited: seeds that were sent are nowhere to be read; who cannot credit does not say that it
+ * did.
+ */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { type Finding, holds } from '../../finding.ts';
 import { isGranted, objectIn, reseedOf } from '../agent-session.ts';

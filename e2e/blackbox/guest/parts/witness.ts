@@ -1,4 +1,7 @@
-/** F6.witness: what the agent answers is what the gate admits, from each sibling and once more from a fork of its fork. */
+/**
+ * F6.witness: what the agent answers is what the gate admits, from each sibling and once more from a fork of its
+ * fork.
+ */
 import { type Finding, holds } from '../../finding.ts';
 import { brokenBy, errorIn } from '../findings-of-answers.ts';
 import { type Part, protocol } from '../part.ts';
