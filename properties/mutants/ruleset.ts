@@ -227,8 +227,16 @@ export const mutants: readonly Mutant[] = [
     id: 'mapped-not-inside',
     mistake: 'a denied IPv4 may be reached as an IPv4-mapped address',
     file: lists,
-    find: "const inside = [...decodersOf(pod), '::ffff:0:0/96'];",
-    replace: 'const inside = decodersOf(pod);',
+    find: "...listed([mapped], 'ipv6'), ",
+    replace: '',
+    killedBy: 'F4.leave',
+  },
+  {
+    id: 'mapped-where-denied-only',
+    mistake: 'a mapped address leaves where the policy allows all of IPv6 and its IPv4 is not denied',
+    file: lists,
+    find: "...listed([mapped], 'ipv6'), ",
+    replace: '...embedded(mapped, never4(pod)), ',
     killedBy: 'F4.leave',
   },
   {

@@ -3,11 +3,12 @@ import { outward } from '../../arbitraries/datapath-attacks.ts';
 import { attackClaim, guestSends } from '../attack-claim.ts';
 import { residualCells } from '../claim.ts';
 
-/** Metadata inside other addresses, where the policy allows every address; and a protocol that is none of its. */
+/** Denied addresses inside others, where the policy allows every address; and a protocol that is none of its. */
 const hidden = [
   ...[
     '2002:a9fe:a9fe::',
     '::ffff:a9fe:a9fe',
+    '::ffff:808:808',
     '2001:4860::5efe:a9fe:a9fe',
     '2001:67c:2e8:808:108:800::',
     '64:ff9b::a9fe:a9fe',

@@ -106,12 +106,10 @@ describe('IPv4', () => {
 describe('IPv6', () => {
   const end = 'ffff:ffff:ffff:ffff';
 
-  test('never: the same of IPv6, and every IPv4 of the list inside mapped, NAT64 and 6to4 addresses', () => {
+  test('never: the same of IPv6, and all mapped addresses, every IPv4 of the list inside NAT64 and 6to4', () => {
     expect(elementsIn('never-ipv6', operated)).toEqual(
       words(`
-        ::1
-        ::ffff:a60:0-::ffff:a6f:ffff ::ffff:6464:64c8 ::ffff:7f00:0-::ffff:7fff:ffff ::ffff:a83f:8110
-        ::ffff:a9fe:0-::ffff:a9fe:ffff ::ffff:c000:c0 ::ffff:e000:0-::ffff:efff:ffff
+        ::1 ::ffff:0:0-::ffff:ffff:ffff
         64:ff9b::a60:0-64:ff9b::a6f:ffff 64:ff9b::6464:64c8 64:ff9b::7f00:0-64:ff9b::7fff:ffff
         64:ff9b::a83f:8110 64:ff9b::a9fe:0-64:ff9b::a9fe:ffff 64:ff9b::c000:c0
         64:ff9b::e000:0-64:ff9b::efff:ffff

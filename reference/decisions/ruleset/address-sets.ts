@@ -102,9 +102,12 @@ const neverOf = (pod: PodNetwork, family: AddressFamily) => [
 ];
 const never4 = (pod: PodNetwork) => merged(neverOf(pod, 'ipv4'));
 
+/** IPv4-mapped: a form within hosts, never on the wire (RFC 4291 section 2.5.5.2; RFC 6890 says not forwardable). */
+const mapped = '::ffff:0:0/96';
+
 function never6(pod: PodNetwork): Interval[] {
-  const inside = [...decodersOf(pod), '::ffff:0:0/96'];
-  return merged([...neverOf(pod, 'ipv6'), ...inside.flatMap((prefix) => embedded(prefix, never4(pod)))]);
+  const inside = decodersOf(pod).flatMap((prefix) => embedded(prefix, never4(pod)));
+  return merged([...neverOf(pod, 'ipv6'), ...listed([mapped], 'ipv6'), ...inside]);
 }
 
 /** The private list but for what the operator lets DNS answers be pinned in. */
