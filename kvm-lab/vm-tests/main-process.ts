@@ -26,6 +26,13 @@ export function processesBelow(pid: number): number[] {
   return children.flatMap((child) => [child, ...processesBelow(child)]);
 }
 
+const alive = new Set<MainProcess>();
+
+/** What a test that failed on its way has left. */
+export async function endAll(): Promise<void> {
+  await Promise.all([...alive].map((one) => one.end('SIGKILL')));
+}
+
 export class MainProcess {
   readonly child: ChildProcess;
   /** On stdout so far. */
@@ -50,7 +57,11 @@ export class MainProcess {
     stderr.on('data', (chunk: Buffer) => {
       this.#errors += chunk.toString();
     });
-    this.ended = once(this.child, 'close').then(([code, signal]) => ({ code, signal, errors: this.#errors }));
+    alive.add(this);
+    this.ended = once(this.child, 'close').then(([code, signal]) => {
+      alive.delete(this);
+      return { code, signal, errors: this.#errors };
+    });
   }
 
   get pid(): number {

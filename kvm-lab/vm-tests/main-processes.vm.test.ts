@@ -26,7 +26,7 @@ import { openQemu } from '#reference/vmm/qemu/qemu.ts';
 import { makeLabFolder, removeLabFolder } from '../leftovers/lab-folder.ts';
 import { probeAccelerator } from '../providers/microvm/accelerator.ts';
 import { labTemplate } from './lab-engine.ts';
-import { MainProcess } from './main-process.ts';
+import { endAll, MainProcess } from './main-process.ts';
 
 const patience = { timeout: 900_000 };
 const goneMs = 20_000;
@@ -44,7 +44,10 @@ beforeAll(async () => {
   spec = { ...(await labTemplate()), init: [] };
   writeFileSync(`${folder}/templates.json`, JSON.stringify([{ spec, ready: 1 }]));
 }, 300_000);
-afterAll(() => removeLabFolder(folder));
+afterAll(async () => {
+  await endAll();
+  removeLabFolder(folder);
+});
 
 const state = () => `${folder}/state`;
 const common = () => [
