@@ -1,9 +1,11 @@
 /** What `pnpm check dns` found, would send and publishes, as text for people. */
+
+import { isMissing } from '../blackbox/chosen-parts.ts';
 import type { Checked } from '../blackbox/dns/claims-of-server.ts';
 import type { ServerState } from '../blackbox/dns/controls.ts';
 import { endpointText } from '../blackbox/dns/endpoint.ts';
 import type { Names } from '../blackbox/dns/names.ts';
-import { isMissing, type Missing, type Part } from '../blackbox/dns/part.ts';
+import type { Missing, Part } from '../blackbox/dns/part.ts';
 import type { Settings } from '../blackbox/dns/settings.ts';
 import type { PartAnswer } from '../blackbox/finding.ts';
 import { claimSentences } from './dns-words.ts';

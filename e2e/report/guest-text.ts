@@ -1,8 +1,10 @@
 /** What `pnpm check guest` found and would do, as text for people. */
+
+import { isMissing } from '../blackbox/chosen-parts.ts';
 import type { PartAnswer } from '../blackbox/finding.ts';
 import type { Checked } from '../blackbox/guest/claims-of-guest.ts';
 import { ofFork } from '../blackbox/guest/endpoint.ts';
-import { isMissing, type Missing, type Part } from '../blackbox/guest/part.ts';
+import type { Missing, Part } from '../blackbox/guest/part.ts';
 import type { Settings } from '../blackbox/guest/settings.ts';
 import { claimSentences } from './guest-words.ts';
 import { claimDetails, claimTable, type Paint, summaryOf } from './parts-text.ts';

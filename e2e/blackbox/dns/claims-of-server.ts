@@ -3,6 +3,7 @@
  * asked, or was asked of a server that does not answer the control, never counts as held.
  */
 import { types } from '#properties/models/dns-message.ts';
+import { isMissing } from '../chosen-parts.ts';
 import {
   byClaim,
   type ClaimAnswer,
@@ -15,7 +16,7 @@ import {
 import { TimeUp } from '../pace.ts';
 import type { ClaimId } from './claim-ids.ts';
 import { type Control, control, recovered, remedyOf, type ServerState } from './controls.ts';
-import { isMissing, type Missing, type Part } from './part.ts';
+import type { Missing, Part } from './part.ts';
 import { partsOf } from './parts-of.ts';
 import type { AddressType, Stage } from './stage.ts';
 

@@ -2,9 +2,10 @@
 import { isIP } from 'node:net';
 import type { Labels } from '#properties/models/dns-message.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
+import { claimsNamed } from '../chosen-parts.ts';
+import { claimIds } from './claim-ids.ts';
 import { endpointText, isLoopback, parseEndpoint } from './endpoint.ts';
 import { entryOf } from './parts/labels.ts';
-import { claimsNamed } from './parts-of.ts';
 import type { NamedSet, Settings } from './settings.ts';
 
 export interface DnsFlags {
@@ -63,7 +64,7 @@ export function settingsOf(flags: DnsFlags, numbers: DnsNumbers): Settings {
       pinPrivateCIDRs: [],
     },
     overTcp: flags.tcp === true,
-    claims: claimsNamed(flags.claim ?? []),
+    claims: claimsNamed(claimIds, flags.claim ?? [], 'dns'),
     parts: part === undefined || part.length === 0 ? null : part,
     nftSets: parseSets(flags.nftSet ?? []),
     netns,

@@ -1,4 +1,5 @@
 /** A claim about a resolver in parts: each one attack, what must never come of it, and how that is found out. */
+import type { Missing as MissingOf } from '../chosen-parts.ts';
 import type { Finding } from '../finding.ts';
 import type { ClaimId } from './claim-ids.ts';
 import type { Names } from './names.ts';
@@ -30,15 +31,4 @@ export interface Part {
   run(stage: Stage): Promise<Finding>;
 }
 
-/** Nobody said what the claim needs, or nobody outside the server can see it. */
-export interface Missing {
-  readonly claim: ClaimId;
-  readonly id: string;
-  readonly never: string;
-  readonly reason: string;
-  readonly give: string;
-}
-
-export function isMissing(part: Part | Missing): part is Missing {
-  return 'reason' in part;
-}
+export type Missing = MissingOf<ClaimId>;

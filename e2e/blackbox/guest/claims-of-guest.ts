@@ -3,10 +3,12 @@
  * Invariant: what was not asked, or was asked of an agent that does not answer, never counts as held; whatever was
  * started is ended.
  */
+
+import { isMissing } from '../chosen-parts.ts';
 import { byClaim, type ClaimAnswer, type Finding, failures, type PartAnswer, worst } from '../finding.ts';
 import { TimeUp } from '../pace.ts';
 import type { ClaimId } from './claim-ids.ts';
-import { isMissing, type Missing, type Part } from './part.ts';
+import type { Missing, Part } from './part.ts';
 import { partsOf } from './parts-of.ts';
 import type { Settings } from './settings.ts';
 import { Stage } from './stage.ts';

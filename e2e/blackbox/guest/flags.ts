@@ -1,8 +1,9 @@
 /** The flags of `pnpm check guest` as settings; each refused with what is valid, before anything is sent or run. */
 import { CodedError } from '#reference/base/coded-error.ts';
 import { channelPorts } from '#reference/contract/guest-protocol.ts';
+import { claimsNamed } from '../chosen-parts.ts';
+import { claimIds } from './claim-ids.ts';
 import { endpointText, forkNumber, isOwn, ofFork, parseEndpoint } from './endpoint.ts';
-import { claimsNamed } from './parts-of.ts';
 import type { Settings } from './settings.ts';
 
 export interface GuestFlags {
@@ -55,7 +56,7 @@ export function settingsOf(flags: GuestFlags, numbers: GuestNumbers): Settings {
     ...{ unprivileged: agentUnprivileged ?? null, fork: fork ?? null, end: end ?? null },
     exec: flags.exec === undefined ? usualExec : ['sh', '-c', flags.exec],
     logs: flags.log ?? [],
-    claims: claimsNamed(flags.claim ?? []),
+    claims: claimsNamed(claimIds, flags.claim ?? [], 'guest'),
     parts: part === undefined || part.length === 0 ? null : part,
   };
 }

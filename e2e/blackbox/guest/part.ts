@@ -2,6 +2,7 @@
  * A claim about a guest in parts: each one thing that is asked of it, what must never come of it, how that is
  * judged.
  */
+import type { Missing as MissingOf } from '../chosen-parts.ts';
 import type { Finding } from '../finding.ts';
 import type { ClaimId } from './claim-ids.ts';
 import type { Stage } from './stage.ts';
@@ -21,17 +22,6 @@ export interface Part {
   run(stage: Stage): Promise<Finding>;
 }
 
-/** Nobody said what the part needs. */
-export interface Missing {
-  readonly claim: ClaimId;
-  readonly id: string;
-  readonly never: string;
-  readonly reason: string;
-  readonly give: string;
-}
-
-export function isMissing(part: Part | Missing): part is Missing {
-  return 'reason' in part;
-}
+export type Missing = MissingOf<ClaimId>;
 
 export const protocol = 'docs/check-guest.md, the protocol';
