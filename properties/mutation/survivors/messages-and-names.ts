@@ -111,6 +111,16 @@ export const inMessagesAndNames: readonly Survivor[] = [
   ...survivorsOf(
     'dns-answer/name.ts',
     [
+      'if (at >= limit) return null;',
+      'if (at > limit) return null;',
+      'at the limit begins what led there, which ends beyond it, or the message is over: null at the next octet',
+    ],
+    [
+      'for (let at = 0; at < name.length; at++) latin1[at] = name[at] as number;',
+      'for (let at = 0; at <= name.length; at++) latin1[at] = name[at] as number;',
+      'the octet behind the name is no part of the key, or is overwritten by the number',
+    ],
+    [
       'for (let at = skip; at < whole.length; at++) scratch[length + at - skip] = whole[at] as number;',
       'for (let at = skip; at <= whole.length; at++) scratch[length + at - skip] = whole[at] as number;',
       'one octet more lies behind the root, where nothing is copied from',
@@ -139,6 +149,26 @@ export const inMessagesAndNames: readonly Survivor[] = [
   ),
   ...survivorsOf(
     'dns-answer/name-index.ts',
+    [
+      'this.#names = [];',
+      'this.#names = ["Stryker was here"];',
+      'a name has the place that the length says before it is added, whatever stands in front of it',
+    ],
+    [
+      'return at < reachedOctets && (segmentAt[at] as number) >= this.#first;',
+      'return true && (segmentAt[at] as number) >= this.#first;',
+      'behind the array stands undefined, which is never at least a number; the check keeps reads inside',
+    ],
+    [
+      'return at < reachedOctets && (segmentAt[at] as number) >= this.#first;',
+      'return at <= reachedOctets && (segmentAt[at] as number) >= this.#first;',
+      'as above',
+    ],
+    [
+      'if (at >= reachedOctets) return;',
+      'if (at > reachedOctets) return;',
+      'a segment that begins behind the array is one that no place leads to',
+    ],
     [
       '#names: WireName[] = [];',
       '#names: WireName[] = ["Stryker was here"];',

@@ -23,6 +23,13 @@ describe('the key of a name', () => {
     expect(nameKey(name, 2)).toBe('\x02a\xff\0');
     expect(nameKey(name, 0, 0x12f4)).toBe('\x01\xe9\x02a\xff\0\x12\xf4');
   });
+
+  test('always has all of the longest name there is, and the number behind it', () => {
+    const labels = [63, 63, 63, 61].flatMap((length) => [length, ...Array<number>(length).fill(0x61)]);
+    const longest = Uint8Array.from([...labels, 0]);
+    expect(longest.length).toBe(255);
+    expect(nameKey(longest, 0, 0x12f4)).toBe(`${Buffer.from(longest).toString('latin1')}\x12\xf4`);
+  });
 });
 
 describe('a question', () => {
