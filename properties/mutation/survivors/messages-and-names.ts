@@ -162,7 +162,7 @@ export const inMessagesAndNames: readonly Survivor[] = [
     [
       'return at < reachedOctets && (segmentAt[at] as number) >= this.#first;',
       'return at <= reachedOctets && (segmentAt[at] as number) >= this.#first;',
-      'as above',
+      'as above: what stands at the end of the array is undefined too',
     ],
     [
       'if (at >= reachedOctets) return;',
