@@ -26,20 +26,31 @@ export function octetsOf(output: Buffer): Buffer {
   return digits.length % 2 === 0 ? Buffer.from(digits, 'hex') : output;
 }
 
-function* runsOf(octets: Buffer): Generator<[at: number, run: string]> {
-  for (let at = 0; at + runOctets <= octets.length; at++) {
-    yield [at, octets.toString('latin1', at, at + runOctets)];
-  }
+/** Text around what is drawn: so many octets, twice in one fork. Fewer leave half a run to chance, one in 2^64. */
+const textOctets = runOctets / 2;
+
+function* runsOf(octets: Buffer, length = runOctets): Generator<[at: number, run: string]> {
+  for (let at = 0; at + length <= octets.length; at++) yield [at, octets.toString('latin1', at, at + length)];
 }
 
 /** Runs that one fork printed more than once. */
-function repeated({ reads }: Reads): Set<string> {
+function repeated({ reads }: Reads, length = runOctets): Set<string> {
   const seen = new Set<string>();
   const again = new Set<string>();
   for (const octets of reads) {
-    for (const [, run] of runsOf(octets)) (seen.has(run) ? again : seen).add(run);
+    for (const [, run] of runsOf(octets, length)) (seen.has(run) ? again : seen).add(run);
   }
   return again;
+}
+
+/** Runs without an octet of such text: one that ends in it has too few random octets to say anything. */
+function* drawnRuns(octets: Buffer, text: ReadonlySet<string>): Generator<[at: number, run: string]> {
+  let drawnFrom = 0;
+  for (const [at, run] of runsOf(octets, textOctets)) {
+    if (text.has(run)) drawnFrom = at + textOctets;
+    const start = at + textOctets - runOctets;
+    if (start >= drawnFrom) yield [start, octets.toString('latin1', start, start + runOctets)];
+  }
 }
 
 /** The least of what any read of the fork holds that it did not print elsewhere. */
@@ -52,13 +63,13 @@ export function freshOctets(of: Reads): number {
 
 /** The longest from where the first one begins; null: they share nothing. */
 export function sharedRun(one: Reads, other: Reads): SharedRun | null {
-  const constant = new Set([...repeated(one), ...repeated(other)]);
+  const text = new Set([...repeated(one, textOctets), ...repeated(other, textOctets)]);
   const places = new Map<string, readonly [read: number, at: number]>();
   for (const [read, octets] of one.reads.entries()) {
-    for (const [at, run] of runsOf(octets)) if (!constant.has(run)) places.set(run, [read, at]);
+    for (const [at, run] of drawnRuns(octets, text)) places.set(run, [read, at]);
   }
   for (const [read, octets] of other.reads.entries()) {
-    for (const [at, run] of runsOf(octets)) {
+    for (const [at, run] of drawnRuns(octets, text)) {
       const [firstRead, firstAt] = places.get(run) ?? [];
       if (firstRead === undefined || firstAt === undefined) continue;
       const first = one.reads[firstRead] as Buffer;
