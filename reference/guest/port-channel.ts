@@ -2,8 +2,8 @@
  * A channel on a virtio-serial port: a character device that is read and written in threads beside; in the main thread
  * while a fork is waited for, which has one thread less to wake then.
  * Invariant: a read of 0 octets means that no host is connected; it is tried again, at most every 2 ms and at least
- * every 50, for as long as the machine runs: an agent has nothing else to live for. The main thread waits for whatever
- * wakes the event loop besides.
+ * every 50, for as long as the machine runs: an agent has nothing else to live for. The main thread waits for
+ * whatever wakes the event loop besides, and no longer than that at a time.
  */
 import {
   close,
@@ -27,8 +27,8 @@ import { pollReadable } from './system-calls.ts';
 const portsFolder = '/sys/class/virtio-ports';
 const shortestWaitMs = 2;
 const longestWaitMs = 50;
-/** Of the main thread, at a time. */
-const heldMs = 60_000;
+/** Of the main thread, at a time: timers of the other channels, which wake nothing, are late by no more. */
+const heldMs = longestWaitMs;
 
 // Not promisify's: what it gives is an object of a shape that is made anew at each call.
 function answered<T>(act: (done: (error: Error | null, result: T) => void) => void): Promise<T> {

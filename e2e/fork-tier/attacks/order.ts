@@ -33,6 +33,8 @@ const wantedLines = 3;
 interface Observed {
   /** Before anybody told it anything. */
   readonly early: readonly string[];
+  /** The first of them, while no other process drew: what others take in between, siblings take at other places. */
+  readonly alone: readonly string[];
   readonly late: readonly string[];
   readonly isServedEarly: boolean;
   readonly isServedLate: boolean;
@@ -78,8 +80,9 @@ async function observe(
   id = vm.id;
   try {
     hasten();
-    const before = await guest.run(['cat', '/proc/sys/kernel/random/uuid']);
     await wait(windowMs);
+    const drawnAlone = linesOf(vm.consoleTail());
+    const before = await guest.run(['cat', '/proc/sys/kernel/random/uuid']);
     const drawnEarly = linesOf(vm.consoleTail());
     const begunMs = performance.now();
     await host.activate({ vm, source: template.source, reap: () => vm.stop() });
@@ -91,6 +94,7 @@ async function observe(
     const after = await guest.run(['cat', '/proc/sys/kernel/random/uuid']);
     return {
       early: drawnEarly,
+      alone: drawnAlone,
       late: linesOf(vm.consoleTail()).slice(drawnEarly.length),
       isServedEarly: before.ok,
       isServedLate: after.ok && delivered(host, id).length === deliveries.length,
@@ -110,8 +114,8 @@ async function run(stage: ForkStage): Promise<Seen> {
   const windowMs = Math.max(leastWindowMs, 3 * first.controlMs);
   const siblings = [first, await observe(stage, template, host, windowMs)];
   // As far as both have come.
-  const common = Math.min(...siblings.map(({ early }) => early.length));
-  const exhibits = exhibitsOf(siblings.map(({ early }) => ({ 'a running process': early.slice(0, common) })));
+  const common = Math.min(...siblings.map(({ alone }) => alone.length));
+  const exhibits = exhibitsOf(siblings.map(({ alone }) => ({ 'a running process': alone.slice(0, common) })));
   const closed = siblings.some(({ late }) => late.length === 0)
     ? 'the workload does not run after the release'
     : siblings.every(({ isServedLate }) => isServedLate)
