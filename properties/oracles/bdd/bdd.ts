@@ -12,16 +12,26 @@ export const always: Bdd = 0;
 export const never: Bdd = 1;
 
 const terminalLevel = 0x7fff_ffff;
-const cacheBits = 18;
-const cacheSize = 1 << cacheBits;
-const cacheMask = cacheSize - 1;
+/** Results remembered for an operation: one a node, within this. */
+const mostRemembered = 1 << 18;
 
 /** More nodes than any ruleset of some hundred rules needs; beyond it the answer is an error, never a guess. */
 const mostNodes = 1 << 24;
 const initialNodes = 1 << 12;
 
-function cacheSlot(mixed: number): number {
-  return (mixed ^ (mixed >>> 15)) & cacheMask;
+/** The latest result of a slot of operands; no key is negative. A bigger one begins empty. */
+class Remembered {
+  readonly mask: number;
+  readonly keys: Float64Array;
+  readonly others: Int32Array;
+  readonly results: Int32Array;
+
+  constructor(size: number, operands: 2 | 3) {
+    this.mask = size - 1;
+    this.keys = new Float64Array(size).fill(-1);
+    this.others = new Int32Array(operands === 3 ? size : 0);
+    this.results = new Int32Array(size);
+  }
 }
 
 export class Bdds {
@@ -32,13 +42,9 @@ export class Bdds {
   #count = 1;
   #variables = 0;
   readonly #maxNodes: number;
-  readonly #andKeys = new Float64Array(cacheSize).fill(-1);
-  readonly #andValues = new Int32Array(cacheSize);
-  readonly #xorKeys = new Float64Array(cacheSize).fill(-1);
-  readonly #xorValues = new Int32Array(cacheSize);
-  readonly #iteKeys = new Float64Array(cacheSize).fill(-1);
-  readonly #iteElse = new Int32Array(cacheSize);
-  readonly #iteValues = new Int32Array(cacheSize);
+  #ands = new Remembered(initialNodes, 2);
+  #xors = new Remembered(initialNodes, 2);
+  #ites = new Remembered(initialNodes, 3);
 
   /** @param maxNodes at most 2^24; one more throws CodedError `proof-too-large` */
   constructor(maxNodes = mostNodes) {
@@ -67,14 +73,18 @@ export class Bdds {
     if (f === never || g === never || f === (g ^ 1)) return never;
     const [a, b] = f < g ? [f, g] : [g, f];
     const key = a * 0x200_0000 + b;
-    const slot = cacheSlot(Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0x85eb_ca6b));
-    if (this.#andKeys[slot] === key) return this.#andValues[slot] as Bdd;
+    const mixed = Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0x85eb_ca6b);
+    const known = this.#ands;
+    const slot = (mixed ^ (mixed >>> 15)) & known.mask;
+    if (known.keys[slot] === key) return known.results[slot] as Bdd;
     const level = Math.min(this.levelOf(a), this.levelOf(b));
     const low = this.and(this.cofactor(a, level, 0), this.cofactor(b, level, 0));
     const high = this.and(this.cofactor(a, level, 1), this.cofactor(b, level, 1));
     const result = this.#node(level, low, high);
-    this.#andKeys[slot] = key;
-    this.#andValues[slot] = result;
+    if (known === this.#ands) {
+      known.keys[slot] = key;
+      known.results[slot] = result;
+    }
     return result;
   }
 
@@ -90,14 +100,18 @@ export class Bdds {
     const flip = (f ^ g) & 1;
     const [a, b] = f < g ? [f & ~1, g & ~1] : [g & ~1, f & ~1];
     const key = a * 0x200_0000 + b;
-    const slot = cacheSlot(Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0xc2b2_ae35));
-    if (this.#xorKeys[slot] === key) return (this.#xorValues[slot] as Bdd) ^ flip;
+    const mixed = Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0xc2b2_ae35);
+    const known = this.#xors;
+    const slot = (mixed ^ (mixed >>> 15)) & known.mask;
+    if (known.keys[slot] === key) return (known.results[slot] as Bdd) ^ flip;
     const level = Math.min(this.levelOf(a), this.levelOf(b));
     const low = this.xor(this.cofactor(a, level, 0), this.cofactor(b, level, 0));
     const high = this.xor(this.cofactor(a, level, 1), this.cofactor(b, level, 1));
     const result = this.#node(level, low, high);
-    this.#xorKeys[slot] = key;
-    this.#xorValues[slot] = result;
+    if (known === this.#xors) {
+      known.keys[slot] = key;
+      known.results[slot] = result;
+    }
     return result ^ flip;
   }
 
@@ -110,9 +124,11 @@ export class Bdds {
       return otherwise === always ? this.or(test ^ 1, then) : this.and(test, then);
     }
     const key = test * 0x200_0000 + then;
-    const mixed = Math.imul(test, 0x9e37_79b1) ^ Math.imul(then, 0x85eb_ca6b);
-    const slot = cacheSlot(mixed ^ Math.imul(otherwise, 0xc2b2_ae35));
-    if (this.#iteKeys[slot] === key && this.#iteElse[slot] === otherwise) return this.#iteValues[slot] as Bdd;
+    const mixed =
+      Math.imul(test, 0x9e37_79b1) ^ Math.imul(then, 0x85eb_ca6b) ^ Math.imul(otherwise, 0xc2b2_ae35);
+    const known = this.#ites;
+    const slot = (mixed ^ (mixed >>> 15)) & known.mask;
+    if (known.keys[slot] === key && known.others[slot] === otherwise) return known.results[slot] as Bdd;
     const level = Math.min(this.levelOf(test), this.levelOf(then), this.levelOf(otherwise));
     const part = (side: 0 | 1) =>
       this.ite(
@@ -121,9 +137,11 @@ export class Bdds {
         this.cofactor(otherwise, level, side),
       );
     const result = this.#node(level, part(0), part(1));
-    this.#iteKeys[slot] = key;
-    this.#iteElse[slot] = otherwise;
-    this.#iteValues[slot] = result;
+    if (known === this.#ites) {
+      known.keys[slot] = key;
+      known.others[slot] = otherwise;
+      known.results[slot] = result;
+    }
     return result;
   }
 
@@ -245,6 +263,11 @@ export class Bdds {
 
   #grow(): void {
     const capacity = this.#capacity * 2;
+    if (capacity <= mostRemembered) {
+      this.#ands = new Remembered(capacity, 2);
+      this.#xors = new Remembered(capacity, 2);
+      this.#ites = new Remembered(capacity, 3);
+    }
     const table = new Int32Array(4 * capacity);
     table.set(this.#table);
     this.#table = table;
