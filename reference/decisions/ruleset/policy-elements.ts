@@ -26,9 +26,17 @@ export function parseCidrEntry(entry: string): CidrEntry | null {
       'write [tcp|udp://]CIDR:port, for example 10.0.0.0/8:443',
     );
   }
-  const bare = host.replace(/[[\]]/g, '');
+  const [, inside, length = ''] = /^\[([^[\]]*)\](\/\d+)?$/.exec(host) ?? [];
+  const bare = inside === undefined ? host : `${inside}${length}`;
   const [text] = bare.split('/') as [string];
   const address = parseAddress(text);
+  if (/[[\]]/.test(host) && address?.length !== 16) {
+    throw new CodedError(
+      'bad-allow-entry',
+      `allow: ${JSON.stringify(entry.slice(0, 300))}: its brackets are not around an IPv6 address or CIDR`,
+      'write [tcp|udp://][IPv6 CIDR]:port, for example [fd00::/8]:443',
+    );
+  }
   if (address === null) return null;
   const bits = address.length * 8;
   const parsed = parsePrefix(bare.includes('/') ? bare : `${bare}/${bits}`, 'allow');
