@@ -34,33 +34,6 @@ describe('an entry', () => {
     });
   });
 
-  test('of IPv6 may have its prefix length outside its brackets, or no brackets', () => {
-    const inside = parseCidrEntry('[fd00::/8]:53');
-    expect(parseCidrEntry('[fd00::]/8:53')).toEqual(inside);
-    expect(parseCidrEntry('fd00::/8:53')).toEqual(inside);
-  });
-
-  test.each([
-    '[10.0.0.0/8]:443',
-    '1[0].0.0.1:443',
-    '[fd00::1:443',
-    'fd00::1]:443',
-    '[[fd00::1]]:443',
-    '[fd00::1]x:443',
-    'x[fd00::1]:443',
-    '[]:443',
-    '[fd00::1]/:443',
-    '[example.com]:443',
-  ])('with brackets around anything but IPv6 is always refused: %s', (entry) => {
-    expect(() => parseCidrEntry(entry)).toThrow(
-      expect.objectContaining({
-        code: 'bad-allow-entry',
-        message: `allow: ${JSON.stringify(entry)}: its brackets are not around an IPv6 address or CIDR`,
-        remediation: 'write [tcp|udp://][IPv6 CIDR]:port, for example [fd00::/8]:443',
-      }),
-    );
-  });
-
   test.each([
     'api.example.com:443',
     '*.example.com:443',
@@ -110,6 +83,35 @@ describe('an entry', () => {
     ['10.0.0.0/8tcp://:443', 'allow: "10.0.0.0/8tcp://" is no address with a prefix length'],
   ])('that begins as a CIDR and is none is always refused: %s', (entry, message) => {
     expect(() => parseCidrEntry(entry)).toThrow(expect.objectContaining({ code: 'bad-prefix', message }));
+  });
+});
+
+describe('the brackets of an entry', () => {
+  test('leave the prefix length of IPv6 outside, or are not there at all', () => {
+    const inside = parseCidrEntry('[fd00::/8]:53');
+    expect(parseCidrEntry('[fd00::]/8:53')).toEqual(inside);
+    expect(parseCidrEntry('fd00::/8:53')).toEqual(inside);
+  });
+
+  test.each([
+    '[10.0.0.0/8]:443',
+    '1[0].0.0.1:443',
+    '[fd00::1:443',
+    'fd00::1]:443',
+    '[[fd00::1]]:443',
+    '[fd00::1]x:443',
+    'x[fd00::1]:443',
+    '[]:443',
+    '[fd00::1]/:443',
+    '[example.com]:443',
+  ])('are always refused around anything but IPv6: %s', (entry) => {
+    expect(() => parseCidrEntry(entry)).toThrow(
+      expect.objectContaining({
+        code: 'bad-allow-entry',
+        message: `allow: ${JSON.stringify(entry)}: its brackets are not around an IPv6 address or CIDR`,
+        remediation: 'write [tcp|udp://][IPv6 CIDR]:port, for example [fd00::/8]:443',
+      }),
+    );
   });
 });
 
