@@ -19,3 +19,7 @@ export const exitCodes = {
 export const exitCodesHelp = `
 Exit codes: 0 as declared, 1 differs, 2 bad input (nothing ran), 3 time limit reached, 70 internal error,
 130 interrupted (what ran is reported), 141 output closed`;
+
+export function exitWith(code: number): void {
+  process.exitCode = code;
+}
