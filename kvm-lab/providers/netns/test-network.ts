@@ -36,6 +36,8 @@ const defaultRoutes = [
 ] as const;
 
 const commandTimeoutMs = 20_000;
+const settleMs = 20_000;
+const pollMs = 5;
 
 /** Throws when this is the namespace of the process that started us. */
 export function assertPrivateNetwork(hostNamespace: string): void {
@@ -58,6 +60,36 @@ export function buildNetwork(ends: readonly End[]): void {
     lines.push(`route add ${prefix} via ${via} dev ${uplinkEnd.name}`);
   execFileSync('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n`, timeout: commandTimeoutMs });
   for (const { far } of ends) writeSetting(`net.ipv6.conf.${far}.disable_ipv6`, '1');
+  awaitSettled(ends);
+}
+
+/** The kernel brings links up, and makes IPv6 addresses its own, beside the calls that ask for it: some time after. */
+function awaitSettled(ends: readonly End[]): void {
+  const deadline = performance.now() + settleMs;
+  for (let missing = unsettled(ends); missing.length > 0; missing = unsettled(ends)) {
+    if (performance.now() > deadline) throw new Error(`${missing.join(', ')} not there after ${settleMs} ms`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pollMs);
+  }
+}
+
+function unsettled(ends: readonly End[]): string[] {
+  const shown = (words: readonly string[]) =>
+    JSON.parse(execFileSync('ip', ['-j', ...words], { timeout: commandTimeoutMs, encoding: 'utf8' })) as {
+      readonly ifname?: string;
+      readonly operstate?: string;
+      readonly dst?: string;
+    }[];
+  const up = new Set(shown(['link']).flatMap((link) => (link.operstate === 'UP' ? [link.ifname] : [])));
+  const own = new Set(
+    ['-4', '-6'].flatMap((family) =>
+      shown([family, 'route', 'show', 'table', 'local', 'type', 'local']).map(({ dst }) => dst),
+    ),
+  );
+  const links = ends.flatMap(({ name, far }) => [name, far]).filter((name) => !up.has(name));
+  const addresses = ends
+    .flatMap((end) => end.addresses.map((address) => address.split('/')[0] as string))
+    .filter((address) => !own.has(address));
+  return [...links, ...addresses];
 }
 
 const settings: Readonly<Record<string, string>> = {
