@@ -10,21 +10,17 @@ import { close, socketPair } from '#reference/base/syscalls.ts';
 import { type ChannelName, channelPorts } from '#reference/contract/guest-protocol.ts';
 import type { VmEnd } from '#reference/contract/vmm-port.ts';
 import type { LaunchedProcess, Launcher, ProcessLimits } from '../confinement/confined-launcher.ts';
-import { ConsoleTail } from '../qemu/console.ts';
+import { ConsoleTail } from '../console.ts';
 import { callApi, firecrackerFault } from './api-client.ts';
-import type { ApiRequest } from './api-schemas.ts';
 import { GuestChannel } from './guest-channel.ts';
+import { type ApiRequest, sockets } from './requests.ts';
+import type { TapPlace } from './tap-place.ts';
 
 const endDeadlineMs = 10_000;
 const startDeadlineMs = 10_000;
 /** A guest boots, and its agent listens. */
 const listenDeadlineMs = 60_000;
 const retryMs = 2;
-/** Names in the folder that the process starts in: relative, so that they are short. */
-const sockets = { api: 'api', vsock: 'vsock' } as const;
-
-/** The child's descriptors; 0 is /dev/null, 1 and 2 are the console. */
-export const firstFd = 3;
 
 export interface FirecrackerOrder {
   /** Program and the arguments that stand before ours. */
@@ -33,6 +29,10 @@ export interface FirecrackerOrder {
   readonly folder: string;
   /** Descriptors 3 and on. */
   readonly fds: readonly number[];
+  /** That eth0 is; released with the process. */
+  readonly tap: TapPlace | null;
+  /** What starts it, where its tap is; closed with the process. null: what starts all that have none. */
+  readonly ownLauncher: Launcher | null;
 }
 
 export class FirecrackerProcess {
@@ -41,15 +41,17 @@ export class FirecrackerProcess {
     services: new GuestChannel(),
   };
   readonly #process: LaunchedProcess;
+  readonly #order: FirecrackerOrder;
   readonly #folder: string;
   readonly #output: Socket;
   readonly #console: ConsoleTail;
   #released: Promise<void> | null = null;
   #hasEnded = false;
 
-  private constructor(process: LaunchedProcess, folder: string, output: Socket) {
+  private constructor(process: LaunchedProcess, order: FirecrackerOrder, output: Socket) {
     this.#process = process;
-    this.#folder = folder;
+    this.#order = order;
+    this.#folder = order.folder;
     this.#output = output;
     this.#console = new ConsoleTail(output);
     void process.ended.then(() => {
@@ -58,24 +60,27 @@ export class FirecrackerProcess {
     });
   }
 
-  /** @throws CodedError `vmm-failed` */
+  /** Tap and launcher are given back when it fails. @throws CodedError `vmm-failed` */
   static async start(launcher: Launcher, order: FirecrackerOrder): Promise<FirecrackerProcess> {
-    mkdirSync(order.folder, { mode: 0o700 });
+    const { folder, tap, limits, ownLauncher } = order;
     const [ours, theirs] = socketPair();
     const output = new Socket({ fd: ours });
     output.on('error', () => output.destroy());
     try {
-      const command = [...order.command, '--api-sock', sockets.api];
-      const process = await launcher.launch(
-        command,
+      mkdirSync(folder, { mode: 0o700 });
+      const process = await (ownLauncher ?? launcher).launch(
+        [...order.command, '--api-sock', sockets.api],
         [theirs, theirs, ...order.fds],
-        order.limits,
-        order.folder,
+        limits,
+        folder,
+        (uid) => tap?.give(uid),
       );
-      return new FirecrackerProcess(process, order.folder, output);
+      return new FirecrackerProcess(process, order, output);
     } catch (error) {
       output.destroy();
-      rmSync(order.folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true });
+      await ownLauncher?.close();
+      tap?.release();
       throw error;
     } finally {
       close(theirs);
@@ -138,7 +143,9 @@ export class FirecrackerProcess {
       for (const channel of Object.values(this.channels)) channel.close();
       this.#output.destroy();
       rmSync(this.#folder, { recursive: true, force: true });
+      await this.#order.ownLauncher?.close();
     }
+    this.#order.tap?.release();
   }
 }
 

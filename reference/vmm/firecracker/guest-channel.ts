@@ -1,7 +1,7 @@
 /**
  * A channel to a guest over Firecracker's vsock: connected by the host, once the guest runs and listens.
- * Invariant: what is written before waits, bounded by the stream; what comes behind the greeting is the guest's; closed,
- * it holds no socket and no timer, whatever it was at.
+ * Invariant: what is written before waits, bounded by the stream; what comes behind the greeting is the guest's;
+ * closed, it holds no socket and no timer, whatever it was at.
  */
 import { connect, type Socket } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
