@@ -21,6 +21,8 @@ const startDeadlineMs = 10_000;
 /** A guest boots, and its agent listens. */
 const listenDeadlineMs = 60_000;
 const retryMs = 2;
+const maxLastWords = 300;
+const lastWordsMs = 50;
 
 export interface FirecrackerOrder {
   /** Program and the arguments that stand before ours. */
@@ -101,7 +103,12 @@ export class FirecrackerProcess {
 
   /** In order; the first one waits until Firecracker listens. */
   async call(...requests: readonly ApiRequest[]): Promise<void> {
-    for (const request of requests) await callApi(await this.#api(), request);
+    for (const request of requests) {
+      const path = await this.#api();
+      await callApi(path, request).catch(async (cause: unknown) => {
+        throw await this.#explained(cause);
+      });
+    }
   }
 
   /** From the first instruction on, in the background: a guest that never listens is the gate's to refuse. */
@@ -122,11 +129,26 @@ export class FirecrackerProcess {
     const path = join(this.#folder, sockets.api);
     const until = performance.now() + startDeadlineMs;
     while (!(await isListening(path))) {
-      if (this.#hasEnded) throw firecrackerFault('Firecracker has ended');
+      if (this.#hasEnded) throw firecrackerFault(`Firecracker has ended${this.#lastWords()}`);
       if (performance.now() > until) throw firecrackerFault('Firecracker does not listen in time');
       await pause(retryMs);
     }
     return path;
+  }
+
+  /** What it said when it ended over a request is read first. */
+  async #explained(cause: unknown): Promise<Error> {
+    await Promise.race([this.#process.ended, pause(lastWordsMs)]);
+    const message = cause instanceof Error ? cause.message : String(cause);
+    return firecrackerFault(this.#hasEnded ? `${message}${this.#lastWords()}` : message, cause);
+  }
+
+  #lastWords(): string {
+    const last = this.consoleTail()
+      .trim()
+      .slice(-maxLastWords)
+      .replaceAll(/\s*\n\s*/g, ' | ');
+    return last === '' ? '' : `; it said: ${last}`;
   }
 
   async #end(): Promise<void> {

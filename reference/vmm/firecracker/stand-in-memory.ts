@@ -4,7 +4,7 @@
  * Invariant: a fork's is a private mapping of the file that it was loaded from, as Firecracker's is.
  */
 import { createHash } from 'node:crypto';
-import { fstatSync, openSync, writeFileSync } from 'node:fs';
+import { fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import koffi from 'koffi';
 import { close } from '#reference/base/syscalls.ts';
 import type { FakeMemory } from '../fake-vmm.ts';
@@ -71,8 +71,15 @@ export class StandInMemory {
     this.#octets.writeBigUInt64LE(BigInt(generator.generation), generatorAt + generationAt);
   }
 
+  /** What is of nothing but zeros stays a hole. */
   write(path: string): void {
     this.keep();
-    writeFileSync(path, this.#octets);
+    const fd = openSync(path, 'w');
+    try {
+      ftruncateSync(fd, this.#octets.length);
+      for (const at of [0, tables.pml4, generatorAt]) writeSync(fd, this.#octets, at, mebi, at);
+    } finally {
+      close(fd);
+    }
   }
 }
