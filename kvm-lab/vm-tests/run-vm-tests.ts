@@ -38,6 +38,7 @@ const unsupported = microvmUnsupported();
 // Before the files are in namespaces without a network.
 if (unsupported === null && files.length > 0) {
   for (const kernel of [defaultKernel, '6.1']) await guestArtifacts(kernel, 'honest', console.error);
+  await guestArtifacts(defaultKernel, 'vsock', console.error);
 }
 const results = files.map((file) => {
   if (unsupported === null) return runOne(file);

@@ -1,6 +1,6 @@
 /**
- * One life of a VM of Firecracker's adapter against the stand-in, in a process of its own, with a mistake planted in the
- * adapter: boots, saves, forks, asks the fork, and says `lived`, or what was refused.
+ * One life of a VM of Firecracker's adapter against the stand-in, in a process of its own, with a mistake planted in
+ * the adapter: boots, saves, forks, asks the fork, and says `lived`, or what was refused.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeSync } from 'node:fs';

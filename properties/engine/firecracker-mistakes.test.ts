@@ -1,6 +1,6 @@
 /**
- * The stand-in for Firecracker refuses what Firecracker would: one-line mistakes of the adapter, each planted in a process
- * of its own, end its life with the refusal that belongs to them. Unplanted, the same life is lived.
+ * The stand-in for Firecracker refuses what Firecracker would: one-line mistakes of the adapter, each planted in a
+ * process of its own, end its life with the refusal that belongs to them. Unplanted, the same life is lived.
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

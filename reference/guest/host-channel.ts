@@ -7,7 +7,8 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { type ChannelName, channelNames, channelPorts } from '#reference/contract/guest-protocol.ts';
 import type { Channel } from './channel.ts';
 import { findPort, PortChannel } from './port-channel.ts';
-import { ownCid, VsockChannel } from './vsock-channel.ts';
+import { VsockChannel } from './vsock-channel.ts';
+import { ownCid } from './vsock-port.ts';
 
 /** @throws CodedError `no-guest-port` */
 export function hostChannel(name: ChannelName, portsFolder?: string, vsockDevice?: string): Channel {

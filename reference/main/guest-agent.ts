@@ -19,7 +19,8 @@ The agent of a guest: mounts what a system needs, reseeds after a fork, runs pro
   --control PATH    a unix socket to listen on, instead of the virtio-serial port ${channelNames.control}
   --services PATH   a unix socket to listen on, instead of the virtio-serial port ${channelNames.services}
 
-Where there is no such port, and the VMM gives the guest a vsock: its ports ${channelPorts.control} and ${channelPorts.services}, for the host alone.
+Where there is no such port, and the VMM gives the guest a vsock, it listens on its ports ${channelPorts.control} and
+${channelPorts.services}, for the host alone.
 
 It has to be PID 1: it mounts, and takes away what has ended. Outside of a VM, give it namespaces of its own:
   unshare --pid --fork --mount --uts --net --cgroup node reference/main/guest-agent.ts --control … --services …

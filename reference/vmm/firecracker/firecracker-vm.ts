@@ -20,9 +20,10 @@ import type {
 import { generationOffset, generatorOctets, readGenerator } from '../generator.ts';
 import { type Identity, type SavedVm, snapshotOfVm } from '../manifest/identity.ts';
 import { hashSealed } from '../sealed-files.ts';
+import { maxFlatMiB } from '../witness.ts';
 import { firecrackerFault } from './api-client.ts';
 import type { FirecrackerProcess } from './firecracker-process.ts';
-import { maxFlatMiB, physicalOf, readMapped, readSaved } from './guest-memory.ts';
+import { physicalOf, readMapped, readSaved } from './guest-memory.ts';
 import { resumeRequest, saveRequests } from './requests.ts';
 
 const mebi = 1 << 20;

@@ -17,8 +17,6 @@ const wanted = 3n;
 const isLarge = 0x80n;
 /** Of each level of page tables, from the top: the lowest bit of its index. */
 const levels = [39n, 30n, 21n, 12n] as const;
-/** Beyond it a machine's memory goes on behind a gap. */
-export const maxFlatMiB = 3_072;
 
 export interface MemoryFile {
   readonly fd: number;
