@@ -28,8 +28,11 @@ const agents = {
   vulnerable: 'properties/subjects/vulnerable/guest-main.ts',
   zoo: 'kvm-lab/guests/zoo-agent.ts',
   vsock: 'kvm-lab/guests/vsock-agent.ts',
+  contract: 'kvm-lab/guests/contract-over-vsock.ts',
 } as const;
 export type GuestImage = keyof typeof agents;
+/** Their vsock leads to themselves. */
+const onLoopback: readonly GuestImage[] = ['vsock', 'contract'];
 export const images = Object.keys(agents) as GuestImage[];
 
 export { defaultKernel };
@@ -78,7 +81,7 @@ async function makeArtifacts(kernelName: string, image: GuestImage, say: Say): P
     throw new CodedError('unknown-kernel', `there is no kernel ${kernelName}`, `choose one of ${names}`);
   }
   const kernel = await kernelPath(locked, say);
-  const more = image === 'vsock' ? [lock.loopback] : [];
+  const more = onLoopback.includes(image) ? [lock.loopback] : [];
   const chunks = await initramfs(lock, [locked, ...more], agents[image], say);
   return { kernelName, ...kernel, ...(await initrdPath(chunks)), commandLine };
 }

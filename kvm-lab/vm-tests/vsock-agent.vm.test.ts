@@ -15,7 +15,7 @@ import { maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import type { Accelerator, RunningVm, SealedFile, VmmPort } from '#reference/contract/vmm-port.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
 import { openVerified } from '#reference/vmm/sealed-files.ts';
-import { within } from '#reference/vmm/vmm-port-contract.ts';
+import { factsOf, Talk, within } from '#reference/vmm/vmm-port-contract.ts';
 import { labEngine, labTemplate, said } from './lab-engine.ts';
 
 const patienceMs = 600_000;
@@ -25,7 +25,7 @@ const reset = 'reset\n';
 let folder: string;
 let accelerator: Accelerator;
 let vmm: VmmPort;
-const images: SealedFile[] = [];
+const opened: SealedFile[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vsock-agent-'));
@@ -35,30 +35,33 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await vmm?.close();
-  for (const { fd } of images) close(fd);
+  for (const { fd } of opened) close(fd);
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function boot(): Promise<RunningVm> {
-  const artifacts = await guestArtifacts(defaultKernel, 'vsock');
+async function boot(image: 'vsock' | 'contract'): Promise<RunningVm> {
+  const artifacts = await guestArtifacts(defaultKernel, image);
+  const images: SealedFile[] = [];
   for (const [destination, sha256] of [
     [artifacts.kernel, artifacts.kernelSha256],
     [artifacts.initrd, artifacts.initrdSha256],
   ] as const) {
     images.push(await openVerified({ destination, sha256, allowUnverified: false }));
   }
+  opened.push(...images);
   const [kernel, initrd] = images as [SealedFile, SealedFile];
+  const commandLine = `${artifacts.commandLine} vsock=loopback`;
   const cpuModel = accelerator === 'kvm' ? 'host' : 'max';
   return vmm.boot({
     machine: { memoryMiB: 512, cpus: 1, cpuModel, guestMac: null, generationId: 'fresh' },
-    ...{ kernel, initrd, commandLine: artifacts.commandLine, place: { tapFd: null } },
+    ...{ kernel, initrd, commandLine, place: { tapFd: null } },
   });
 }
 
 test(
   'answers on vsock, hears nobody of its own guest on a port for the host, and begins anew with who connects anew',
   async () => {
-    const vm = await boot();
+    const vm = await boot('vsock');
     const stream = vm.channel('control');
     const lines = createInterface({ input: stream })[Symbol.asyncIterator]();
     const ask = async (text: string): Promise<Record<string, unknown>> => {
@@ -111,6 +114,32 @@ test(
     } finally {
       await engine.close();
     }
+  },
+  patienceMs,
+);
+
+test(
+  'the guest that a real Firecracker is held to the contract with speaks it: over vsock, before and after a restore',
+  async () => {
+    const template = await boot('contract');
+    const talk = new Talk(template);
+    expect(await talk.ask('ping')).toBe('pong');
+    expect(await talk.ask('one', 'services')).toBe('services one');
+    expect(await talk.ask('print here I am')).toBe('ok');
+    await expect.poll(() => template.consoleTail()).toContain('here I am');
+    await talk.ask('remember template');
+    const snapshot = await template.save(await factsOf(talk));
+    const vm = await (await vmm.prepare(snapshot, { tapFd: null })).resume();
+    const fork = new Talk(vm);
+    expect(await fork.ask('recall')).toBe('template');
+    const before = await vm.generator();
+    expect(before).toEqual(snapshot.manifest.generatorAtSnapshot);
+    expect(await fork.ask('reseed')).toBe('ok');
+    expect((await vm.generator())?.keySha256).not.toBe(before?.keySha256);
+    vm.channel('control').write('die\n');
+    expect(await within(vm.ended, 'its end', answerMs)).toMatchObject({ kind: 'exited' });
+    await vm.stop();
+    snapshot.close();
   },
   patienceMs,
 );
