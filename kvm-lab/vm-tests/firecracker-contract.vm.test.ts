@@ -1,6 +1,6 @@
 /**
- * A real Firecracker does what every VMM does: the contract that the stand-in is held to as well, confined, with an eth0
- * and the guest of the contract on vsock.
+ * A real Firecracker does what every VMM does: the contract that the stand-in is held to as well, confined, with an
+ * eth0 and the guest of the contract on vsock.
  * Needs: firecracker
  */
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
