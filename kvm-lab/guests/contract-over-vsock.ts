@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { close, ioctl, open } from '#reference/base/syscalls.ts';
 import { type ChannelName, channelNames, channelPorts } from '#reference/contract/guest-protocol.ts';
 import { earlyInit } from '#reference/guest/early-init.ts';
+import { exitAtOnce } from '#reference/guest/exit-at-once.ts';
 import { kernelFacts } from '#reference/guest/kernel-facts.ts';
 import { LineReader } from '#reference/guest/line-reader.ts';
 import { findPort } from '#reference/guest/port-channel.ts';
@@ -74,6 +75,7 @@ async function serve(name: ChannelName, peerCid: number): Promise<void> {
   });
 }
 
+exitAtOnce();
 process.on('uncaughtException', fail);
 earlyInit(systemCalls);
 const isLoopback = readFileSync('/proc/cmdline', 'utf8').includes('vsock=loopback');

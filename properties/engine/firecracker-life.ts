@@ -51,6 +51,7 @@ async function ask(vm: RunningVm, line: string): Promise<string> {
 async function live(runFolder: string): Promise<string> {
   const vmm = await openFirecracker({
     ...{ command: [process.execPath, standIn], launcher, launcherIn: async () => launcher, runFolder },
+    startDeadlineMs: 60_000,
   });
   try {
     const spec: BootSpec = {

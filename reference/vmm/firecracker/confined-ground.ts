@@ -21,6 +21,7 @@ import { openFirecracker } from './firecracker.ts';
 import { createTap } from './tap-device.ts';
 
 const tun = '/dev/net/tun';
+const startDeadlineMs = 60_000;
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
 const standIn = fileURLToPath(new URL('./stand-in.ts', import.meta.url));
 const loader = '/lib64/ld-linux-x86-64.so.2';
@@ -62,7 +63,7 @@ export function makeRunFolder(): string {
 
 export async function openStandIn(runFolder: string): Promise<VmmPort> {
   const launchers = await openLaunchers(scriptPaths(runFolder), noDevice);
-  return openFirecracker({ command: [process.execPath, standIn], ...launchers, runFolder });
+  return openFirecracker({ command: [process.execPath, standIn], ...launchers, runFolder, startDeadlineMs });
 }
 
 /** Node reserves half a GiB of what its data may be, used or not. */

@@ -17,7 +17,6 @@ import { type ApiRequest, sockets } from './requests.ts';
 import type { TapPlace } from './tap-place.ts';
 
 const endDeadlineMs = 10_000;
-const startDeadlineMs = 10_000;
 /** A guest boots, and its agent listens. */
 const listenDeadlineMs = 60_000;
 const retryMs = 2;
@@ -31,6 +30,8 @@ export interface FirecrackerOrder {
   readonly folder: string;
   /** Descriptors 3 and on. */
   readonly fds: readonly number[];
+  /** Until it listens. */
+  readonly startDeadlineMs: number;
   /** That eth0 is; released with the process. */
   readonly tap: TapPlace | null;
   /** What starts it, where its tap is; closed with the process. null: what starts all that have none. */
@@ -127,7 +128,7 @@ export class FirecrackerProcess {
 
   async #api(): Promise<string> {
     const path = join(this.#folder, sockets.api);
-    const until = performance.now() + startDeadlineMs;
+    const until = performance.now() + this.#order.startDeadlineMs;
     while (!(await isListening(path))) {
       if (this.#hasEnded) throw firecrackerFault(`Firecracker has ended${this.#lastWords()}`);
       if (performance.now() > until) throw firecrackerFault('Firecracker does not listen in time');

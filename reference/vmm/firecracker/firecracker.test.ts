@@ -18,6 +18,8 @@ import { openFirecracker } from './firecracker.ts';
 
 const command = [process.execPath, fileURLToPath(new URL('./stand-in.ts', import.meta.url))];
 
+const standInDeadlineMs = 60_000;
+
 /** The stand-in is a script: it needs more of the disk than a VMM may open. */
 function launcher(): Launcher {
   const pids = new Set<() => void>();
@@ -52,7 +54,11 @@ const machine = { memoryMiB: 8, cpus: 1, cpuModel: 'None', guestMac: null, gener
 
 async function ground() {
   const runFolder = mkdtempSync(join(tmpdir(), 'fc-'));
-  const open = () => openFirecracker({ command, launcher: launcher(), launcherIn: noNetwork, runFolder });
+  const open = () =>
+    openFirecracker({
+      ...{ command, launcher: launcher(), launcherIn: noNetwork, runFolder },
+      startDeadlineMs: standInDeadlineMs,
+    });
   const vmm = await open();
   return {
     vmm,

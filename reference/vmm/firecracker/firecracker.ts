@@ -31,6 +31,7 @@ import { type ApiRequest, bootRequests, loadRequest, machineBody, saved } from '
 import { TapPlace } from './tap-place.ts';
 
 const versionDeadlineMs = 20_000;
+const defaultStartDeadlineMs = 10_000;
 const mebi = 1 << 20;
 const F_DUPFD_CLOEXEC = 1030;
 
@@ -43,6 +44,8 @@ export interface FirecrackerOptions {
   readonly launcherIn: (networkFd: number) => Promise<Launcher>;
   /** Where each VM has a folder while it runs: short, for the paths of sockets; others may pass through. */
   readonly runFolder: string;
+  /** Until its process listens: the program does within milliseconds, a stand-in on a busy machine does not. */
+  readonly startDeadlineMs?: number;
   /** That snapshots in folders are encrypted with; null or none: they are not. */
   readonly storageKey?: StorageKey | null;
 }
@@ -169,7 +172,13 @@ class Firecracker extends SnapshotKeeper implements VmmPort {
     tap: TapPlace | null,
     fds: readonly number[],
   ): Promise<FirecrackerProcess> {
-    const { command, launcher, launcherIn, runFolder } = this.#options;
+    const {
+      command,
+      launcher,
+      launcherIn,
+      runFolder,
+      startDeadlineMs = defaultStartDeadlineMs,
+    } = this.#options;
     const octets = memoryMiB * mebi;
     const [dataOctets, fileOctets] = [2 * octets + 256 * mebi, octets + 64 * mebi];
     const bounds = { memoryOctets: dataOctets + fileOctets, processes: 32 + cpus, cpus: cpus + 1 };
@@ -182,7 +191,9 @@ class Firecracker extends SnapshotKeeper implements VmmPort {
       tap?.release();
       throw error;
     }
-    return FirecrackerProcess.start(launcher, { command, limits, folder, fds, tap, ownLauncher });
+    return FirecrackerProcess.start(launcher, {
+      ...{ command, limits, folder, fds, tap, ownLauncher, startDeadlineMs },
+    });
   }
 }
 
