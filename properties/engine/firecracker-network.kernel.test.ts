@@ -3,7 +3,10 @@
  * name, and whoever goes first, VM or datapath, nothing of either is left. The VMM is the stand-in.
  * Needs: tun
  */
-import { readFileSync, readlinkSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { close } from '#reference/base/syscalls.ts';
 import type { LoadedSnapshot, RunningVm, VmmPort } from '#reference/contract/vmm-port.ts';
@@ -18,10 +21,11 @@ import {
   openTunToAll,
   removeRunFolder,
 } from '#reference/vmm/firecracker/confined-ground.ts';
-import { factsOf, Talk } from '#reference/vmm/vmm-port-contract.ts';
+import { factsOf, Talk, within } from '#reference/vmm/vmm-port-contract.ts';
 
 const patienceMs = 120_000;
 const network = sampleNetwork(1);
+const killed = fileURLToPath(new URL('./killed-firecracker.ts', import.meta.url));
 
 let runFolder: string;
 let vmm: VmmPort;
@@ -99,6 +103,29 @@ test(
     datapath.shutDown();
     expect(strangers()).toEqual([]);
     expect(ruleset()).toBe(before);
+  },
+  patienceMs,
+);
+
+test(
+  'a daemon that is killed takes its VMs with it, and the tap that stays is taken away by the next datapath',
+  async () => {
+    const folder = makeRunFolder();
+    const child = spawn(process.execPath, [killed, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [line] = await within(once(child.stdout, 'data') as Promise<[Buffer]>, 'its VM', patienceMs);
+    const pid = Number(line.toString());
+    expect(existsSync(`/proc/${pid}`)).toBe(true);
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 30_000 }).toBe(false);
+    // Nobody has it open, and it is there: a tap with a name does not go with its descriptors.
+    expect(shown()).toContain('NO-CARRIER');
+    const next = new Datapath(contractPod);
+    expect(strangers()).toEqual([]);
+    next.shutDown();
+    expect(ruleset()).toBe(before);
+    removeRunFolder(folder);
   },
   patienceMs,
 );
