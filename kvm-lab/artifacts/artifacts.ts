@@ -7,7 +7,7 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { cached, cacheFolder, forget, isCached, keepNewest } from './cache-folder.ts';
 import { cacheName, unpacked } from './debian-package.ts';
 import { initramfs } from './initramfs.ts';
-import { type LockedKernel, readLock, readPinned, sha256 } from './lock.ts';
+import { defaultKernel, type LockedKernel, readLock, readPinned, sha256 } from './lock.ts';
 import type { Say } from './run-step.ts';
 
 export interface GuestArtifacts {
@@ -27,11 +27,15 @@ const agents = {
   published: 'properties/subjects/published/guest-main.ts',
   vulnerable: 'properties/subjects/vulnerable/guest-main.ts',
   zoo: 'kvm-lab/guests/zoo-agent.ts',
+  vsock: 'kvm-lab/guests/vsock-agent.ts',
+  contract: 'kvm-lab/guests/contract-over-vsock.ts',
 } as const;
 export type GuestImage = keyof typeof agents;
+/** Their vsock leads to themselves. */
+const onLoopback: readonly GuestImage[] = ['vsock', 'contract'];
 export const images = Object.keys(agents) as GuestImage[];
 
-export const defaultKernel = '6.1-cloud';
+export { defaultKernel };
 export const kernelNames = (): string[] => Object.keys(readLock().kernels);
 
 /**
@@ -77,7 +81,8 @@ async function makeArtifacts(kernelName: string, image: GuestImage, say: Say): P
     throw new CodedError('unknown-kernel', `there is no kernel ${kernelName}`, `choose one of ${names}`);
   }
   const kernel = await kernelPath(locked, say);
-  const chunks = await initramfs(lock, locked, agents[image], say);
+  const more = onLoopback.includes(image) ? [lock.loopback] : [];
+  const chunks = await initramfs(lock, [locked, ...more], agents[image], say);
   return { kernelName, ...kernel, ...(await initrdPath(chunks)), commandLine };
 }
 

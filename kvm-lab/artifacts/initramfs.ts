@@ -8,7 +8,7 @@ import { application, applicationManifest, builtName, koffiLoader, koffiManifest
 import { unpacked } from './debian-package.ts';
 import { initScript, mountPoints } from './init-script.ts';
 import { readModule } from './kernel-module.ts';
-import { type Lock, type LockedKernel, type LockedPackage, readPinned } from './lock.ts';
+import { type Lock, type LockedModules, type LockedPackage, readPinned } from './lock.ts';
 import { koffiPath, loadedPart, nodePath } from './native-files.ts';
 import type { Say } from './run-step.ts';
 
@@ -17,14 +17,14 @@ const applicationRoot = 'app';
 const renamed: Readonly<Record<string, string>> = {
   'usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.30': 'lib/x86_64-linux-gnu/libstdc++.so.6',
 };
-/** The archive, in chunks. */
+/** The archive, in chunks. @param loaded whose modules are loaded, in this order */
 export async function initramfs(
   lock: Lock,
-  kernel: LockedKernel,
+  loaded: readonly LockedModules[],
   main: string,
   say: Say,
 ): Promise<Uint8Array[]> {
-  const modules = await modulesOf(kernel, say);
+  const modules = (await Promise.all(loaded.map((one) => modulesOf(one, say)))).flat();
   const script = initScript(
     modules.map(({ name }) => `/${name}`),
     `/${applicationRoot}/${builtName(main)}`,
@@ -56,7 +56,7 @@ function file(name: string, mode: number, data: Uint8Array): ArchiveEntry & { ki
   return { kind: 'file', name, mode, data };
 }
 
-async function modulesOf(kernel: LockedKernel, say: Say) {
+async function modulesOf(kernel: LockedModules, say: Say) {
   const folder = await unpacked(kernel, say);
   return kernel.modules.map((path) => {
     const packed = readPinned(`${folder}/${path}`, kernel.files[path], `${kernel.package}: ${path}`);

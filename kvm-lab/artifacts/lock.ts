@@ -25,16 +25,25 @@ export interface LockedKernel extends LockedPackage {
   readonly modules: readonly string[];
 }
 
+/** Modules of the default kernel that only a guest which names them loads, in a folder of their own in the cache. */
+export interface LockedModules extends LockedPackage {
+  readonly modules: readonly string[];
+}
+
 export interface Lock {
   readonly v: 1;
   readonly architecture: 'amd64';
   readonly kernels: Readonly<Record<string, LockedKernel>>;
+  /** For guests whose vsock leads to themselves. */
+  readonly loopback: LockedModules;
   readonly packages: readonly LockedPackage[];
   /** Names that busybox goes by. */
   readonly applets: readonly string[];
   /** Of npm packages that the repository's own lock file pins. */
   readonly native: Readonly<Record<'node' | 'koffi', string>>;
 }
+
+export const defaultKernel = '6.1-cloud';
 
 export const lockPath = fileURLToPath(new URL('./artifacts.lock.json', import.meta.url));
 

@@ -7,7 +7,14 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { makeLabFolder, removeLabFolder } from '../leftovers/lab-folder.ts';
 import { extract, type FetchedPackage, filesOf, withPackage } from './debian-package.ts';
 import { readModule } from './kernel-module.ts';
-import { type Lock, type LockedKernel, type LockedPackage, sha256 } from './lock.ts';
+import {
+  defaultKernel,
+  type Lock,
+  type LockedKernel,
+  type LockedModules,
+  type LockedPackage,
+  sha256,
+} from './lock.ts';
 import { koffiPath, nodePath } from './native-files.ts';
 import { runStep, type Say } from './run-step.ts';
 
@@ -30,6 +37,9 @@ const wantedModules = [
   'ext4',
 ];
 
+/** For guests whose vsock leads to themselves: what it depends on, the kernel's own list has. */
+const loopbackModule = 'vsock_loopback';
+
 /** `init` is the guest's own; `busybox` is the program. */
 const apart = new Set(['busybox', 'init', 'linuxrc']);
 
@@ -50,10 +60,19 @@ export async function newLock(say: Say): Promise<Lock> {
   for (const [name, metapackage] of Object.entries(metapackages)) {
     kernels[name] = await lockKernel(metapackage, say);
   }
+  const loopback = await lockLoopback(metapackages[defaultKernel], say);
   const locked: LockedPackage[] = [];
   for (const [name, files] of Object.entries(packages)) locked.push(await lockPackage(name, files, say));
   const native = { node: sha256([readFileSync(nodePath())]), koffi: sha256([readFileSync(koffiPath())]) };
-  return { v: 1, architecture: 'amd64', kernels, packages: locked, applets: await appletsOf(say), native };
+  return {
+    v: 1,
+    architecture: 'amd64',
+    kernels,
+    loopback,
+    packages: locked,
+    applets: await appletsOf(say),
+    native,
+  };
 }
 
 /** As it says itself, without the names of what a guest has otherwise. */
@@ -93,10 +112,24 @@ async function lockPackage(name: string, files: readonly string[], say: Say): Pr
   }));
 }
 
-async function lockKernel(metapackage: string, say: Say): Promise<LockedKernel> {
+async function lockLoopback(metapackage: string, say: Say): Promise<LockedModules> {
+  const { name, version } = await newestKernel(metapackage, say);
+  return withPackage(name, version, say, async (fetched) => {
+    const isIt = (file: string) => new RegExp(`/${loopbackModule}\\.ko(\\.xz)?$`).test(file);
+    const modules = (await filesOf(fetched, say)).filter(isIt);
+    const files = await digestsOf(fetched, modules, say);
+    return { package: name, version, sha256: fetched.sha256, files, modules };
+  });
+}
+
+async function newestKernel(metapackage: string, say: Say): Promise<{ name: string; version: string }> {
   const { depends } = await newest(metapackage, say);
   const name = /^linux-image-[^ ,]+/.exec(depends)?.[0] ?? metapackage;
-  const { version } = await newest(name, say);
+  return { name, version: (await newest(name, say)).version };
+}
+
+async function lockKernel(metapackage: string, say: Say): Promise<LockedKernel> {
+  const { name, version } = await newestKernel(metapackage, say);
   return withPackage(name, version, say, async (fetched) => {
     const all = await filesOf(fetched, say);
     const kernel = all.find((file) => file.startsWith('boot/vmlinuz-')) ?? '';

@@ -3,10 +3,11 @@
  * Invariant: what cannot run here is named with why and what to do, and never counts as passed.
  */
 import { spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defaultKernel, guestArtifacts } from '#kvm-lab/artifacts/artifacts.ts';
 import { markedEnvironment } from '#kvm-lab/leftovers/owner.ts';
+import { firecrackerUnsupported } from '#kvm-lab/providers/microvm/firecracker-readiness.ts';
 import { microvmUnsupported } from '#kvm-lab/providers/microvm/readiness.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -38,10 +39,17 @@ const unsupported = microvmUnsupported();
 // Before the files are in namespaces without a network.
 if (unsupported === null && files.length > 0) {
   for (const kernel of [defaultKernel, '6.1']) await guestArtifacts(kernel, 'honest', console.error);
+  for (const image of ['vsock', 'contract'] as const) {
+    await guestArtifacts(defaultKernel, image, console.error);
+  }
 }
+const noFirecracker = await firecrackerUnsupported();
+const needsFirecracker = (file: string) =>
+  /Needs: firecracker/.test(readFileSync(`${root}${file}`, 'utf8').split('*/')[0] ?? '');
 const results = files.map((file) => {
-  if (unsupported === null) return runOne(file);
-  console.log(`skipped  ${file}: ${unsupported.reason}: ${unsupported.remedy}`);
+  const why = needsFirecracker(file) ? noFirecracker : unsupported;
+  if (why === null) return runOne(file);
+  console.log(`skipped  ${file}: unsupported(${why.reason}): ${why.remedy}`);
   return 'skipped';
 });
 const count = (outcome: string) => results.filter((one) => one === outcome).length;

@@ -65,7 +65,8 @@ export interface SealedFile {
 export interface VmPlace {
   /**
    * The VMM's end of the tap that eth0 is (`DatapathPort.open`), which stays the caller's to close; null: the cable
-   * leads nowhere. The VMM itself stands in no network at all.
+   * leads nowhere. A VMM that opens the tap itself, by its name, stands in its network namespace and has the tap from
+   * then on: the descriptor, which has to be the only one, is of /dev/null afterwards. Any other stands in no network.
    */
   readonly tapFd: number | null;
   /** None: every slot is empty. */

@@ -44,6 +44,9 @@ export type GateVerdict =
   | { readonly verdict: 'admit' | 'refuse'; readonly rule: string }
   | { readonly verdict: 'insert'; readonly insert: Insert; readonly rule: string };
 
+/** Rule of a refusal. */
+export const withoutWitness = 'no host-side witness';
+
 const refuse = (rule: string): GateVerdict => ({ verdict: 'refuse', rule });
 
 /** Judges everything but the store first, then the store's answer. Total. */
@@ -61,7 +64,7 @@ export function judgeReseed(config: GateConfig, input: GateCase): GateVerdict {
   if (read.proof !== proofOf(read.sample, request.generation, request.nonce)) {
     return refuse('proof does not match');
   }
-  if (witness === null && config.requireWitness) return refuse('no host-side witness');
+  if (witness === null && config.requireWitness) return refuse(withoutWitness);
   if (witness !== null && witness.changed !== true) return refuse('host-side witness: generator unchanged');
   if (witness !== null && !isDigest(witness.digest)) return refuse('host-side witness: no digest');
   const keys = [`sample:${read.sample}`];

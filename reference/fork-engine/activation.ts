@@ -18,7 +18,8 @@ import {
   type Delivery,
   stepActivation,
 } from '../decisions/activation-step.ts';
-import type { HostWitness } from '../decisions/reseed-gate.ts';
+import { type HostWitness, withoutWitness } from '../decisions/reseed-gate.ts';
+import type { NoWitness } from '../vmm/witness.ts';
 import { ControlChannel, readAnswer } from './control-channel.ts';
 
 export interface ActivationLimits {
@@ -38,6 +39,8 @@ export interface ForkSource {
   /** null: the VMM cannot read the generator in its forks. */
   readonly generatorAtSnapshot: GeneratorState | null;
   readonly readsGenerator: boolean;
+  /** Why it cannot, for the one who is refused for it. */
+  readonly noWitness?: NoWitness | null;
   /** The generation that the agent in it has seen; 0: none. */
   readonly generation: number;
 }
@@ -61,6 +64,10 @@ export interface ActivatedFork {
 }
 
 const seedOctets = 64;
+const again: NoWitness = {
+  reason: '',
+  remedy: 'fork again; if it is refused again, build the template anew',
+};
 
 interface Fork extends ForkToActivate {
   readonly config: ActivationConfig;
@@ -70,6 +77,8 @@ interface Fork extends ForkToActivate {
   generation: number;
   admittedAfterMs: number;
   timer: NodeJS.Timeout | undefined;
+  /** What kept the VMM from looking at the generator; null: nothing did. */
+  noWitness: NoWitness | null;
   /** Begun once. */
   reaping: Promise<void> | null;
 }
@@ -108,6 +117,7 @@ export class Activation {
       generation: 0,
       admittedAfterMs: 0,
       timer: undefined,
+      noWitness: source.noWitness ?? null,
       reaping: null,
     };
     if (this.#forks.has(vm.id)) throw new Error(`${vm.id} is being activated already`);
@@ -227,7 +237,8 @@ export class Activation {
   }
 
   /** null: it could not be read. */
-  async #witness({ vm, source }: Fork): Promise<HostWitness | null> {
+  async #witness(fork: Fork): Promise<HostWitness | null> {
+    const { vm, source } = fork;
     const before = source.generatorAtSnapshot;
     if (!source.readsGenerator) return null;
     try {
@@ -238,6 +249,8 @@ export class Activation {
       return { changed, digest: now.keySha256 };
     } catch (error) {
       this.#log.error({ fork: vm.id, err: error }, 'the generator of a fork cannot be read');
+      const reason = error instanceof Error ? error.message : String(error);
+      fork.noWitness = { reason, remedy: 'see the log, and let the engine read its VMMs' };
       return null;
     }
   }
@@ -300,12 +313,8 @@ export class Activation {
       this.#forks.delete(id);
     }
     this.#log.info({ fork: id, rule }, 'reaped');
-    fork.result.reject(
-      new CodedError(
-        'fork-refused',
-        `${id} was refused: ${rule}`,
-        'fork again; if it is refused again, build the template anew',
-      ),
-    );
+    const { reason, remedy } = (rule === withoutWitness ? fork.noWitness : null) ?? again;
+    const why = reason === '' ? rule : `${rule}: ${reason}`;
+    fork.result.reject(new CodedError('fork-refused', `${id} was refused: ${why}`, remedy));
   }
 }

@@ -7,7 +7,8 @@ import type { Log } from '#reference/base/log.ts';
 import { markOf } from '#reference/base/process-mark.ts';
 import type { ForkConfiguration } from '#reference/contract/guest-protocol.ts';
 import type { LoadedSnapshot, PreparedVm, RunningVm, VmmPort } from '#reference/contract/vmm-port.ts';
-import type { ActivatedFork, Activation, ForkSource } from '../fork-engine/activation.ts';
+import type { ActivatedFork, Activation } from '../fork-engine/activation.ts';
+import { forkSourceOf } from '../fork-engine/fork-source.ts';
 import type { Journal } from './journal.ts';
 import type { VmSlots } from './vm-slots.ts';
 
@@ -94,7 +95,12 @@ export class ForkedVms {
     const mark = markOf(vm.pid);
     const marked =
       mark === null ? Promise.resolve() : journal.begin(ready.entry, { kind: 'vm', process: mark });
-    const released = activation.activate({ vm, source: sourceOf(snapshot, generation), configuration, reap });
+    const released = activation.activate({
+      vm,
+      source: forkSourceOf(snapshot, generation),
+      configuration,
+      reap,
+    });
     // A journal that fails ends the fork as a gate that refuses does.
     marked
       .catch(() => activation.end(vm.id))
@@ -115,9 +121,4 @@ export class ForkedVms {
       giveBack();
     }
   }
-}
-
-function sourceOf({ digest, manifest }: LoadedSnapshot, generation: number): ForkSource {
-  const { generatorAtSnapshot, generatorAddress } = manifest;
-  return { digest, generatorAtSnapshot, readsGenerator: generatorAddress !== null, generation };
 }

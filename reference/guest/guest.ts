@@ -6,6 +6,7 @@ import type { ControlReply } from '#reference/contract/guest-protocol.ts';
 import { Agent } from './agent.ts';
 import type { Channel, LineHandler } from './channel.ts';
 import { Links } from './eth0.ts';
+import { exitAtOnce } from './exit-at-once.ts';
 import { Generators, replaceMathRandom } from './generators.ts';
 import { fileWriter } from './guest-files.ts';
 import { runInitCommand } from './init-command.ts';
@@ -26,6 +27,7 @@ export interface GuestOptions {
 
 /** Ends with its channels. @throws what must not happen */
 export async function runGuestAgent({ control, services, log }: GuestOptions): Promise<void> {
+  exitAtOnce();
   replaceMathRandom();
   const reaper = new Reaper(systemCalls);
   const workload = new CgroupWorkload();

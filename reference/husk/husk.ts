@@ -13,6 +13,7 @@ import type { ExecInProgress, Secret, TakeOutput } from '#reference/contract/for
 import type { ExecRequest, GuestNetwork } from '#reference/contract/guest-protocol.ts';
 import type { LoadedSnapshot, PreparedVm, VmmPort } from '#reference/contract/vmm-port.ts';
 import type { ActivatedFork, Activation } from '../fork-engine/activation.ts';
+import { forkSourceOf } from '../fork-engine/fork-source.ts';
 import { checkSecrets, deliverSecrets, secretVariables } from '../fork-engine/secrets.ts';
 import { ServiceChannel } from '../fork-engine/service-channel.ts';
 
@@ -221,15 +222,9 @@ export class Husk {
     if (snapshot === null || prepared === null || this.#ending !== null) throw this.#notDormant();
     const vm = await prepared.resume();
     this.#vmId = vm.id;
-    const { generatorAtSnapshot, generatorAddress } = snapshot.manifest;
     const activated = await this.#parts.activation.activate({
       vm,
-      source: {
-        digest: snapshot.digest,
-        generatorAtSnapshot,
-        readsGenerator: generatorAddress !== null,
-        generation: 0,
-      },
+      source: forkSourceOf(snapshot, 0),
       configuration: {
         network: guestNetworkOf(this.#network),
         ...(hostname === undefined ? {} : { hostname }),

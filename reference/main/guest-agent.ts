@@ -4,10 +4,10 @@
  */
 import '../guest/runtime-flags.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
-import { channelNames } from '#reference/contract/guest-protocol.ts';
+import { channelNames, channelPorts } from '#reference/contract/guest-protocol.ts';
 import { earlyInit } from '../guest/early-init.ts';
 import { runGuestAgent } from '../guest/guest.ts';
-import { findPort, PortChannel } from '../guest/port-channel.ts';
+import { hostChannel } from '../guest/host-channel.ts';
 import { SocketChannel } from '../guest/socket-channel.ts';
 import { systemCalls } from '../guest/system-calls.ts';
 import { failProcess, readFlags } from './process.ts';
@@ -18,6 +18,9 @@ The agent of a guest: mounts what a system needs, reseeds after a fork, runs pro
 
   --control PATH    a unix socket to listen on, instead of the virtio-serial port ${channelNames.control}
   --services PATH   a unix socket to listen on, instead of the virtio-serial port ${channelNames.services}
+
+Where there is no such port, and the VMM gives the guest a vsock, it listens on its ports ${channelPorts.control} and
+${channelPorts.services}, for the host alone.
 
 It has to be PID 1: it mounts, and takes away what has ended. Outside of a VM, give it namespaces of its own:
   unshare --pid --fork --mount --uts --net --cgroup node reference/main/guest-agent.ts --control … --services …
@@ -47,7 +50,7 @@ async function run(): Promise<void> {
   earlyInit(systemCalls);
   const channel = (name: 'control' | 'services') => {
     const path = flags[name];
-    return path === undefined ? new PortChannel(findPort(channelNames[name])) : new SocketChannel(path);
+    return path === undefined ? hostChannel(name) : new SocketChannel(path);
   };
   await runGuestAgent({ control: channel('control'), services: channel('services'), log });
 }

@@ -7,15 +7,13 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync, writeSync } from 'node:fs';
 import { type Duplex, duplexPair } from 'node:stream';
 import { CodedError } from '#reference/base/coded-error.ts';
-import { createMemfd, isSealed, seal } from '#reference/base/memfd.ts';
+import { createMemfd, seal } from '#reference/base/memfd.ts';
 import { close } from '#reference/base/syscalls.ts';
 import { type ChannelName, channelNames, maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import type {
   BootSpec,
-  ContentCheck,
   GeneratorState,
   GuestFacts,
-  HandedSnapshot,
   LoadedSnapshot,
   Machine,
   PreparedVm,
@@ -26,8 +24,14 @@ import type {
   VmmPort,
   VmPlace,
 } from '#reference/contract/vmm-port.ts';
-import { canonicalJson, checkEnvironment, type Environment, mismatch } from './manifest/manifest.ts';
-import { adoptSnapshot, loadSnapshot, snapshotOf, storeSnapshot } from './manifest/snapshot-folder.ts';
+import {
+  checkRestorable,
+  type Identity,
+  identityOf,
+  SnapshotKeeper,
+  snapshotOfVm,
+} from './manifest/identity.ts';
+import { canonicalJson } from './manifest/manifest.ts';
 import type { StorageKey } from './manifest/storage-key.ts';
 import { hashSealed } from './sealed-files.ts';
 import { type FakeDisk, fakeDisks } from './volumes/fake-disks.ts';
@@ -57,37 +61,31 @@ export type FakeProgram = (guest: FakeGuest, line: string, channel: ChannelName)
 const firstPid = 5_000_000;
 let nextPid = firstPid;
 
-type Identity = Omit<
-  SnapshotManifest,
-  'format' | 'memory' | 'deviceState' | 'guest' | 'generatorAddress' | 'generatorAtSnapshot'
->;
-
-export class FakeVmm implements VmmPort {
+export class FakeVmm extends SnapshotKeeper implements VmmPort {
   readonly name = 'qemu';
   readonly version: string;
   readonly accelerator = 'tcg';
   readonly #program: FakeProgram;
   readonly #running = new Set<FakeVm>();
-  readonly #environment: Environment;
   /** What the next calls of `boot` and `prepare` fail with, one each; past its end they succeed. */
   readonly failures: (CodedError | null)[] = [];
   #isClosed = false;
 
-  readonly #storageKey: StorageKey | null;
-
   constructor(program: FakeProgram, version = 'fake 1', storageKey: StorageKey | null = null) {
-    this.#storageKey = storageKey;
+    super(
+      {
+        vmm: { name: 'qemu', version },
+        accelerator: 'tcg',
+        argumentsOf: (machine) => {
+          const fault = slotsFault(machine);
+          if (fault === null) return [canonicalJson({ ...machine } as never)];
+          throw new CodedError('bad-machine', fault, 'correct the machine of the template');
+        },
+      },
+      storageKey,
+    );
     this.#program = program;
     this.version = version;
-    this.#environment = {
-      vmm: { name: this.name, version },
-      accelerator: this.accelerator,
-      argumentsOf: (machine) => {
-        const fault = slotsFault(machine);
-        if (fault !== null) throw new CodedError('bad-machine', fault, 'correct the machine of the template');
-        return [canonicalJson({ ...machine } as never)];
-      },
-    };
   }
 
   /** VMs that run or are prepared. */
@@ -95,46 +93,21 @@ export class FakeVmm implements VmmPort {
     return this.#running.size;
   }
 
-  async boot({ machine, kernel, initrd, commandLine, place }: BootSpec): Promise<RunningVm> {
+  async boot(spec: BootSpec): Promise<RunningVm> {
     this.#mayStart();
-    if (!isSealed(kernel.fd) || !isSealed(initrd.fd)) {
-      throw fakeFault('a kernel and an initrd are booted from sealed memory only');
-    }
-    const identity: Identity = {
-      vmm: this.#environment.vmm,
-      accelerator: this.accelerator,
-      machine,
-      arguments: this.#environment.argumentsOf(machine),
-      commandLine,
-      kernelSha256: kernel.sha256,
-      initrdSha256: initrd.sha256,
-    };
-    const vm = this.#keep(new FakeVm(this.#program, identity, {}, null, fillSlots(machine, place)));
-    return vm.resume();
+    const identity = identityOf(this.environment, spec, fakeFault);
+    const volumes = fillSlots(spec.machine, spec.place);
+    return this.#keep(new FakeVm(this.#program, identity, {}, null, volumes)).resume();
   }
 
-  async prepare({ manifest, memory, deviceState }: LoadedSnapshot, place: VmPlace): Promise<PreparedVm> {
+  async prepare(snapshot: LoadedSnapshot, place: VmPlace): Promise<PreparedVm> {
     this.#mayStart();
-    checkEnvironment(manifest, this.#environment);
-    for (const [field, { fd }] of Object.entries({ memory, deviceState })) {
-      if (!isSealed(fd)) throw mismatch(field, 'is not sealed');
-    }
+    checkRestorable(snapshot, this.environment);
+    const { manifest, memory } = snapshot;
     const remembered = JSON.parse(readFileSync(`/proc/self/fd/${memory.fd}`, 'utf8').trim()) as FakeMemory;
     const origin = manifest.generatorAddress === null ? null : manifest;
     const volumes = fillSlots(manifest.machine, place);
     return this.#keep(new FakeVm(this.#program, manifest, remembered, origin, volumes));
-  }
-
-  store(snapshot: LoadedSnapshot, folder: string): Promise<void> {
-    return storeSnapshot(snapshot, folder, this.#storageKey);
-  }
-
-  load(folder: string, digest: string): Promise<LoadedSnapshot> {
-    return loadSnapshot(folder, digest, this.#environment, this.#storageKey);
-  }
-
-  adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
-    return adoptSnapshot(handed, digest, contents, this.#environment);
   }
 
   async close(): Promise<void> {
@@ -228,17 +201,10 @@ class FakeVm implements RunningVm, PreparedVm {
       const generatorAtSnapshot = await this.generator();
       const memory = await sealedText('memory', JSON.stringify(this.#memory), this.#identity.machine);
       const deviceState = await sealedText('device-state', 'no device');
-      const measured = ({ sha256, octets }: SealedFile) => ({ sha256, octets });
-      const manifest: SnapshotManifest = {
-        format: 1,
-        ...this.#identity,
-        memory: measured(memory),
-        deviceState: measured(deviceState),
-        guest,
-        generatorAddress: this.#hasGenerator ? guest.generatorSymbol : null,
-        generatorAtSnapshot,
-      };
-      return snapshotOf(manifest, memory, deviceState);
+      const generatorAddress = this.#hasGenerator ? guest.generatorSymbol : null;
+      return snapshotOfVm(this.#identity, {
+        ...{ memory, deviceState, guest, generatorAddress, generatorAtSnapshot },
+      });
     } finally {
       await this.stop();
     }

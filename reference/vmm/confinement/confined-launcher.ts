@@ -33,6 +33,12 @@ export interface LaunchOrder {
   readonly heldBy: number | null;
 }
 
+/** What the thread is started with. */
+export interface LaunchGround {
+  readonly paths: OpenPaths;
+  readonly networkFd: number | null;
+}
+
 export type LaunchReport =
   | { readonly kind: 'confined' }
   | { readonly kind: 'started'; readonly id: number; readonly pid: number }
@@ -76,13 +82,15 @@ export interface Launcher {
    * @param program absolute path and arguments
    * @param fds the child's descriptors 1, 2, 3 …; they stay the caller's
    * @param folder where it starts; another one than / is given to its uid
-   * @throws CodedError `vmm-failed`
+   * @param owned told its uid before it is started
+   * @throws CodedError `vmm-failed`, and what `owned` throws
    */
   launch(
     program: readonly string[],
     fds: readonly number[],
     limits: ProcessLimits,
     folder?: string,
+    owned?: (uid: number) => void,
   ): Promise<LaunchedProcess>;
   /** What it started is killed. */
   close(): Promise<void>;
@@ -113,15 +121,19 @@ export class ConfinedLauncher implements Launcher {
   /**
    * @param device how the one device that all of them open can be opened
    * @param cgroups where each has one; closed with the launcher
+   * @param networkFd of the network namespace that all of them stand in, entered before the thread is confined; null:
+   * this one
    * @throws CodedError `no-landlock`, `vmm-failed`
    */
   static async start(
     paths: OpenPaths,
     device: DeviceAccess = noDevice,
     cgroups: CgroupsPort | null = null,
+    networkFd: number | null = null,
   ): Promise<ConfinedLauncher> {
     landlockVersion();
-    const thread = new Worker(new URL('./launch-thread.ts', import.meta.url), { workerData: paths, env: {} });
+    const workerData: LaunchGround = { paths, networkFd };
+    const thread = new Worker(new URL('./launch-thread.ts', import.meta.url), { workerData, env: {} });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const timer = setTimeout(() => reject(new Error('it is not confined in time')), startDeadlineMs);
     thread.once('message', () => resolve());
@@ -143,6 +155,7 @@ export class ConfinedLauncher implements Launcher {
     fds: readonly number[],
     limits: ProcessLimits,
     folder = '/',
+    owned: (uid: number) => void = () => undefined,
   ): Promise<LaunchedProcess> {
     if (this.#closed) throw launchFault('the launcher is closed');
     const id = this.#nextId++;
@@ -154,7 +167,16 @@ export class ConfinedLauncher implements Launcher {
     });
     const hold = cgroup === null ? null : socketPair();
     const uid = this.#device.byOthers ? privileges().takeUid() : null;
-    if (uid !== null && folder !== '/') chownSync(folder, uid, uid);
+    try {
+      if (uid !== null && folder !== '/') chownSync(folder, uid, uid);
+      owned(uid ?? process.getuid?.() ?? 0);
+    } catch (cause) {
+      for (const one of hold ?? []) close(one);
+      privileges().giveBackUid(uid);
+      start.promise.catch(() => undefined);
+      this.#end(id, null, null);
+      throw cause;
+    }
     const order: LaunchOrder = {
       id,
       argv: [

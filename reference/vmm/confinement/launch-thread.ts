@@ -6,16 +6,19 @@
 import { spawn } from 'node:child_process';
 import { parentPort, workerData } from 'node:worker_threads';
 import koffi from 'koffi';
-import { closeOnExec, prctl } from '#reference/base/syscalls.ts';
-import type { LaunchOrder, LaunchReport } from './confined-launcher.ts';
-import { type OpenPaths, restrictThread } from './landlock.ts';
+import { closeOnExec, prctl, setns } from '#reference/base/syscalls.ts';
+import type { LaunchGround, LaunchOrder, LaunchReport } from './confined-launcher.ts';
+import { restrictThread } from './landlock.ts';
 import { deniedCalls } from './seccomp.ts';
 
 const PR_SET_NO_NEW_PRIVS = 38;
 const PR_SET_SECCOMP = 22;
 const SECCOMP_MODE_FILTER = 2;
+const CLONE_NEWNET = 0x40000000;
 
-function confine(paths: OpenPaths): void {
+function confine({ paths, networkFd }: LaunchGround): void {
+  // Of this thread, and so of what it starts; nobody can leave it again.
+  if (networkFd !== null) setns(networkFd, CLONE_NEWNET);
   prctl(PR_SET_NO_NEW_PRIVS, 1);
   restrictThread(paths);
   const program = deniedCalls(paths.sockets !== undefined);
@@ -44,6 +47,6 @@ function launch({ id, argv, fds, folder, heldBy }: LaunchOrder, tell: (report: L
 
 const port = parentPort;
 if (port === null) throw new Error('a thread of confined-launcher.ts, and nothing by itself');
-confine(workerData as OpenPaths);
+confine(workerData as LaunchGround);
 port.on('message', (order: LaunchOrder) => launch(order, (report) => port.postMessage(report)));
 port.postMessage({ kind: 'confined' } satisfies LaunchReport);

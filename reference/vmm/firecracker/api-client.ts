@@ -4,7 +4,7 @@
  */
 import { request } from 'node:http';
 import { CodedError } from '#reference/base/coded-error.ts';
-import type { ApiRequest } from './api-schemas.ts';
+import type { ApiRequest } from './requests.ts';
 
 const maxAnswerOctets = 65_536;
 const maxFaultLength = 300;

@@ -10,21 +10,18 @@ import { close, socketPair } from '#reference/base/syscalls.ts';
 import { type ChannelName, channelPorts } from '#reference/contract/guest-protocol.ts';
 import type { VmEnd } from '#reference/contract/vmm-port.ts';
 import type { LaunchedProcess, Launcher, ProcessLimits } from '../confinement/confined-launcher.ts';
-import { ConsoleTail } from '../qemu/console.ts';
+import { ConsoleTail } from '../console.ts';
 import { callApi, firecrackerFault } from './api-client.ts';
-import type { ApiRequest } from './api-schemas.ts';
 import { GuestChannel } from './guest-channel.ts';
+import { type ApiRequest, sockets } from './requests.ts';
+import type { TapPlace } from './tap-place.ts';
 
 const endDeadlineMs = 10_000;
-const startDeadlineMs = 10_000;
 /** A guest boots, and its agent listens. */
 const listenDeadlineMs = 60_000;
 const retryMs = 2;
-/** Names in the folder that the process starts in: relative, so that they are short. */
-const sockets = { api: 'api', vsock: 'vsock' } as const;
-
-/** The child's descriptors; 0 is /dev/null, 1 and 2 are the console. */
-export const firstFd = 3;
+const maxLastWords = 300;
+const lastWordsMs = 50;
 
 export interface FirecrackerOrder {
   /** Program and the arguments that stand before ours. */
@@ -33,6 +30,12 @@ export interface FirecrackerOrder {
   readonly folder: string;
   /** Descriptors 3 and on. */
   readonly fds: readonly number[];
+  /** Until it listens. */
+  readonly startDeadlineMs: number;
+  /** That eth0 is; released with the process. */
+  readonly tap: TapPlace | null;
+  /** What starts it, where its tap is; closed with the process. null: what starts all that have none. */
+  readonly ownLauncher: Launcher | null;
 }
 
 export class FirecrackerProcess {
@@ -41,15 +44,17 @@ export class FirecrackerProcess {
     services: new GuestChannel(),
   };
   readonly #process: LaunchedProcess;
+  readonly #order: FirecrackerOrder;
   readonly #folder: string;
   readonly #output: Socket;
   readonly #console: ConsoleTail;
   #released: Promise<void> | null = null;
   #hasEnded = false;
 
-  private constructor(process: LaunchedProcess, folder: string, output: Socket) {
+  private constructor(process: LaunchedProcess, order: FirecrackerOrder, output: Socket) {
     this.#process = process;
-    this.#folder = folder;
+    this.#order = order;
+    this.#folder = order.folder;
     this.#output = output;
     this.#console = new ConsoleTail(output);
     void process.ended.then(() => {
@@ -58,24 +63,27 @@ export class FirecrackerProcess {
     });
   }
 
-  /** @throws CodedError `vmm-failed` */
+  /** Tap and launcher are given back when it fails. @throws CodedError `vmm-failed` */
   static async start(launcher: Launcher, order: FirecrackerOrder): Promise<FirecrackerProcess> {
-    mkdirSync(order.folder, { mode: 0o700 });
+    const { folder, tap, limits, ownLauncher } = order;
     const [ours, theirs] = socketPair();
     const output = new Socket({ fd: ours });
     output.on('error', () => output.destroy());
     try {
-      const command = [...order.command, '--api-sock', sockets.api];
-      const process = await launcher.launch(
-        command,
+      mkdirSync(folder, { mode: 0o700 });
+      const process = await (ownLauncher ?? launcher).launch(
+        [...order.command, '--api-sock', sockets.api],
         [theirs, theirs, ...order.fds],
-        order.limits,
-        order.folder,
+        limits,
+        folder,
+        (uid) => tap?.give(uid),
       );
-      return new FirecrackerProcess(process, order.folder, output);
+      return new FirecrackerProcess(process, order, output);
     } catch (error) {
       output.destroy();
-      rmSync(order.folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true });
+      await ownLauncher?.close();
+      tap?.release();
       throw error;
     } finally {
       close(theirs);
@@ -96,7 +104,12 @@ export class FirecrackerProcess {
 
   /** In order; the first one waits until Firecracker listens. */
   async call(...requests: readonly ApiRequest[]): Promise<void> {
-    for (const request of requests) await callApi(await this.#api(), request);
+    for (const request of requests) {
+      const path = await this.#api();
+      await callApi(path, request).catch(async (cause: unknown) => {
+        throw await this.#explained(cause);
+      });
+    }
   }
 
   /** From the first instruction on, in the background: a guest that never listens is the gate's to refuse. */
@@ -115,13 +128,28 @@ export class FirecrackerProcess {
 
   async #api(): Promise<string> {
     const path = join(this.#folder, sockets.api);
-    const until = performance.now() + startDeadlineMs;
+    const until = performance.now() + this.#order.startDeadlineMs;
     while (!(await isListening(path))) {
-      if (this.#hasEnded) throw firecrackerFault('Firecracker has ended');
+      if (this.#hasEnded) throw firecrackerFault(`Firecracker has ended${this.#lastWords()}`);
       if (performance.now() > until) throw firecrackerFault('Firecracker does not listen in time');
       await pause(retryMs);
     }
     return path;
+  }
+
+  /** What it said when it ended over a request is read first. */
+  async #explained(cause: unknown): Promise<Error> {
+    await Promise.race([this.#process.ended, pause(lastWordsMs)]);
+    const message = cause instanceof Error ? cause.message : String(cause);
+    return firecrackerFault(this.#hasEnded ? `${message}${this.#lastWords()}` : message, cause);
+  }
+
+  #lastWords(): string {
+    const last = this.consoleTail()
+      .trim()
+      .slice(-maxLastWords)
+      .replaceAll(/\s*\n\s*/g, ' | ');
+    return last === '' ? '' : `; it said: ${last}`;
   }
 
   async #end(): Promise<void> {
@@ -138,7 +166,9 @@ export class FirecrackerProcess {
       for (const channel of Object.values(this.channels)) channel.close();
       this.#output.destroy();
       rmSync(this.#folder, { recursive: true, force: true });
+      await this.#order.ownLauncher?.close();
     }
+    this.#order.tap?.release();
   }
 }
 

@@ -1,56 +1,51 @@
 /**
  * The adapter `firecracker` of the port of microVMs. Driven here against a stand-in that holds every request to the
  * published API description; it is unsupported(no firecracker binary) where there is none.
- * Invariant: as that of QEMU's. Kernel, initrd, memory and state are descriptors' paths; the guest's memory is not read
- * from outside (Firecracker has no request for it), so there is no host-side witness.
+ * Invariant: as that of QEMU's. Kernel, initrd, memory and state are descriptors' paths; the tap is opened by its name,
+ * in its network namespace, by the uid of this VM's process alone.
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
 import { promisify } from 'node:util';
 import { CodedError } from '#reference/base/coded-error.ts';
-import { createMemfd, isSealed, seal } from '#reference/base/memfd.ts';
-import { close } from '#reference/base/syscalls.ts';
-import type { ChannelName } from '#reference/contract/guest-protocol.ts';
+import { createMemfd } from '#reference/base/memfd.ts';
+import { close, fcntl } from '#reference/base/syscalls.ts';
 import type {
   BootSpec,
-  ContentCheck,
-  GeneratorState,
-  GuestFacts,
-  HandedSnapshot,
   LoadedSnapshot,
   Machine,
   PreparedVm,
   RunningVm,
-  SealedFile,
-  SnapshotManifest,
-  VmEnd,
   VmmPort,
   VmPlace,
 } from '#reference/contract/vmm-port.ts';
-import { ConfinedLauncher, type Launcher, launchPrograms } from '../confinement/confined-launcher.ts';
-import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
-import { canonicalJson, checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
-import { adoptSnapshot, loadSnapshot, snapshotOf, storeSnapshot } from '../manifest/snapshot-folder.ts';
+import type { Launcher } from '../confinement/confined-launcher.ts';
+import { checkRestorable, type Identity, identityOf, SnapshotKeeper } from '../manifest/identity.ts';
+import { canonicalJson } from '../manifest/manifest.ts';
 import type { StorageKey } from '../manifest/storage-key.ts';
-import { hashSealed } from '../sealed-files.ts';
 import { firecrackerFault } from './api-client.ts';
-import type { ApiRequest } from './api-schemas.ts';
-import { FirecrackerProcess, firstFd } from './firecracker-process.ts';
+import { FirecrackerProcess } from './firecracker-process.ts';
+import { FirecrackerVm, generatorOf } from './firecracker-vm.ts';
+import { type ApiRequest, bootRequests, loadRequest, machineBody, saved } from './requests.ts';
+import { TapPlace } from './tap-place.ts';
 
 const versionDeadlineMs = 20_000;
+const defaultStartDeadlineMs = 10_000;
 const mebi = 1 << 20;
-const guestCid = 3;
-const vsockPath = 'vsock';
-const ofDescriptor = (index: number) => `/proc/self/fd/${firstFd + index}`;
+const F_DUPFD_CLOEXEC = 1030;
 
 export interface FirecrackerOptions {
   /** The program, and arguments that stand before ours. */
   readonly command: readonly string[];
+  /** Of VMs without an eth0. */
   readonly launcher: Launcher;
+  /** Of a VM with one: what starts processes in that network namespace. The VM's, which closes it. */
+  readonly launcherIn: (networkFd: number) => Promise<Launcher>;
   /** Where each VM has a folder while it runs: short, for the paths of sockets; others may pass through. */
   readonly runFolder: string;
+  /** Until its process listens: the program does within milliseconds, a stand-in on a busy machine does not. */
+  readonly startDeadlineMs?: number;
   /** That snapshots in folders are encrypted with; null or none: they are not. */
   readonly storageKey?: StorageKey | null;
 }
@@ -76,132 +71,65 @@ export async function openFirecracker(options: FirecrackerOptions): Promise<VmmP
   return new Firecracker(options, await firecrackerVersion(options.command));
 }
 
-/**
- * FIRECRACKER_BIN, confined as QEMU is, but for the sockets that it binds.
- * @param runFolder below it alone
- * @throws CodedError `no-firecracker`, `no-landlock`, `vmm-failed`
- */
-export async function openConfinedFirecracker(
-  runFolder: string,
-  binary: string | undefined = process.env.FIRECRACKER_BIN,
-): Promise<VmmPort> {
-  if (binary === undefined) {
-    throw new CodedError('no-firecracker', 'no Firecracker is named', 'set FIRECRACKER_BIN to the program');
-  }
-  await firecrackerVersion([binary]);
-  const paths = openPaths(binary, 'kvm');
-  const launcher = await ConfinedLauncher.start(
-    { ...paths, programs: [...launchPrograms, ...paths.programs], sockets: [runFolder] },
-    kvmAccess(),
-  );
-  return openFirecracker({ command: [binary], launcher, runFolder });
-}
-
-/** Definition `MachineConfiguration`. `cpuModel` is a template's name, or `None`. */
-function machineBody({ cpus, memoryMiB, cpuModel }: Machine) {
-  return { vcpu_count: cpus, mem_size_mib: memoryMiB, smt: false, cpu_template: cpuModel };
-}
-
 /** @throws CodedError `bad-machine` */
 function checkMachine(
-  { guestMac, generationId, isDeterministic, volumes }: Machine,
-  { tapFd, volumes: given = [] }: VmPlace,
+  { generationId, isDeterministic, volumes }: Machine,
+  { volumes: given = [] }: Pick<VmPlace, 'volumes'>,
 ): void {
   const fault =
-    guestMac !== null || tapFd !== null
-      ? 'Firecracker opens a tap by its name, and here are descriptors only'
-      : generationId !== 'fresh'
-        ? 'Firecracker gives every guest a fresh generation ID'
-        : isDeterministic === true
-          ? 'a CPU that runs by itself has no deterministic clock'
-          : volumes !== undefined || given.length > 0
-            ? 'volumes: Firecracker writes to a drive itself, and has none over it that is a VM’s alone'
-            : null;
+    generationId !== 'fresh'
+      ? 'Firecracker gives every guest a fresh generation ID'
+      : isDeterministic === true
+        ? 'a CPU that runs by itself has no deterministic clock'
+        : volumes !== undefined || given.length > 0
+          ? 'volumes: Firecracker writes to a drive itself, and has none over it that is a VM’s alone'
+          : null;
   if (fault !== null) throw new CodedError('bad-machine', fault, 'use the VMM qemu for this machine');
 }
 
-class Firecracker implements VmmPort {
+class Firecracker extends SnapshotKeeper implements VmmPort {
   readonly name = 'firecracker';
   readonly version: string;
   readonly accelerator = 'kvm';
   readonly #options: FirecrackerOptions;
-  readonly #environment: Environment;
   readonly #vms = new Set<FirecrackerVm>();
   #isClosed = false;
 
   constructor(options: FirecrackerOptions, version: string) {
+    super(
+      {
+        vmm: { name: 'firecracker', version },
+        accelerator: 'kvm',
+        argumentsOf: (machine) => [canonicalJson({ ...machineBody(machine), guestMac: machine.guestMac })],
+      },
+      options.storageKey ?? null,
+    );
     this.#options = options;
     this.version = version;
-    this.#environment = {
-      vmm: { name: this.name, version },
-      accelerator: this.accelerator,
-      argumentsOf: (machine) => [canonicalJson({ ...machineBody(machine), guestMac: machine.guestMac })],
-    };
   }
 
-  async boot({ machine, kernel, initrd, commandLine, place }: BootSpec): Promise<RunningVm> {
+  async boot(spec: BootSpec): Promise<RunningVm> {
+    const { machine, kernel, initrd, commandLine, place } = spec;
     checkMachine(machine, place);
-    for (const { fd } of [kernel, initrd]) {
-      if (!isSealed(fd)) throw firecrackerFault('a kernel and an initrd are booted from sealed memory only');
-    }
-    const identity: Identity = {
-      vmm: this.#environment.vmm,
-      accelerator: this.accelerator,
-      machine,
-      arguments: this.#environment.argumentsOf(machine),
-      commandLine,
-      kernelSha256: kernel.sha256,
-      initrdSha256: initrd.sha256,
-    };
-    const bootSource = {
-      kernel_image_path: ofDescriptor(saved.length),
-      initrd_path: ofDescriptor(saved.length + 1),
-      boot_args: commandLine,
-    };
-    const vm = await this.#start(
-      identity,
-      [kernel.fd, initrd.fd],
-      [
-        { method: 'PUT', path: '/machine-config', body: machineBody(machine) },
-        { method: 'PUT', path: '/boot-source', body: bootSource },
-        { method: 'PUT', path: '/vsock', body: { guest_cid: guestCid, uds_path: vsockPath } },
-        { method: 'PUT', path: '/actions', body: { action_type: 'InstanceStart' } },
-      ],
-    );
+    const identity = identityOf(this.environment, spec, firecrackerFault);
+    const vm = await this.#start(identity, place, {
+      fds: [kernel.fd, initrd.fd],
+      requests: (tap) => bootRequests(machine, commandLine, tap),
+      snapshot: null,
+    });
     vm.connect();
     return vm;
   }
 
   async prepare(snapshot: LoadedSnapshot, place: VmPlace): Promise<PreparedVm> {
     const { manifest, memory, deviceState } = snapshot;
-    checkEnvironment(manifest, this.#environment);
+    checkRestorable(snapshot, this.environment);
     checkMachine(manifest.machine, place);
-    for (const [field, { fd }] of Object.entries({ memory, deviceState })) {
-      if (!isSealed(fd)) throw mismatch(field, 'is not sealed');
-    }
-    const body = {
-      snapshot_path: ofDescriptor(saved.length + 1),
-      mem_backend: { backend_type: 'File', backend_path: ofDescriptor(saved.length) },
-      resume_vm: false,
-      vsock_override: { uds_path: vsockPath },
-    };
-    return this.#start(
-      manifest,
-      [memory.fd, deviceState.fd],
-      [{ method: 'PUT', path: '/snapshot/load', body }],
-    );
-  }
-
-  store(snapshot: LoadedSnapshot, folder: string): Promise<void> {
-    return storeSnapshot(snapshot, folder, this.#options.storageKey);
-  }
-
-  load(folder: string, digest: string): Promise<LoadedSnapshot> {
-    return loadSnapshot(folder, digest, this.#environment, this.#options.storageKey);
-  }
-
-  adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
-    return adoptSnapshot(handed, digest, contents, this.#environment);
+    return this.#start(manifest, place, {
+      fds: [memory.fd, deviceState.fd],
+      requests: (tap) => [loadRequest(tap)],
+      snapshot,
+    });
   }
 
   async close(): Promise<void> {
@@ -212,139 +140,67 @@ class Firecracker implements VmmPort {
 
   async #start(
     identity: Identity,
-    fds: readonly number[],
-    requests: readonly ApiRequest[],
+    place: VmPlace,
+    { fds, requests, snapshot }: Start,
   ): Promise<FirecrackerVm> {
     if (this.#isClosed) throw firecrackerFault('the VMM is closed');
-    const { command, launcher, runFolder } = this.#options;
-    const own = saved.map((name) => createMemfd(name)) as [number, number];
-    const octets = identity.machine.memoryMiB * mebi;
-    const [dataOctets, fileOctets] = [2 * octets + 256 * mebi, octets + 64 * mebi];
-    const { cpus } = identity.machine;
-    const bounds = { memoryOctets: dataOctets + fileOctets, processes: 32 + cpus, cpus: cpus + 1 };
-    const limits = { dataOctets, fileOctets, files: 128, bounds };
+    const tap = TapPlace.of(identity.machine, place);
+    const own = saved.map((name) => createMemfd(name));
     let process: FirecrackerProcess;
     try {
-      const folder = join(runFolder, randomUUID().slice(0, 8));
-      process = await FirecrackerProcess.start(launcher, { command, limits, folder, fds: [...own, ...fds] });
+      process = await this.#startProcess(identity.machine, tap, [...own, ...fds]);
     } catch (error) {
       for (const fd of own) close(fd);
       throw error;
     }
-    const vm = new FirecrackerVm(process, identity, own);
+    const generator =
+      snapshot === null ? null : generatorOf(snapshot, fcntl(snapshot.memory.fd, F_DUPFD_CLOEXEC, 0));
+    const vm = new FirecrackerVm(process, identity, own, generator);
     this.#vms.add(vm);
     void vm.ended.then(() => this.#vms.delete(vm));
     try {
-      await process.call(...requests);
+      await process.call(...requests(tap?.name ?? null));
       return vm;
     } catch (error) {
       await vm.stop();
       throw error;
     }
   }
-}
 
-/** What every process is given first: where its memory and its state go when it is saved. */
-const saved = ['memory', 'device-state'] as const;
-
-type Identity = Pick<
-  SnapshotManifest,
-  'vmm' | 'accelerator' | 'machine' | 'arguments' | 'commandLine' | 'kernelSha256' | 'initrdSha256'
->;
-
-class FirecrackerVm implements RunningVm, PreparedVm {
-  readonly id = randomUUID();
-  readonly accelerator = 'kvm';
-  readonly #process: FirecrackerProcess;
-  readonly #identity: Identity;
-  /** Memfds of `saved`; empty once they are a snapshot’s, or closed. */
-  #own: readonly number[];
-  #stopped: Promise<void> | null = null;
-
-  constructor(process: FirecrackerProcess, identity: Identity, own: readonly [number, number]) {
-    this.#process = process;
-    this.#identity = identity;
-    this.#own = own;
-  }
-
-  get pid(): number {
-    return this.#process.pid;
-  }
-
-  get ended(): Promise<VmEnd> {
-    return this.#process.ended;
-  }
-
-  channel(name: ChannelName): Duplex {
-    return this.#process.channels[name].stream;
-  }
-
-  consoleTail(): string {
-    return this.#process.consoleTail();
-  }
-
-  connect(): void {
-    this.#process.connectChannels();
-  }
-
-  async resume(): Promise<RunningVm> {
-    if (this.#stopped !== null) throw firecrackerFault('the VMM has ended');
+  async #startProcess(
+    { memoryMiB, cpus }: Machine,
+    tap: TapPlace | null,
+    fds: readonly number[],
+  ): Promise<FirecrackerProcess> {
+    const {
+      command,
+      launcher,
+      launcherIn,
+      runFolder,
+      startDeadlineMs = defaultStartDeadlineMs,
+    } = this.#options;
+    const octets = memoryMiB * mebi;
+    const [dataOctets, fileOctets] = [2 * octets + 256 * mebi, octets + 64 * mebi];
+    const bounds = { memoryOctets: dataOctets + fileOctets, processes: 32 + cpus, cpus: cpus + 1 };
+    const limits = { dataOctets, fileOctets, files: 128, bounds };
+    const folder = join(runFolder, randomUUID().slice(0, 8));
+    let ownLauncher: Launcher | null = null;
     try {
-      await this.#process.call({ method: 'PATCH', path: '/vm', body: { state: 'Resumed' } });
+      if (tap !== null) ownLauncher = await launcherIn(tap.networkFd);
     } catch (error) {
-      await this.stop();
+      tap?.release();
       throw error;
     }
-    this.connect();
-    return this;
+    return FirecrackerProcess.start(launcher, {
+      ...{ command, limits, folder, fds, tap, ownLauncher, startDeadlineMs },
+    });
   }
+}
 
-  async generator(): Promise<GeneratorState | null> {
-    return null;
-  }
-
-  async save(guest: GuestFacts): Promise<LoadedSnapshot> {
-    try {
-      const [memoryPath, statePath] = saved.map((_, index) => ofDescriptor(index));
-      if (this.#stopped !== null) throw firecrackerFault('the VMM has ended');
-      const body = { snapshot_type: 'Full', snapshot_path: statePath, mem_file_path: memoryPath };
-      await this.#process.call(
-        { method: 'PATCH', path: '/vm', body: { state: 'Paused' } },
-        { method: 'PUT', path: '/snapshot/create', body },
-      );
-      await this.#process.release();
-      for (const fd of this.#own) seal(fd);
-      const [memory, deviceState] = (await Promise.all(this.#own.map(hashSealed))) as [
-        SealedFile,
-        SealedFile,
-      ];
-      if (memory.octets !== this.#identity.machine.memoryMiB * mebi) {
-        throw firecrackerFault('the memory that was saved has another length');
-      }
-      this.#own = [];
-      const manifest: SnapshotManifest = {
-        format: 1,
-        ...this.#identity,
-        memory: { sha256: memory.sha256, octets: memory.octets },
-        deviceState: { sha256: deviceState.sha256, octets: deviceState.octets },
-        guest,
-        generatorAddress: null,
-        generatorAtSnapshot: null,
-      };
-      return snapshotOf(manifest, memory, deviceState);
-    } finally {
-      await this.stop();
-    }
-  }
-
-  stop(): Promise<void> {
-    this.#stopped ??= this.#end();
-    return this.#stopped;
-  }
-
-  async #end(): Promise<void> {
-    await this.#process.release();
-    for (const fd of this.#own) close(fd);
-    this.#own = [];
-  }
+interface Start {
+  /** Behind those of `saved`. */
+  readonly fds: readonly number[];
+  readonly requests: (tap: string | null) => readonly ApiRequest[];
+  /** That it is a fork of. */
+  readonly snapshot: LoadedSnapshot | null;
 }

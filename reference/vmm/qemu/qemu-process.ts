@@ -10,8 +10,8 @@ import { close, socketPair } from '#reference/base/syscalls.ts';
 import type { ChannelName } from '#reference/contract/guest-protocol.ts';
 import type { VmEnd } from '#reference/contract/vmm-port.ts';
 import type { ConfinedLauncher, LaunchedProcess, ProcessLimits } from '../confinement/confined-launcher.ts';
+import { ConsoleTail } from '../console.ts';
 import { descriptors, ofDescriptor } from './arguments.ts';
-import { ConsoleTail } from './console.ts';
 import { QmpClient, qmpFault } from './qmp.ts';
 
 const endDeadlineMs = 10_000;

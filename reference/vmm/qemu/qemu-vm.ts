@@ -20,7 +20,7 @@ import type {
   VmEnd,
 } from '#reference/contract/vmm-port.ts';
 import { generationOffset, generatorOctets, readGenerator } from '../generator.ts';
-import { snapshotOf } from '../manifest/snapshot-folder.ts';
+import { type Identity, snapshotOfVm } from '../manifest/identity.ts';
 import { copySealed, hashSealed } from '../sealed-files.ts';
 import type { QemuProcess } from './qemu-process.ts';
 import { qmpFault } from './qmp.ts';
@@ -30,12 +30,6 @@ const mebi = 1 << 20;
 const saveDeadlineMs = 60_000;
 /** While the guest's user code runs, its page tables do not show the kernel: it is let run on, and asked again. */
 const lookUps = { most: 50, apartMs: 10 } as const;
-
-/** What a VM is, whatever runs in it. */
-export type Identity = Pick<
-  SnapshotManifest,
-  'vmm' | 'accelerator' | 'machine' | 'arguments' | 'commandLine' | 'kernelSha256' | 'initrdSha256'
->;
 
 interface Generator {
   readonly address: bigint;
@@ -112,16 +106,10 @@ export class QemuVm implements RunningVm, PreparedVm {
       if (memory.octets !== this.#identity.machine.memoryMiB * mebi) {
         throw qmpFault('the memory that was saved has another length');
       }
-      const manifest: SnapshotManifest = {
-        format: 1,
-        ...this.#identity,
-        memory: { sha256: memory.sha256, octets: memory.octets },
-        deviceState: { sha256: deviceState.sha256, octets: deviceState.octets },
-        guest,
-        generatorAddress: this.#generator === null ? null : this.#generator.address.toString(16),
-        generatorAtSnapshot,
-      };
-      return snapshotOf(manifest, memory, deviceState);
+      const generatorAddress = this.#generator?.address.toString(16) ?? null;
+      return snapshotOfVm(this.#identity, {
+        ...{ memory, deviceState, guest, generatorAddress, generatorAtSnapshot },
+      });
     } catch (cause) {
       for (const { fd } of files) close(fd);
       throw this.#qemu.explained(cause);

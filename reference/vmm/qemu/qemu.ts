@@ -8,13 +8,11 @@ import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
 import { CodedError } from '#reference/base/coded-error.ts';
-import { createMemfd, isSealed } from '#reference/base/memfd.ts';
+import { createMemfd } from '#reference/base/memfd.ts';
 import { close } from '#reference/base/syscalls.ts';
 import type {
   Accelerator,
   BootSpec,
-  ContentCheck,
-  HandedSnapshot,
   LoadedSnapshot,
   PreparedVm,
   RunningVm,
@@ -24,8 +22,7 @@ import type {
 import { ConfinedLauncher, launchPrograms } from '../confinement/confined-launcher.ts';
 import type { CgroupsPort } from '../confinement/vm-cgroups.ts';
 import { kvmAccess, openPaths } from '../confinement/vmm-paths.ts';
-import { checkEnvironment, type Environment, mismatch } from '../manifest/manifest.ts';
-import { adoptSnapshot, loadSnapshot, storeSnapshot } from '../manifest/snapshot-folder.ts';
+import { checkRestorable, identityOf, SnapshotKeeper } from '../manifest/identity.ts';
 import type { StorageKey } from '../manifest/storage-key.ts';
 import {
   bootArguments,
@@ -37,7 +34,7 @@ import {
   placeArguments,
 } from './arguments.ts';
 import { QemuProcess } from './qemu-process.ts';
-import { type Identity, QemuVm } from './qemu-vm.ts';
+import { QemuVm } from './qemu-vm.ts';
 import { qmpFault } from './qmp.ts';
 import { openBackends } from './volume-devices.ts';
 
@@ -94,15 +91,13 @@ interface Start {
   readonly memoryFd: number;
 }
 
-class Qemu implements VmmPort {
+class Qemu extends SnapshotKeeper implements VmmPort {
   readonly name = 'qemu';
   readonly version: string;
   readonly accelerator: Accelerator;
   readonly #launcher: ConfinedLauncher;
   readonly #binary: string;
   readonly #overlayFolder: string;
-  readonly #storageKey: StorageKey | null;
-  readonly #environment: Environment;
   readonly #vms = new Set<QemuVm>();
 
   constructor(
@@ -115,42 +110,33 @@ class Qemu implements VmmPort {
     version: string,
     accelerator: Accelerator,
   ) {
+    super(
+      {
+        vmm: { name: 'qemu', version },
+        accelerator,
+        argumentsOf: (machine) => machineArguments(machine, accelerator),
+      },
+      storageKey,
+    );
     this.#launcher = launcher;
     this.#binary = binary;
     this.#overlayFolder = overlayFolder;
-    this.#storageKey = storageKey;
     this.version = version;
     this.accelerator = accelerator;
-    this.#environment = {
-      vmm: { name: this.name, version },
-      accelerator,
-      argumentsOf: (machine) => machineArguments(machine, accelerator),
-    };
   }
 
-  async boot({ machine, kernel, initrd, commandLine, place }: BootSpec): Promise<RunningVm> {
-    for (const image of [kernel, initrd]) {
-      if (!isSealed(image.fd)) throw qmpFault('a kernel and an initrd are booted from sealed memory only');
-    }
-    const shared = machineArguments(machine, this.accelerator);
+  async boot(spec: BootSpec): Promise<RunningVm> {
+    const { machine, kernel, initrd, commandLine, place } = spec;
+    const identity = identityOf(this.environment, spec, qmpFault);
     const memory = createMemfd('memory');
     try {
       ftruncateSync(memory, machine.memoryMiB * mebi);
       const tap = tapOf(machine, place, bootTap);
       const qemu = await this.#start(
         { machine, place, memoryFd: memory },
-        [...shared, ...placeArguments(machine, true, tap.inChild), ...bootArguments(commandLine)],
+        [...identity.arguments, ...placeArguments(machine, true, tap.inChild), ...bootArguments(commandLine)],
         [kernel.fd, initrd.fd, ...tap.fds],
       );
-      const identity: Identity = {
-        vmm: this.#environment.vmm,
-        accelerator: this.accelerator,
-        machine,
-        arguments: shared,
-        commandLine,
-        kernelSha256: kernel.sha256,
-        initrdSha256: initrd.sha256,
-      };
       return this.#keep(new QemuVm(qemu, identity, memory, null));
     } catch (error) {
       close(memory);
@@ -158,11 +144,9 @@ class Qemu implements VmmPort {
     }
   }
 
-  async prepare({ manifest, memory, deviceState }: LoadedSnapshot, place: VmPlace): Promise<PreparedVm> {
-    checkEnvironment(manifest, this.#environment);
-    for (const [field, { fd }] of Object.entries({ memory, deviceState })) {
-      if (!isSealed(fd)) throw mismatch(field, 'is not sealed');
-    }
+  async prepare(snapshot: LoadedSnapshot, place: VmPlace): Promise<PreparedVm> {
+    checkRestorable(snapshot, this.environment);
+    const { manifest, memory, deviceState } = snapshot;
     const { machine } = manifest;
     const tap = tapOf(machine, place, forkTap);
     // Opened anew: QEMU reads on from where the description stands, and siblings read at the same time.
@@ -184,18 +168,6 @@ class Qemu implements VmmPort {
       throw qemu.explained(cause);
     }
     return this.#keep(new QemuVm(qemu, manifest, null, manifest));
-  }
-
-  store(snapshot: LoadedSnapshot, folder: string): Promise<void> {
-    return storeSnapshot(snapshot, folder, this.#storageKey);
-  }
-
-  load(folder: string, digest: string): Promise<LoadedSnapshot> {
-    return loadSnapshot(folder, digest, this.#environment, this.#storageKey);
-  }
-
-  adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
-    return adoptSnapshot(handed, digest, contents, this.#environment);
   }
 
   async close(): Promise<void> {
