@@ -1,7 +1,7 @@
 /**
  * Templates of the node, seen from a husk: sealed memory that forkd hands over, of which a pod keeps no copy.
- * Invariant: what is used has every seal, the lengths and the digest that were asked for, and belongs to this VMM;
- * whatever else came is closed.
+ * Invariant: what is used has every seal, and the octets that the digest names which was asked for, and belongs to this
+ * VMM; whatever else came is closed.
  */
 import { close, send } from '#reference/base/syscalls.ts';
 import { type Received, receiveDescriptors } from '#reference/base/unix-socket.ts';
@@ -11,7 +11,7 @@ import {
   type NodeRequest,
   nodeProtocolVersion,
 } from '#reference/contract/node-protocol.ts';
-import type { ContentCheck, LoadedSnapshot, VmmPort } from '#reference/contract/vmm-port.ts';
+import type { LoadedSnapshot, VmmPort } from '#reference/contract/vmm-port.ts';
 import { connectNode, grantedIn, type NodeAddress, unreachable } from './node-link.ts';
 
 const newline = 0x0a;
@@ -19,9 +19,8 @@ const MSG_NOSIGNAL = 0x4000;
 
 export interface TemplateOrder {
   readonly vmm: VmmPort;
-  /** Of the snapshot's manifest, as the controller says it. */
+  /** Of the snapshot's manifest, as the controller says it: forkd is not asked what it should be. */
   readonly digest: string;
-  readonly contents: ContentCheck;
   /** forkd hashes a template at the first call after its start. */
   readonly deadlineMs: number;
 }
@@ -31,7 +30,7 @@ export interface TemplateOrder {
  * @throws CodedError `node-unreachable`, `no-such-template`, `snapshot-mismatch`
  */
 export async function takeTemplate(address: NodeAddress, order: TemplateOrder): Promise<LoadedSnapshot> {
-  const { vmm, digest, contents, deadlineMs } = order;
+  const { vmm, digest, deadlineMs } = order;
   const fd = connectNode(address);
   const descriptors: number[] = [];
   try {
@@ -43,7 +42,7 @@ export async function takeTemplate(address: NodeAddress, order: TemplateOrder): 
     if (!isWhole || memory === undefined || deviceState === undefined) {
       throw unreachable(`it gave ${descriptors.length} descriptors for ${handedParts.join(' and ')}`);
     }
-    return await vmm.adopt({ manifest: said.manifest, memory, deviceState }, digest, contents);
+    return await vmm.adopt({ manifest: said.manifest, memory, deviceState }, digest);
   } catch (error) {
     for (const one of descriptors) close(one);
     throw error;

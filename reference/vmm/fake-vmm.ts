@@ -12,7 +12,6 @@ import { close } from '#reference/base/syscalls.ts';
 import { type ChannelName, channelNames, maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import type {
   BootSpec,
-  ContentCheck,
   GeneratorState,
   GuestFacts,
   HandedSnapshot,
@@ -133,8 +132,8 @@ export class FakeVmm implements VmmPort {
     return loadSnapshot(folder, digest, this.#environment, this.#storageKey);
   }
 
-  adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
-    return adoptSnapshot(handed, digest, contents, this.#environment);
+  adopt(handed: HandedSnapshot, digest: string): Promise<LoadedSnapshot> {
+    return adoptSnapshot(handed, digest, this.#environment);
   }
 
   async close(): Promise<void> {

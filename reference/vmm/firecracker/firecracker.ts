@@ -15,7 +15,6 @@ import { close } from '#reference/base/syscalls.ts';
 import type { ChannelName } from '#reference/contract/guest-protocol.ts';
 import type {
   BootSpec,
-  ContentCheck,
   GeneratorState,
   GuestFacts,
   HandedSnapshot,
@@ -200,8 +199,8 @@ class Firecracker implements VmmPort {
     return loadSnapshot(folder, digest, this.#environment, this.#options.storageKey);
   }
 
-  adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
-    return adoptSnapshot(handed, digest, contents, this.#environment);
+  adopt(handed: HandedSnapshot, digest: string): Promise<LoadedSnapshot> {
+    return adoptSnapshot(handed, digest, this.#environment);
   }
 
   async close(): Promise<void> {

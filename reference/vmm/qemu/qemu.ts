@@ -13,7 +13,6 @@ import { close } from '#reference/base/syscalls.ts';
 import type {
   Accelerator,
   BootSpec,
-  ContentCheck,
   HandedSnapshot,
   LoadedSnapshot,
   PreparedVm,
@@ -194,8 +193,8 @@ class Qemu implements VmmPort {
     return loadSnapshot(folder, digest, this.#environment, this.#storageKey);
   }
 
-  adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
-    return adoptSnapshot(handed, digest, contents, this.#environment);
+  adopt(handed: HandedSnapshot, digest: string): Promise<LoadedSnapshot> {
+    return adoptSnapshot(handed, digest, this.#environment);
   }
 
   async close(): Promise<void> {
