@@ -5,6 +5,7 @@
 import { CodedError } from '#reference/base/coded-error.ts';
 import { LineServer, type LineServerLimits, type ListeningPlace } from '#reference/base/line-server.ts';
 import type { Log } from '#reference/base/log.ts';
+import { isUnixListener } from '#reference/base/passed-descriptor.ts';
 import { type HuskAnswer, maxHuskRequestOctets } from '#reference/contract/husk-control.ts';
 
 export const controlLimits: LineServerLimits = {
@@ -19,8 +20,16 @@ export function openControlSocket(
   log: Log,
   limits: Partial<LineServerLimits> = {},
 ): Promise<LineServer> {
-  const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const where = 'path' in place ? place.path : `fd:${place.fd}`;
+  const taken = (what: string, cause?: unknown) =>
+    new CodedError(
+      'control-socket-taken',
+      `${where}: ${what}`,
+      'end who listens there, or name a path in a folder that is there',
+      { cause },
+    );
+  const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+  if ('fd' in place && !isUnixListener(place.fd)) return Promise.reject(taken('it does not listen'));
   return LineServer.open({
     ...{ name: 'control socket', place, mode: 0o600, log },
     limits: { ...controlLimits, ...limits },
@@ -29,13 +38,7 @@ export function openControlSocket(
       const value = valueIn(line);
       return value === undefined ? null : answer(value).then(lineOf);
     },
-    taken: (what, cause) =>
-      new CodedError(
-        'control-socket-taken',
-        `${where}: ${what}`,
-        'end who listens there, or name a path in a folder that is there',
-        { cause },
-      ),
+    taken,
   });
 }
 

@@ -3,19 +3,14 @@
  * for who controls it, and ends when its VM has ended, when it is told to, or with SIGTERM.
  */
 import type { ListeningPlace } from '#reference/base/line-server.ts';
-import { type Log, type LogLevel, logLevels, openLog } from '#reference/base/log.ts';
+import { type LogLevel, logLevels, openLog } from '#reference/base/log.ts';
 import { passedDescriptor } from '#reference/base/passed-descriptor.ts';
 import { SyscallError } from '#reference/base/syscalls.ts';
-import type { Accelerator } from '#reference/contract/vmm-port.ts';
-import { Datapath } from '../datapath/datapath.ts';
-import { startDnsProxy } from '../dnsproxy/dnsproxy.ts';
-import { parseEndpoint } from '../dnsproxy/parse-endpoint.ts';
-import { readServers } from '../dnsproxy/resolv-conf.ts';
-import { openQemu } from '../vmm/qemu/qemu.ts';
-import { type HuskConfig, readHuskConfig } from './husk-config.ts';
-import { accelerators, cgroupModes, cgroupsFor } from './open-engine.ts';
+import { readHuskConfig } from './husk-config.ts';
+import { openMachinery } from './husk-machinery.ts';
+import { accelerators, cgroupModes } from './open-engine.ts';
 import { badFlag, failProcess, numberOf, oneOf, readFlags, signalled } from './process.ts';
-import { type HuskMachinery, serveHusk, untilOver } from './serve-husk.ts';
+import { serveHusk, untilOver } from './serve-husk.ts';
 
 const help = `Usage: node reference/main/husk.ts --config FILE --control PATH [flags]
 
@@ -64,33 +59,6 @@ function placeIn(text: string): ListeningPlace {
     if (cause instanceof SyscallError)
       throw badFlag(`--control ${text}: this process was not given it`, cause);
     throw cause;
-  }
-}
-
-/** What was opened before a step that fails is closed. */
-async function openMachinery(
-  { pod, upstreams }: HuskConfig,
-  accelerator: Accelerator,
-  cgroupMode: (typeof cgroupModes)[number],
-  log: Log,
-): Promise<HuskMachinery> {
-  const servers =
-    upstreams === undefined
-      ? readServers('/etc/resolv.conf')
-      : upstreams.map((text) => parseEndpoint('upstreams', text, 53));
-  const cgroups = cgroupsFor(cgroupMode, log);
-  const opened: (() => Promise<void> | void | undefined)[] = [() => cgroups?.close()];
-  try {
-    const vmm = await openQemu(accelerator, undefined, { cgroups });
-    // It closes the cgroups.
-    opened.splice(0, 1, () => vmm.close());
-    const datapath = new Datapath(pod);
-    opened.unshift(() => datapath.shutDown());
-    const dns = await startDnsProxy({ upstreams: servers, io: 'epoll', log });
-    return { vmm, datapath, dns };
-  } catch (error) {
-    for (const close of opened) await close();
-    throw error;
   }
 }
 

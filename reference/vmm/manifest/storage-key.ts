@@ -6,7 +6,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { CodedError } from '#reference/base/coded-error.ts';
-import { isReadable, passedDescriptor } from '#reference/base/passed-descriptor.ts';
+import { isBlocking, isReadable, passedDescriptor } from '#reference/base/passed-descriptor.ts';
 
 /** As Node keeps a key: it is shown by nothing that prints an object. */
 export type StorageKey = KeyObject;
@@ -42,9 +42,13 @@ export function readStorageKey(source: string, deadlineMs = keyDeadlineMs): Stor
   } catch (cause) {
     throw badKey('cannot be opened', cause);
   }
+  const stat = fstatSync(fd);
+  // What is none is not closed either: Node would end with its own.
+  if (given !== null && !((stat.isFile() || stat.isFIFO() || stat.isSocket()) && isBlocking(given))) {
+    throw badKey('is no file, pipe or socket that was passed and waits');
+  }
   const octets = Buffer.alloc(maxOctets);
   try {
-    const stat = fstatSync(fd);
     if (given === null && (!stat.isFile() || (stat.mode & 0o077) !== 0)) {
       throw badKey('is no file of its owner alone');
     }
