@@ -2,7 +2,9 @@
  * Templates that lie encrypted on the disk, on QEMU: with their key they are forked, changed or without it refused; and
  * where the key is not.
  */
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import {
   closeSync,
   openSync,
@@ -18,7 +20,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { takeTemplate } from '#reference/husk/node-templates.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
 import { policy } from '../providers/topology.ts';
-import { endAll, type MainProcess, processesBelow } from './main-process.ts';
+import { endAll, processesBelow } from './main-process.ts';
 import { alive, NodeHuskGround, type PodHusk, pipeOf } from './node-husk-ground.ts';
 
 const patience = { timeout: 900_000 };
@@ -96,12 +98,11 @@ function openIn(pid: number): string[] {
   });
 }
 
-/** Where the key is seen: in what a process was started with, and in what it said. */
-function keyIn(forkd: MainProcess): string[] {
+/** Where the key is seen: in what processes were started with, and in what was said. */
+function keyIn(pids: readonly number[], said: Readonly<Record<string, string>> = {}): string[] {
   const forms = [key.toString('hex'), key.toString('base64'), key.toString('latin1')];
   const holds = (text: string) => forms.some((form) => text.toLowerCase().includes(form.toLowerCase()));
-  const said = { stderr: forkd.errors, stdout: forkd.lines.join('\n') };
-  const ofProcesses = [forkd.pid, ...processesBelow(forkd.pid)].flatMap((pid) =>
+  const ofProcesses = pids.flatMap((pid) =>
     ['cmdline', 'environ', 'comm'].map(
       (name) => [`${name} of ${pid}`, readFileSync(`/proc/${pid}/${name}`, 'latin1')] as const,
     ),
@@ -119,7 +120,15 @@ test(
     const qemus = below.filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('qemu'));
     expect(qemus).toHaveLength(1);
     expect(forkd.errors).toContain('"name":"forkd"');
-    expect(keyIn(forkd)).toEqual([]);
+    const said = { stderr: forkd.errors, stdout: forkd.lines.join('\n') };
+    expect(keyIn([forkd.pid, ...below], said)).toEqual([]);
+    const shown = spawn('sleep', ['60'], { env: { KEY: key.toString('hex') }, stdio: 'ignore' });
+    await once(shown, 'spawn');
+    expect(keyIn([shown.pid ?? 0], { stderr: key.toString('base64') })).toEqual([
+      'stderr',
+      `environ of ${shown.pid}`,
+    ]);
+    shown.kill('SIGKILL');
     const holders = () =>
       [process.pid, forkd.pid, ...below].filter((pid) => openIn(pid).includes(ground.keyPipe));
     expect(holders()).toEqual([]);
@@ -182,7 +191,12 @@ test(
   'a fork of it passes the gate after a restart; with another key, without one, or when it was changed it is refused by the field',
   patience,
   async () => {
-    ground.want(0);
+    expect((await ground.forkd?.end('SIGTERM'))?.code).toBe(0);
+    await expect(ground.startForkd(randomBytes(32))).rejects.toThrow(
+      /: memory\.key: [\s\S]*\[snapshot-mismatch\]/,
+    );
+    ground.want(null);
+    await ground.startForkd();
     const husk: PodHusk = await ground.husk(0, 'husk');
     for (const [what, given, spoil, why] of refusals) {
       expect((await ground.forkd?.end('SIGTERM'))?.code, what).toBe(0);

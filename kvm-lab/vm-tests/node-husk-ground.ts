@@ -109,9 +109,12 @@ export class NodeHuskGround {
     return ground;
   }
 
-  /** Of a forkd that is started from now on. @param ready forks of each template that stand prepared */
-  want(ready: number): void {
-    const wanted = this.#specs.map((spec) => ({ spec, ready }));
+  /**
+   * Of a forkd that is started from now on.
+   * @param ready forks of each template that stand prepared; null: it looks at none of them before it is asked
+   */
+  want(ready: number | null): void {
+    const wanted = ready === null ? [] : this.#specs.map((spec) => ({ spec, ready }));
     writeFileSync(`${this.folder}/templates.json`, JSON.stringify(wanted));
   }
 

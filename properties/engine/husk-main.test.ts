@@ -12,6 +12,7 @@ import { openControlSocket } from '#reference/husk/control-socket.ts';
 import { askHusk, tell } from './control-client.ts';
 import { type Engine, EngineGround } from './engine-ground.ts';
 import type { Lie } from './engine-guest.ts';
+import { FalseForkd } from './false-forkd.ts';
 import { socketIn } from './node-ground.ts';
 
 const [F_GETFD, F_SETFD, F_DUPFD_CLOEXEC] = [1, 2, 1030];
@@ -129,6 +130,21 @@ describe('a husk as a process', () => {
 });
 
 describe('a husk as a process, when not all is well,', () => {
+  test('that waits for a forkd that is silent ends with SIGTERM all the same', patience, async () => {
+    const { path, child, ended } = await husk();
+    await engine?.forkd.close();
+    engine = null;
+    const silent = await FalseForkd.open(`${ground.folder}/node.sock`, null);
+    const preparing = askHusk(path, { ask: 'prepare', snapshot });
+    await expect.poll(() => silent.heard.length).toBe(1);
+    child.kill('SIGTERM');
+    expect(await preparing).toMatchObject({ ok: false, code: 'node-unreachable', phase: 'ended' });
+    const end = await ended;
+    expect(end.code).toBe(0);
+    nothingLeft(end);
+    await silent[Symbol.asyncDispose]();
+  });
+
   test(
     'that the gate refuses says so to who asked and at its end, and has left nothing',
     patience,

@@ -24,7 +24,7 @@ const config = {
 };
 
 async function run(): Promise<void> {
-  const times = { gateMs: 2_000, templateMs: 20_000 };
+  const times = { gateMs: 2_000, templateMs: 600_000 };
   const options = { config, control: { path: `${folder}/${name}.sock` }, log: openLog('husk', 'debug') };
   const served = await serveHusk({ ...options, ...times }, { vmm, datapath, dns: around.dns() });
   try {

@@ -16,7 +16,7 @@ import { type Husk, notDormant } from './husk.ts';
 import { readHuskRequest } from './read-husk-request.ts';
 
 /** @param snapshot the digest that it must have. @throws CodedError as of `takeTemplate` */
-export type TakeSnapshot = (snapshot: string) => Promise<LoadedSnapshot>;
+export type TakeSnapshot = (snapshot: string, signal: AbortSignal) => Promise<LoadedSnapshot>;
 
 export class HuskControl {
   readonly #husk: Husk;
@@ -25,7 +25,8 @@ export class HuskControl {
   readonly #answering = new Set<Promise<unknown>>();
   #isTaking = false;
   #taken: LoadedSnapshot | null = null;
-  #isEnding = false;
+  /** Aborted: it was asked to end. */
+  readonly #ending = new AbortController();
   #snapshot: string | null = null;
   #generation: number | null = null;
   #failure: CodedError | null = null;
@@ -51,7 +52,7 @@ export class HuskControl {
   /** Ends when nothing of the husk is left, and what was asked before has been answered. @throws `fork-not-reaped` */
   async end(): Promise<void> {
     // One that has ended by itself was not asked to: why it did is still to be told.
-    if (this.#husk.phase !== 'ended') this.#isEnding = true;
+    if (this.#husk.phase !== 'ended') this.#ending.abort();
     try {
       await this.#husk.end();
     } finally {
@@ -96,7 +97,7 @@ export class HuskControl {
         await this.#fatal(this.#husk.change(request.policy));
         return {};
       case 'terminate':
-        this.#isEnding = true;
+        this.#ending.abort();
         await this.#husk.end();
         return {};
       case 'status':
@@ -109,7 +110,7 @@ export class HuskControl {
     if (this.#isTaking || this.#husk.phase !== 'new') throw notDormant(this.#husk.phase);
     this.#isTaking = true;
     try {
-      const taken = await this.#take(snapshot);
+      const taken = await this.#take(snapshot, this.#ending.signal);
       this.#taken = taken;
       this.#husk.ended.finally(() => taken.close()).catch(() => undefined);
       await this.#fatal(this.#husk.prepare(taken));
@@ -125,7 +126,7 @@ export class HuskControl {
     try {
       return await step;
     } catch (error) {
-      const hasFailed = this.#husk.phase === 'ended' && !wasOver && !this.#isEnding;
+      const hasFailed = this.#husk.phase === 'ended' && !wasOver && !this.#ending.signal.aborted;
       if (hasFailed && error instanceof CodedError) this.#failure ??= error;
       throw error;
     }

@@ -48,7 +48,8 @@ export async function serveHusk(
   const witnesses = new NodeWitnesses(node, { deadlineMs: gateMs });
   const activation = new Activation(witnesses, log, { deadlineMs: gateMs });
   const husk = new Husk(sandbox, { vmm, activation, datapath, dns, pod, log });
-  const take = (digest: string) => takeTemplate(node, { vmm, digest, deadlineMs: templateMs });
+  const take = (digest: string, signal: AbortSignal) =>
+    takeTemplate(node, { vmm, digest, deadlineMs: templateMs, signal });
   const control = new HuskControl(husk, take, log);
   const endMachinery = () =>
     allOf([() => witnesses.close(), () => dns.stop(), async () => datapath.shutDown(), () => vmm.close()]);
