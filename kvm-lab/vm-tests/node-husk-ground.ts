@@ -134,8 +134,15 @@ export class NodeHuskGround {
     return this.forkd;
   }
 
-  /** @param main the reference's own; else one that runs programs in its guest besides */
-  async husk(index: number, main: 'husk' | 'husk-with-exec' = 'husk-with-exec'): Promise<PodHusk> {
+  /**
+   * @param main the reference's own; else one that runs programs in its guest besides
+   * @param passed a descriptor that listens, for its control; at a path that the caller knows
+   */
+  async husk(
+    index: number,
+    main: 'husk' | 'husk-with-exec' = 'husk-with-exec',
+    passed: { readonly fd: number; readonly path: string } | null = null,
+  ): Promise<PodHusk> {
     this.#husks += 1;
     const [config, path] = [`${this.folder}/husk-${index}.json`, `${this.folder}/husk-${index}.sock`];
     writeFileSync(
@@ -147,9 +154,13 @@ export class NodeHuskGround {
         upstreams: [hosts.dnsServer],
       }),
     );
-    const place = { namespace: this.pods[index]?.path ?? '' };
+    const place = {
+      namespace: this.pods[index]?.path ?? '',
+      ...(passed === null ? {} : { passed: passed.fd }),
+    };
+    const control = passed === null ? path : 'fd:3';
     const flags = [
-      ...['--config', config, '--control', path, '--accelerator', this.accelerator, '--cgroups', 'none'],
+      ...['--config', config, '--control', control, '--accelerator', this.accelerator, '--cgroups', 'none'],
       ...['--gate-seconds', String(patient.gateSeconds), '--template-seconds', '300', '--log-level', 'warn'],
     ];
     const words = [config, path, this.accelerator, String(patient.gateSeconds * 1_000)];
@@ -158,7 +169,7 @@ export class NodeHuskGround {
         ? new MainProcess('husk', flags, place)
         : new MainProcess(own('husk-with-exec'), words, place);
     await running.hear('"ready":true');
-    return new PodHusk(running, path);
+    return new PodHusk(running, passed?.path ?? path);
   }
 
   /** Interfaces and rules of husks in a pod. */

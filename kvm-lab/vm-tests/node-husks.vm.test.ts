@@ -3,7 +3,9 @@
  * reach, siblings with one sample, a forkd that is killed in the middle, husks that are drained and killed.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readlinkSync, renameSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { hosts, policy } from '../providers/topology.ts';
 import { endAll, processesBelow } from './main-process.ts';
@@ -195,5 +197,32 @@ test(
     second.running.child.kill('SIGTERM');
     expect((await ended(0, second, below)).code).toBe(0);
     expect(existsSync(`${ground.folder}/husk-0.sock`)).toBe(false);
+  },
+);
+
+test(
+  'the husk’s main serves a control socket that it was passed, which nothing that it starts has',
+  patience,
+  async () => {
+    const path = `${ground.folder}/passed.sock`;
+    const listener = createServer().listen(path);
+    await once(listener, 'listening');
+    const { _handle: handle } = listener as Server & { readonly _handle: { readonly fd: number } };
+    const name = readlinkSync(`/proc/self/fd/${handle.fd}`);
+    // Whoever closes it removes its path.
+    const moved = `${path}.moved`;
+    renameSync(path, moved);
+    const husk = await ground.husk(0, 'husk', { fd: handle.fd, path: moved });
+    listener.close();
+    expect(await husk.ask({ ask: 'prepare', snapshot: snapshotOf('honest') })).toMatchObject({
+      phase: 'dormant',
+    });
+    const below = processesBelow(husk.running.pid);
+    const holders = [husk.running.pid, ...below].filter((pid) =>
+      readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === name),
+    );
+    expect(holders).toEqual([husk.running.pid]);
+    husk.running.child.kill('SIGTERM');
+    expect((await ended(0, husk, below)).code).toBe(0);
   },
 );
