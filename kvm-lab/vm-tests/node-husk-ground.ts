@@ -101,7 +101,12 @@ export class NodeHuskGround {
       inWorld,
     });
     ground.want(1);
-    await ground.startForkd();
+    try {
+      await ground.startForkd();
+    } catch (error) {
+      await ground.close();
+      throw error;
+    }
     for (const [index, kind] of kinds.entries()) {
       const line = ground.forkd?.lines.filter((one) => one.includes('"template"'))[index] ?? '';
       ground.snapshots.set(kind, (JSON.parse(line) as { template: { snapshot: string } }).template.snapshot);
