@@ -67,7 +67,7 @@ export function shown(vmm: VmmPort, show: (vm: RunningVm, snapshot: LoadedSnapsh
     prepare,
     store: (snapshot, folder) => vmm.store(snapshot, folder),
     load: (folder, digest) => vmm.load(folder, digest),
-    adopt: (handed, digest, contents) => vmm.adopt(handed, digest, contents),
+    adopt: (handed, digest) => vmm.adopt(handed, digest),
     close: () => vmm.close(),
   };
 }

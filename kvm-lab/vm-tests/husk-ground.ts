@@ -99,7 +99,7 @@ export class QemuHuskGround implements HuskGround {
       },
       store: (snapshot, folder) => vmm.store(snapshot, folder),
       load: (folder, digest) => vmm.load(folder, digest),
-      adopt: (handed, digest, contents) => vmm.adopt(handed, digest, contents),
+      adopt: (handed, digest) => vmm.adopt(handed, digest),
       close: () => vmm.close(),
     };
   }

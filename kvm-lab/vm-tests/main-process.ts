@@ -11,6 +11,15 @@ export interface Ended {
   readonly errors: string;
 }
 
+export interface ProcessPlace {
+  /** Another user. */
+  readonly uid?: number;
+  /** Path of a network namespace. */
+  readonly namespace?: string;
+  /** Its descriptor 3; stays the caller's. */
+  readonly passed?: number;
+}
+
 const pathOf = (name: string) => new URL(`../../reference/main/${name}.ts`, import.meta.url).pathname;
 
 /** Processes below one, by pid, and those below them. */
@@ -41,11 +50,15 @@ export class MainProcess {
   #errors = '';
   #more = Promise.withResolvers<void>();
 
-  /** @param identity of another user */
-  constructor(name: 'forkd' | 'sandbox-server', flags: readonly string[], identity: { uid?: number } = {}) {
-    this.child = spawn(process.execPath, [pathOf(name), ...flags], {
-      ...{ stdio: ['ignore', 'pipe', 'pipe'], env: markedEnvironment() },
-      ...(identity.uid === undefined ? {} : { uid: identity.uid, gid: identity.uid }),
+  /** @param name of a main of the reference, or a script's path */
+  constructor(name: string, flags: readonly string[], { uid, namespace, passed }: ProcessPlace = {}) {
+    const script = name.startsWith('/') ? name : pathOf(name);
+    const within = namespace === undefined ? [] : ['nsenter', `--net=${namespace}`];
+    const [command = '', ...words] = [...within, process.execPath, script, ...flags];
+    this.child = spawn(command, words, {
+      stdio: ['pipe', 'pipe', 'pipe', ...(passed === undefined ? [] : [passed])],
+      env: markedEnvironment(),
+      ...(uid === undefined ? {} : { uid, gid: uid }),
     });
     const { stdout, stderr } = this.child;
     if (stdout === null || stderr === null) throw new Error('it has no pipes');
@@ -62,6 +75,11 @@ export class MainProcess {
       alive.delete(this);
       return { code, signal, errors: this.#errors };
     });
+  }
+
+  /** On stderr so far. */
+  get errors(): string {
+    return this.#errors;
   }
 
   get pid(): number {

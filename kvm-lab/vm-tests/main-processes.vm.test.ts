@@ -102,7 +102,7 @@ async function forkByNodeSocket(snapshot: string): Promise<string> {
   const vmm = await openQemu(accelerator);
   const witnesses = new NodeWitnesses(address, { deadlineMs: 60_000 });
   try {
-    const order = { vmm, digest: snapshot, contents: 'hashed', deadlineMs: 120_000 } as const;
+    const order = { vmm, digest: snapshot, deadlineMs: 120_000 } as const;
     const taken = await takeTemplate(address, order);
     const vm = await (await vmm.prepare(taken, { tapFd: null })).resume();
     const activation = new Activation(witnesses, openLog('husk', 'warn'), {

@@ -62,6 +62,8 @@ export class FakeHuskGround implements HuskGround {
 
   husk(kind?: 'hasty'): Husk {
     this.asked.length = 0;
+    // One that was refused before its guest was asked has left its lie.
+    this.guest.lies.length = 0;
     if (kind === 'hasty') this.guest.lies.push('silent');
     // An insert waits for a disk that may be busy.
     const deadlineMs = kind === 'hasty' ? 50 : 20_000;

@@ -56,6 +56,29 @@ describe('the steps of a husk', () => {
     expect(await ground.left()).toEqual([]);
   });
 
+  test('that prepare it when it is ended are ended with it, however long the VMM takes', async () => {
+    const { vmm } = ground;
+    const prepare = vmm.prepare.bind(vmm);
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    vmm.prepare = async (...parameters) => {
+      for (let each = 0; each < 10; each++) await turn();
+      return prepare(...parameters);
+    };
+    try {
+      for (const turns of [0, 1, 5, 9, 10, 11, 20]) {
+        const husk = ground.husk();
+        const preparing = husk.prepare(ground.snapshot).catch((error: unknown) => error);
+        for (let each = 0; each < turns; each++) await turn();
+        await husk.end();
+        await preparing;
+        expect(husk.phase).toBe('ended');
+        expect(await ground.left()).toEqual([]);
+      }
+    } finally {
+      vmm.prepare = prepare;
+    }
+  });
+
   test('that are under way when it is ended are ended with it', async () => {
     for (const turns of [0, 1, 2, 5, 20]) {
       const husk = ground.husk();

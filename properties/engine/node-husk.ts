@@ -24,7 +24,7 @@ const around = new FakeHuskNetwork(guest.asked);
 const [datapath, dns] = [around.datapath(), around.dns()];
 const husk = new Husk(network, { vmm, activation, datapath, dns, pod, log });
 try {
-  await husk.prepare(await takeTemplate(address, { vmm, digest, contents: 'hashed', deadlineMs: 20_000 }));
+  await husk.prepare(await takeTemplate(address, { vmm, digest, deadlineMs: 20_000 }));
   say('dormant');
   for await (const _line of createInterface({ input: process.stdin })) {
     await husk.activate({ policy: { egress: 'deny', allow: [], inbound: [] }, secrets: [] });

@@ -40,7 +40,7 @@ const ask = async (answer: FalseAnswer | null, digest = snapshotNamed('one'), ui
   const address = addressIn(folder);
   const before = openDescriptors();
   const vmm = new FakeVmm(engineGuest().program);
-  const order = { vmm, digest, contents: 'as sealed', deadlineMs: 300 } as const;
+  const order = { vmm, digest, deadlineMs: 300 } as const;
   const said: unknown = await takeTemplate(uid === undefined ? address : { ...address, uid }, order).catch(
     (error: unknown) => error,
   );
@@ -110,11 +110,11 @@ describe('a husk that asks for a template', () => {
       });
       await using _forkd = await FalseForkd.open(`${folder}/node.sock`, handed(whole.fd));
       const vmm = new FakeVmm(engineGuest().program);
-      const order = { vmm, digest, contents: 'hashed', deadlineMs: 5_000 } as const;
+      const order = { vmm, digest, deadlineMs: 5_000 } as const;
       const taken = await takeTemplate(addressIn(folder), order);
       expect(taken.digest).toBe(digest);
       taken.close();
-      // The octets of another one, as long: seen by who hashes, and by nobody else.
+      // The octets of another one, as long, with every seal.
       await using _liar = await FalseForkd.open(
         `${folder}/liar.sock`,
         handed(memory('x'.repeat(whole.octets))),

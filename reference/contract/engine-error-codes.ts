@@ -10,6 +10,11 @@ export const engineErrorCodes: Readonly<Record<string, { readonly means: string;
         'the folder that a fork engine was to keep its state in is another user’s, a link, or cannot be made',
       remedy: 'name a folder that belongs to the user of the process, or one that it can make',
     },
+    'bad-husk-request': {
+      means:
+        'a husk was asked for what is no request; the message names the field, and never what stands in it',
+      remedy: 'mend what the message names; see node reference/main/husk.ts --help',
+    },
     'bad-request': {
       means: 'a request to the sandbox server is none',
       remedy: 'see /openapi.json',
@@ -21,6 +26,10 @@ export const engineErrorCodes: Readonly<Record<string, { readonly means: string;
     'bad-secret': {
       means: 'a secret of a sandbox is too long, or is neither a variable nor a file',
       remedy: 'mend what the message names',
+    },
+    'control-socket-taken': {
+      means: 'a husk cannot listen for who controls it: somebody does there, or it is no place to listen',
+      remedy: 'end who listens there, or name a path in a folder that is there',
     },
     'engine-closed': {
       means: 'a fork engine was asked for something while it ends',

@@ -121,19 +121,13 @@ export interface LoadedSnapshot {
   close(): void;
 }
 
-/** What another process of this node handed over: descriptors of sealed memory, and what it says of them. */
+/** What another process of this node handed over: descriptors, and what it says of them. */
 export interface HandedSnapshot {
   /** Canonical JSON. */
   readonly manifest: string;
   readonly memory: number;
   readonly deviceState: number;
 }
-
-/**
- * How far one who is handed a snapshot goes beyond seals, lengths and the manifest's digest. `hashed`: its octets are
- * hashed too; `as sealed`: that they are those of the manifest is the word of who sealed them.
- */
-export type ContentCheck = 'hashed' | 'as sealed';
 
 export type VmEnd = { readonly kind: 'exited'; readonly code: number | null; readonly signal: string | null };
 
@@ -180,11 +174,12 @@ export interface VmmPort {
    */
   load(folder: string, digest: string): Promise<LoadedSnapshot>;
   /**
-   * The descriptors are the snapshot's when it succeeds, and stay the caller's else.
-   * @param digest what the manifest must be
+   * Seals first, then the octets are hashed: nobody's word stands for them. The descriptors are the snapshot's when it
+   * succeeds, and stay the caller's else.
+   * @param digest what the manifest must be, from who wants it run and never from who handed it over
    * @throws CodedError `snapshot-mismatch` with the field that differs
    */
-  adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot>;
+  adopt(handed: HandedSnapshot, digest: string): Promise<LoadedSnapshot>;
   /** Stops what still runs. Idempotent; nothing can be booted afterwards. */
   close(): Promise<void>;
 }

@@ -11,6 +11,7 @@ import type { DatapathPort } from '#reference/contract/datapath-port.ts';
 import type { DnsEndpoint, DnsProxyPort, DnsSandboxPolicy } from '#reference/contract/dns-port.ts';
 import type { ExecInProgress, Secret, TakeOutput } from '#reference/contract/fork-engine-port.ts';
 import type { ExecRequest, GuestNetwork } from '#reference/contract/guest-protocol.ts';
+import type { HuskPhase, HuskTimes } from '#reference/contract/husk-control.ts';
 import type { LoadedSnapshot, PreparedVm, VmmPort } from '#reference/contract/vmm-port.ts';
 import type { ActivatedFork, Activation } from '../fork-engine/activation.ts';
 import { forkSourceOf } from '../fork-engine/fork-source.ts';
@@ -33,21 +34,22 @@ export interface HuskOrder {
   readonly hostname?: string;
 }
 
-export interface ActivatedHusk {
+export interface ActivatedHusk extends HuskTimes {
   readonly generation: number;
-  /** From the call to the gate's verdict, to the release, and to the last secret. */
-  readonly admittedAfterMs: number;
-  readonly releasedAfterMs: number;
-  readonly deliveredAfterMs: number;
 }
-
-export type HuskPhase = 'new' | 'preparing' | 'dormant' | 'activating' | 'active' | 'ended';
 
 const closed: SandboxPolicy = { egress: 'deny', allow: [], inbound: [] };
 const resolverPort = 53;
 
 /** Of a policy that is none: nothing of it was put in force. */
 const notAPolicy: readonly string[] = ['bad-allow-entry', 'bad-network', 'bad-prefix'];
+
+export const notDormant = (phase: HuskPhase): CodedError =>
+  new CodedError(
+    'husk-not-dormant',
+    `the husk is ${phase}: it is prepared once and activated once`,
+    'take another husk; one that was activated is never released again',
+  );
 
 interface Active {
   readonly id: string;
@@ -62,6 +64,8 @@ export class Husk {
   readonly #network: SandboxNetwork;
   #phase: HuskPhase = 'new';
   #snapshot: LoadedSnapshot | null = null;
+  /** Ends when there is a VM, or none. */
+  #preparing: Promise<PreparedVm> | null = null;
   #prepared: PreparedVm | null = null;
   /** Once the VM runs, its end is the activation's to begin. */
   #vmId: string | null = null;
@@ -107,7 +111,8 @@ export class Husk {
       const { fd } = this.#parts.datapath.open(this.#network, closed);
       this.#isOpen = true;
       try {
-        this.#prepared = await this.#parts.vmm.prepare(snapshot, { tapFd: fd });
+        this.#preparing = this.#parts.vmm.prepare(snapshot, { tapFd: fd });
+        this.#prepared = await this.#preparing;
       } finally {
         close(fd);
       }
@@ -219,7 +224,7 @@ export class Husk {
 
   async #run(hostname: string | undefined): Promise<ActivatedFork & { readonly services: ServiceChannel }> {
     const [snapshot, prepared] = [this.#snapshot, this.#prepared];
-    if (snapshot === null || prepared === null || this.#ending !== null) throw this.#notDormant();
+    if (snapshot === null || prepared === null || this.#ending !== null) throw notDormant(this.#phase);
     const vm = await prepared.resume();
     this.#vmId = vm.id;
     const activated = await this.#parts.activation.activate({
@@ -241,16 +246,8 @@ export class Husk {
   }
 
   #enter(from: HuskPhase, to: HuskPhase): void {
-    if (this.#phase !== from || this.#ending !== null) throw this.#notDormant();
+    if (this.#phase !== from || this.#ending !== null) throw notDormant(this.#phase);
     this.#phase = to;
-  }
-
-  #notDormant(): CodedError {
-    return new CodedError(
-      'husk-not-dormant',
-      `the husk is ${this.#phase}: it is prepared once and activated once`,
-      'take another husk; one that was activated is never released again',
-    );
   }
 
   /** Takes everything away, then throws what was wrong. */
@@ -272,7 +269,7 @@ export class Husk {
     const { tap } = this.#network;
     const steps: [name: string, act: () => Promise<void> | undefined][] = [
       ['packets', async () => (this.#isOpen ? datapath.cutOff(tap) : undefined)],
-      ['VM', () => this.#prepared?.stop()],
+      ['VM', async () => (await this.#preparing?.catch(() => null))?.stop()],
       ['resolver', async () => ((await this.#isAttached()) ? dns.detach(tap) : undefined)],
       ['datapath', async () => (this.#isOpen ? datapath.reap() : undefined)],
     ];

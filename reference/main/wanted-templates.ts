@@ -1,8 +1,6 @@
 /** The file of templates that forkd builds at its start: read whole, held to its form, refused by the field. */
-import { readFileSync } from 'node:fs';
-import { Ajv } from 'ajv';
 import Type, { type Static } from 'typebox';
-import { badFlag } from './process.ts';
+import { readChecked } from './checked-file.ts';
 
 const closed = { additionalProperties: false } as const;
 const path = Type.String({ minLength: 1, maxLength: 4_096 });
@@ -50,15 +48,5 @@ const wanted = Type.Array(
 export type WantedTemplates = Static<typeof wanted>;
 
 /** @throws CodedError `bad-flag` */
-export function readWantedTemplates(file: string): WantedTemplates {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (cause) {
-    throw badFlag(`--templates ${file}: it cannot be read as JSON`, cause);
-  }
-  const check = new Ajv({ allowUnionTypes: true }).compile<WantedTemplates>(wanted);
-  if (check(value)) return value;
-  const [{ instancePath = '', message = 'is none' } = {}] = check.errors ?? [];
-  throw badFlag(`--templates ${file}: ${instancePath === '' ? 'the list' : instancePath}: ${message}`);
-}
+export const readWantedTemplates = (file: string): WantedTemplates =>
+  readChecked('templates', file, wanted, 'the list');

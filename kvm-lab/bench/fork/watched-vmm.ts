@@ -39,7 +39,7 @@ export class WatchedVmm implements VmmPort {
   boot: VmmPort['boot'] = (spec) => this.#vmm.boot(spec);
   store: VmmPort['store'] = (snapshot, folder) => this.#vmm.store(snapshot, folder);
   load: VmmPort['load'] = (folder, digest) => this.#vmm.load(folder, digest);
-  adopt: VmmPort['adopt'] = (handed, digest, contents) => this.#vmm.adopt(handed, digest, contents);
+  adopt: VmmPort['adopt'] = (handed, digest) => this.#vmm.adopt(handed, digest);
   close: VmmPort['close'] = () => this.#vmm.close();
 
   async prepare(...parameters: Parameters<VmmPort['prepare']>): Promise<PreparedVm> {

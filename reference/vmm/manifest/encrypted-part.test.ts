@@ -1,7 +1,10 @@
 /** A snapshot that lies encrypted on a disk: nothing of it is read there, and nothing that was changed is loaded. */
+import { execFileSync } from 'node:child_process';
 import { createSecretKey, randomBytes } from 'node:crypto';
 import {
   chmodSync,
+  constants,
+  fstatSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -15,6 +18,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMemfd, seal } from '#reference/base/memfd.ts';
+import { close, epollCreate } from '#reference/base/syscalls.ts';
 import type { LoadedSnapshot, SealedFile, SnapshotManifest } from '#reference/contract/vmm-port.ts';
 import { hashSealed } from '../sealed-files.ts';
 import { encryptedOctets } from './encrypted-part.ts';
@@ -219,13 +223,20 @@ describe('the key', () => {
     return path;
   };
   const raw = randomBytes(32);
+  const fifo = () => {
+    const path = join(folder, randomBytes(8).toString('hex'));
+    execFileSync('mkfifo', ['-m', '600', path]);
+    return path;
+  };
 
   test('is read of a file or a descriptor, in its two forms, and shown by nothing', () => {
     const read = readStorageKey(file(raw));
     for (const form of [raw.toString('hex'), `${raw.toString('hex')}\n`]) {
       expect(readStorageKey(file(form)).equals(read)).toBe(true);
     }
-    expect(readStorageKey(`fd:${openSync(file(raw), 'r')}`).equals(read)).toBe(true);
+    const fd = openSync(file(raw), 'r');
+    expect(readStorageKey(`fd:${fd}`).equals(read)).toBe(true);
+    expect(() => fstatSync(fd)).toThrow(/EBADF/);
     for (const shown of [inspect(read, { showHidden: true, depth: 9 }), JSON.stringify({ read })]) {
       expect(shown).not.toContain(raw.toString('hex'));
       expect(shown).not.toContain(raw.toString('base64'));
@@ -239,16 +250,27 @@ describe('the key', () => {
     ['that is too long', () => file(Buffer.concat([raw, raw, raw]))],
     ['in which a digit is none', () => file(`${'0'.repeat(63)}g`)],
     ['that is a folder', () => folder],
-    ['of an empty descriptor', () => `fd:${openSync('/dev/null', 'r')}`],
+    ['that is a FIFO', () => fifo()],
+    ['of an empty descriptor', () => `fd:${openSync(file(''), 'r')}`],
+    ['of a pipe that nobody writes to', () => `fd:${openSync(fifo(), 'r+')}`],
     ['of no descriptor', () => 'fd:999999'],
+    ['of the output', () => 'fd:2'],
   ])('%s is refused, without a word of it', ([, source]) => {
     let said = '';
     try {
-      readStorageKey(source());
+      readStorageKey(source(), 50);
     } catch (error) {
       said = inspect(error);
     }
     expect(said).toContain('bad-storage-key');
     expect(said).not.toContain(raw.toString('hex').slice(0, 16));
+  });
+
+  test('of a descriptor such as Node has of its own is refused, and not closed', () => {
+    const pipe = openSync(fifo(), constants.O_RDWR | constants.O_NONBLOCK);
+    for (const fd of [epollCreate(0), pipe, openSync('/dev/null', 'r')]) {
+      expect(() => readStorageKey(`fd:${fd}`)).toThrow(expect.objectContaining({ code: 'bad-storage-key' }));
+      close(fd);
+    }
   });
 });

@@ -5,7 +5,6 @@
 import { isSealed } from '#reference/base/memfd.ts';
 import type {
   BootSpec,
-  ContentCheck,
   GeneratorState,
   GuestFacts,
   HandedSnapshot,
@@ -95,7 +94,7 @@ export class SnapshotKeeper {
     return loadSnapshot(folder, digest, this.environment, this.#storageKey);
   }
 
-  adopt(handed: HandedSnapshot, digest: string, contents: ContentCheck): Promise<LoadedSnapshot> {
-    return adoptSnapshot(handed, digest, contents, this.environment);
+  adopt(handed: HandedSnapshot, digest: string): Promise<LoadedSnapshot> {
+    return adoptSnapshot(handed, digest, this.environment);
   }
 }

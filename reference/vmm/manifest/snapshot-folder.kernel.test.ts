@@ -5,11 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createMemfd, seal } from '#reference/base/memfd.ts';
-import { close } from '#reference/base/syscalls.ts';
+import { close, fcntl } from '#reference/base/syscalls.ts';
 import type { LoadedSnapshot, SealedFile, SnapshotManifest } from '#reference/contract/vmm-port.ts';
 import { hashSealed } from '../sealed-files.ts';
 import { type Environment, manifestText } from './manifest.ts';
 import { adoptSnapshot, loadSnapshot, snapshotOf, storeSnapshot } from './snapshot-folder.ts';
+
+const F_ADD_SEALS = 1033;
+const F_DUPFD_CLOEXEC = 1030;
+const dup = (fd: number) => fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
 const environment: Environment = {
   vmm: { name: 'qemu', version: '1' },
@@ -80,19 +84,33 @@ test('what was handed over as descriptors is checked by who gets it: seals, leng
     adoptSnapshot(
       { manifest: manifestText(manifest), memory: memory.fd, deviceState: deviceState.fd, ...changed },
       as,
-      'hashed',
       environment,
     );
   expect((await adopt()).digest).toBe(digest);
-  const loose = createMemfd('loose');
+  const right = Buffer.alloc(1 << 19, 7);
+  // The right octets: what is missing is one seal, or all of them.
+  const loose = [0, 15 ^ 1, 15 ^ 2, 15 ^ 4, 15 ^ 8].map((seals) => {
+    const fd = createMemfd('loose');
+    writeSync(fd, right);
+    if (seals !== 0) fcntl(fd, F_ADD_SEALS, seals);
+    return fd;
+  });
+  const whole = await sealed(right);
+  (
+    await adoptSnapshot(
+      { manifest: manifestText(manifest), memory: whole.fd, deviceState: dup(deviceState.fd) },
+      digest,
+      environment,
+    )
+  ).close();
   const file = openSync(join(disk, 'file'), 'w+');
   const [shorter, other] = [await sealed(Buffer.alloc(5)), await sealed(Buffer.alloc(1 << 19, 8))];
-  await expect(adopt({ memory: loose })).rejects.toThrow(/: memory: is not sealed/);
+  for (const fd of loose) await expect(adopt({ memory: fd })).rejects.toThrow(/: memory: is not sealed/);
   await expect(adopt({ memory: file })).rejects.toThrow(/: memory: is not sealed/);
   await expect(adopt({ memory: shorter.fd })).rejects.toThrow(/: memory.octets: /);
   await expect(adopt({ memory: other.fd })).rejects.toThrow(/: memory.sha256: /);
   await expect(adopt({ deviceState: shorter.fd })).rejects.toThrow(/: deviceState.sha256: /);
   await expect(adopt({}, '0'.repeat(64))).rejects.toMatchObject({ code: 'snapshot-mismatch' });
-  for (const fd of [loose, file, shorter.fd, other.fd]) close(fd);
+  for (const fd of [...loose, file, shorter.fd, other.fd]) close(fd);
   snapshot.close();
 });

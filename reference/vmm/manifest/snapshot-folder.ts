@@ -12,7 +12,6 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { isSealed } from '#reference/base/memfd.ts';
 import { close, SyscallError } from '#reference/base/syscalls.ts';
 import type {
-  ContentCheck,
   HandedSnapshot,
   LoadedSnapshot,
   SealedFile,
@@ -181,23 +180,24 @@ function checkPart(part: Part, { sha256, octets }: SealedFile, manifest: Snapsho
 }
 
 /**
- * What another process handed over as descriptors: seals, lengths and manifest are checked here, what is in them when
- * that is asked for. They become the snapshot's when it succeeds, and stay the caller's else.
+ * What another process handed over as descriptors: manifest, seals, lengths and octets are checked here, the seals
+ * before the octets, which change no more from then on. They become the snapshot's when it succeeds, and stay the
+ * caller's else.
+ * @param digest from who wants it run: it reaches from the manifest to each octet
  * @throws CodedError `snapshot-mismatch`
  */
 export async function adoptSnapshot(
   handed: HandedSnapshot,
   digest: string,
-  contents: ContentCheck,
   environment: Environment,
 ): Promise<LoadedSnapshot> {
   const manifest = readManifest(handed.manifest, digest, environment);
   const adopted = {} as Record<Part, SealedFile>;
   for (const part of parts) {
-    const [fd, said] = [handed[part], manifest[part]];
+    const fd = handed[part];
     if (!isSealedMemory(fd)) throw mismatch(part, 'is not sealed');
-    if (fstatSync(fd).size !== said.octets) throw mismatch(`${part}.octets`, 'another length');
-    adopted[part] = contents === 'hashed' ? await hashSealed(fd) : { fd, ...said };
+    if (fstatSync(fd).size !== manifest[part].octets) throw mismatch(`${part}.octets`, 'another length');
+    adopted[part] = await hashSealed(fd);
     checkPart(part, adopted[part], manifest);
   }
   return snapshotOf(manifest, adopted.memory, adopted.deviceState);
