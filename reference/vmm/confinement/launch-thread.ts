@@ -3,9 +3,9 @@
  * Invariant: nothing is started before the thread is confined. A process that it started dies with it (`setpriv
  * --pdeathsig`), and so with this process.
  */
-import { spawn } from 'node:child_process';
 import { parentPort, workerData } from 'node:worker_threads';
 import koffi from 'koffi';
+import { startProgram } from '#reference/base/started-program.ts';
 import { closeOnExec, prctl } from '#reference/base/syscalls.ts';
 import type { LaunchOrder, LaunchReport } from './confined-launcher.ts';
 import { type OpenPaths, restrictThread } from './landlock.ts';
@@ -14,6 +14,8 @@ import { deniedCalls } from './seccomp.ts';
 const PR_SET_NO_NEW_PRIVS = 38;
 const PR_SET_SECCOMP = 22;
 const SECCOMP_MODE_FILTER = 2;
+
+const environment: readonly string[] = [];
 
 function confine(paths: OpenPaths): void {
   prctl(PR_SET_NO_NEW_PRIVS, 1);
@@ -26,24 +28,18 @@ function confine(paths: OpenPaths): void {
   prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header);
 }
 
-function launch({ id, argv, fds, folder, heldBy }: LaunchOrder, tell: (report: LaunchReport) => void): void {
-  const [file = '', ...parameters] = argv;
+function launch({ id, argv, fds, folder }: LaunchOrder): LaunchReport {
   // What this process inherited, or a library opened, is not the VMM's.
   closeOnExec(3);
-  const child = spawn(file, parameters, {
-    stdio: [heldBy ?? 'ignore', ...fds],
-    env: {},
-    cwd: folder,
-  });
-  child.once('error', (error) => tell({ id, kind: 'failed', reason: error.message }));
-  const { pid } = child;
-  if (pid === undefined) return;
-  child.once('exit', (code, signal) => tell({ id, kind: 'ended', code, signal }));
-  tell({ id, kind: 'started', pid });
+  try {
+    return { kind: 'started', id, pid: startProgram({ argv, environment, fds, folder }) };
+  } catch (error) {
+    return { kind: 'failed', id, reason: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 const port = parentPort;
 if (port === null) throw new Error('a thread of confined-launcher.ts, and nothing by itself');
 confine(workerData as OpenPaths);
-port.on('message', (order: LaunchOrder) => launch(order, (report) => port.postMessage(report)));
+port.on('message', (order: LaunchOrder) => port.postMessage(launch(order)));
 port.postMessage({ kind: 'confined' } satisfies LaunchReport);
