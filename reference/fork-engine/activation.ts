@@ -20,6 +20,7 @@ import {
 } from '../decisions/activation-step.ts';
 import type { HostWitness } from '../decisions/reseed-gate.ts';
 import { ControlChannel, readAnswer } from './control-channel.ts';
+import type { Rehearsal } from './rehearsal.ts';
 
 export interface ActivationLimits {
   /** Of each leg: reserve, answer, release. */
@@ -46,6 +47,8 @@ export interface ForkToActivate {
   readonly vm: RunningVm;
   readonly source: ForkSource;
   readonly configuration?: ForkConfiguration;
+  /** Of one that ran before; null: it was just resumed for the first time. */
+  readonly rehearsal?: Rehearsal | null;
   /** Ends the VM and takes away everything that was made for it. Idempotent. */
   readonly reap: () => Promise<void>;
 }
@@ -102,7 +105,7 @@ export class Activation {
     const fork: Fork = {
       ...given,
       config: { ...this.#limits, requireWitness: requireWitness || source.readsGenerator },
-      control: new ControlChannel(vm.channel('control')),
+      control: given.rehearsal?.control ?? new ControlChannel(vm.channel('control')),
       result: Promise.withResolvers(),
       sinceMs: performance.now(),
       generation: 0,
@@ -227,14 +230,17 @@ export class Activation {
   }
 
   /** null: it could not be read. */
-  async #witness({ vm, source }: Fork): Promise<HostWitness | null> {
-    const before = source.generatorAtSnapshot;
+  async #witness({ vm, source, rehearsal }: Fork): Promise<HostWitness | null> {
     if (!source.readsGenerator) return null;
+    const before = [source.generatorAtSnapshot];
+    // What its kernel renewed while it was rehearsed, it did not renew by this seed.
+    if (rehearsal !== null && rehearsal !== undefined) before.push(rehearsal.generator);
     try {
       const now = await vm.generator();
       if (now === null) return null;
-      const changed =
-        before !== null && now.generation !== before.generation && now.keySha256 !== before.keySha256;
+      const changed = before.every(
+        (one) => one !== null && now.generation !== one.generation && now.keySha256 !== one.keySha256,
+      );
       return { changed, digest: now.keySha256 };
     } catch (error) {
       this.#log.error({ fork: vm.id, err: error }, 'the generator of a fork cannot be read');

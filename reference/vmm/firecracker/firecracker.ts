@@ -259,6 +259,7 @@ class FirecrackerVm implements RunningVm, PreparedVm {
   readonly #identity: Identity;
   /** Memfds of `saved`; empty once they are a snapshot’s, or closed. */
   #own: readonly number[];
+  #isConnected = false;
   #stopped: Promise<void> | null = null;
 
   constructor(process: FirecrackerProcess, identity: Identity, own: readonly [number, number]) {
@@ -284,7 +285,8 @@ class FirecrackerVm implements RunningVm, PreparedVm {
   }
 
   connect(): void {
-    this.#process.connectChannels();
+    if (!this.#isConnected) this.#process.connectChannels();
+    this.#isConnected = true;
   }
 
   async resume(): Promise<RunningVm> {
@@ -297,6 +299,17 @@ class FirecrackerVm implements RunningVm, PreparedVm {
     }
     this.connect();
     return this;
+  }
+
+  async pause(): Promise<PreparedVm> {
+    if (this.#stopped !== null) throw firecrackerFault('the VMM has ended');
+    try {
+      await this.#process.call({ method: 'PATCH', path: '/vm', body: { state: 'Paused' } });
+      return this;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   async generator(): Promise<GeneratorState | null> {
