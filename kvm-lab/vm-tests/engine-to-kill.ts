@@ -6,7 +6,7 @@ import { labEngine, labTemplate } from './lab-engine.ts';
 const [folder = '', accelerator = 'tcg'] = process.argv.slice(2);
 const engine = await labEngine(folder, accelerator as Accelerator);
 const { id } = await engine.buildTemplate(await labTemplate());
-await engine.keepReady(id, 1);
+await engine.keepReady(id, 1, true);
 const source = await engine.fork({ template: id, network: null, secrets: [] });
 await engine.forkSandbox(source.id, { replicas: 1, allowSecretInheritance: false });
 process.stdout.write(`${JSON.stringify({ template: id })}\n`);

@@ -101,6 +101,25 @@ test('forks never read the same, nor does a fork of a running sandbox; all are g
   }
 });
 
+test('forks of a rehearsed pool never read the same, nor what a fork that was not rehearsed reads', {
+  timeout: patienceMs,
+}, async () => {
+  const engine = await labEngine(`${folder}/state`, accelerator);
+  try {
+    const template = (await engine.buildTemplate(await labTemplate())).id;
+    const fork = () => engine.fork({ template, network: null, secrets: [] });
+    const anew = await fork();
+    await engine.keepReady(template, 2, true);
+    const rehearsed = [await fork(), await fork()];
+    const read = ['/bin/sh', '-c', 'cat /proc/sys/kernel/random/uuid; head -c 32 /dev/urandom | xxd -p'];
+    const all = await Promise.all([anew, ...rehearsed].map(({ id }) => said(engine, id, ...read)));
+    expect(new Set(all).size).toBe(3);
+    for (const one of all) expect(one).toMatch(/^[0-9a-f-]{36}\n[0-9a-f]+/);
+  } finally {
+    await engine.close();
+  }
+});
+
 test('a guest reaches what its policy allows, and neither the machine nor anything else', {
   timeout: patienceMs,
 }, async () => {

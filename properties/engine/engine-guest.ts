@@ -17,10 +17,22 @@ type Request = Readonly<Record<string, unknown>> & { readonly method: string };
 /** What a guest does instead of the honest thing, decided when it is forked. */
 export type Lie = 'none' | 'silent' | 'boolean' | 'same sample' | 'unchanged generator';
 
+/** What a guest answers to a ping in a fork: to be rehearsed. */
+export type PingManners =
+  | 'well'
+  | 'silent'
+  | 'no answer'
+  | 'thawed'
+  | 'of another generation'
+  | 'twice'
+  | 'ends';
+
 export interface EngineGuest {
   readonly program: FakeProgram;
   /** Lies of the next forks, one each; past its end they are honest. */
   readonly lies: Lie[];
+  /** Of the next pings in forks, one each; past its end they are answered well. */
+  readonly pings: PingManners[];
   boots: number;
   /** Methods that came on either channel, in order. */
   readonly asked: string[];
@@ -35,6 +47,7 @@ const generatorSymbol = 'ffffffff82345678';
 export function engineGuest(): EngineGuest {
   const guest: EngineGuest = {
     lies: [],
+    pings: [],
     boots: 0,
     asked: [],
     processes: [],
@@ -54,9 +67,7 @@ function control(guest: EngineGuest, machine: FakeGuest, request: Request): (obj
   memory.phase ??= 'running';
   switch (request.method) {
     case 'ping':
-      guest.boots += 1;
-      memory.generator = { generation: '3', keySha256: hash('sha256', randomBytes(32)) };
-      return [{ ok: true, agent: 'fake', versions: [1], phase: memory.phase, generation: memory.taken ?? 0 }];
+      return pinged(guest, machine, memory);
     case 'facts':
       return [
         { ok: true, node: process.version, kernel_release: '6.1.0', generator_symbol: generatorSymbol },
@@ -78,6 +89,35 @@ function control(guest: EngineGuest, machine: FakeGuest, request: Request): (obj
   }
 }
 
+/** Its kernel renews its generator by itself meanwhile. */
+function pinged(guest: EngineGuest, machine: FakeGuest, memory: Remembered): (object | string)[] {
+  const { phase = 'running', taken: generation = 0 } = memory;
+  const pong = { ok: true, agent: 'fake', versions: [1], phase, generation };
+  const renewals = Number(memory.generator?.generation ?? 2);
+  memory.generator = { generation: String(renewals + 1), keySha256: hash('sha256', randomBytes(32)) };
+  if (phase === 'running') {
+    guest.boots += 1;
+    return [pong];
+  }
+  switch (guest.pings.shift() ?? 'well') {
+    case 'well':
+      return [pong];
+    case 'silent':
+      return [];
+    case 'no answer':
+      return ['ok'];
+    case 'thawed':
+      return [{ ...pong, phase: 'released' }];
+    case 'of another generation':
+      return [{ ...pong, generation: generation + 1 }];
+    case 'twice':
+      return [pong, pong];
+    case 'ends':
+      setImmediate(() => machine.end());
+      return [pong];
+  }
+}
+
 function forked(lie: Lie, memory: Remembered, request: Request): (object | string)[] {
   const { generation, nonce } = request as { generation?: number; nonce?: string };
   if (generation === undefined || nonce === undefined) return [{ ok: false, error: 'no request' }];
@@ -90,7 +130,7 @@ function forked(lie: Lie, memory: Remembered, request: Request): (object | strin
   if (lie === 'boolean') return [{ ok: true, reseeded_rng: true }];
   const key = hash('sha256', lie === 'same sample' ? 'the same' : randomBytes(32));
   if (lie !== 'unchanged generator')
-    memory.generator = { generation: String(3 + generation), keySha256: key };
+    memory.generator = { generation: String(1_000 + generation), keySha256: key };
   return [honestLine(hash('sha256', key), { generation, nonce })];
 }
 

@@ -104,6 +104,10 @@ export class ZooVm implements RunningVm {
     return witness.changed ? { generation: '6', keySha256: witness.digest } : generatorAtSnapshot;
   }
 
+  pause(): Promise<never> {
+    return Promise.reject(new Error('a guest of the zoo is never paused'));
+  }
+
   save(): Promise<never> {
     return Promise.reject(new Error('a guest of the zoo is never saved'));
   }

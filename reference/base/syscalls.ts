@@ -44,6 +44,7 @@ const calls = {
   fcntl: libc.func('int fcntl(int fd, int command, long argument)'),
   prctl: libc.func('int prctl(int option, long a, void *b, long c, long d)'),
   malloc_trim: libc.func('int malloc_trim(size_t pad)'),
+  waitpid: libc.func('int waitpid(int pid, void *status, int options)'),
   close_range: libc.func('int close_range(unsigned int first, unsigned int last, int flags)'),
   // No function of libc: by number, which is the same on every architecture.
   landlock_create_ruleset: libc.func('long syscall(long n, const void *attributes, size_t size, long flags)'),
@@ -149,6 +150,12 @@ export const fcntl = (fd: number, command: number, argument: number) =>
 /** Of the calling thread, where the option is of a thread. */
 export const prctl = (option: number, argument: number, data: Uint8Array | null = null) =>
   checked('prctl', option, argument, data, 0, 0);
+const WNOHANG = 1;
+/** Takes away a child that has ended. Its status as wait(2) describes it; null: it has not. */
+export function takeEnded(pid: number): number | null {
+  const status = new Int32Array(1);
+  return checked('waitpid', pid, status, WNOHANG) === 0 ? null : (status[0] as number);
+}
 const CLOSE_RANGE_CLOEXEC = 4;
 /** No program that is started from now on has any of this process's descriptors from `first` on. */
 export const closeOnExec = (first: number) => checked('close_range', first, 0xffff_ffff, CLOSE_RANGE_CLOEXEC);

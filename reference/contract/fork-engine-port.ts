@@ -97,8 +97,12 @@ export interface ForkEnginePort {
   templates(): readonly Template[];
   /** @throws `no-such-template` */
   removeTemplate(id: string): Promise<void>;
-  /** So many forks stand ready from now on. @throws `no-such-template`, `too-many-vms` */
-  keepReady(id: string, forks: number): Promise<void>;
+  /**
+   * So many forks stand ready from now on.
+   * @param isRehearsed they have run until their agents answered once, and were paused again
+   * @throws `no-such-template`, `too-many-vms`
+   */
+  keepReady(id: string, forks: number, isRehearsed?: boolean): Promise<void>;
   /** @throws `no-such-template`, `too-many-vms`, `fork-refused`, `no-network` */
   fork(request: ForkRequest): Promise<Sandbox>;
   /** The source goes on, after a pause. @throws `secrets-not-inherited`, `snapshot-refused`, `too-many-vms` */

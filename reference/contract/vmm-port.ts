@@ -148,6 +148,11 @@ export interface RunningVm {
    * @throws CodedError `vmm-failed`; the VM is ended all the same
    */
   save(guest: GuestFacts): Promise<LoadedSnapshot>;
+  /**
+   * No instruction of it runs from then on until it is resumed, and no time of its passes. @throws CodedError
+   * `vmm-failed`; the VM is ended all the same
+   */
+  pause(): Promise<PreparedVm>;
   /** Told once. */
   readonly ended: Promise<VmEnd>;
   /** Ends it, within a deadline, and takes everything of it away. Idempotent. */
@@ -184,7 +189,7 @@ export interface VmmPort {
   close(): Promise<void>;
 }
 
-/** A fork that has not run an instruction yet: the prestarted pool is made of these. */
+/** A VM that runs nothing until it is resumed; of `prepare` it has not run an instruction yet. */
 export interface PreparedVm {
   /** As that of the running one; what is written into it waits for the resume. */
   channel(name: ChannelName): Duplex;

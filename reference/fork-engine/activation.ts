@@ -21,6 +21,7 @@ import {
 import { type HostWitness, withoutWitness } from '../decisions/reseed-gate.ts';
 import type { NoWitness } from '../vmm/witness.ts';
 import { ControlChannel, readAnswer } from './control-channel.ts';
+import type { Rehearsal } from './rehearsal.ts';
 
 export interface ActivationLimits {
   /** Of each leg: reserve, answer, release. */
@@ -49,6 +50,8 @@ export interface ForkToActivate {
   readonly vm: RunningVm;
   readonly source: ForkSource;
   readonly configuration?: ForkConfiguration;
+  /** Of one that ran before; null: it was just resumed for the first time. */
+  readonly rehearsal?: Rehearsal | null;
   /** Ends the VM and takes away everything that was made for it. Idempotent. */
   readonly reap: () => Promise<void>;
 }
@@ -111,7 +114,7 @@ export class Activation {
     const fork: Fork = {
       ...given,
       config: { ...this.#limits, requireWitness: requireWitness || source.readsGenerator },
-      control: new ControlChannel(vm.channel('control')),
+      control: given.rehearsal?.control ?? new ControlChannel(vm.channel('control')),
       result: Promise.withResolvers(),
       sinceMs: performance.now(),
       generation: 0,
@@ -238,14 +241,17 @@ export class Activation {
 
   /** null: it could not be read. */
   async #witness(fork: Fork): Promise<HostWitness | null> {
-    const { vm, source } = fork;
-    const before = source.generatorAtSnapshot;
+    const { vm, source, rehearsal } = fork;
     if (!source.readsGenerator) return null;
+    const before = [source.generatorAtSnapshot];
+    // What its kernel renewed while it was rehearsed, it did not renew by this seed.
+    if (rehearsal !== null && rehearsal !== undefined) before.push(rehearsal.generator);
     try {
       const now = await vm.generator();
       if (now === null) return null;
-      const changed =
-        before !== null && now.generation !== before.generation && now.keySha256 !== before.keySha256;
+      const changed = before.every(
+        (one) => one !== null && now.generation !== one.generation && now.keySha256 !== one.keySha256,
+      );
       return { changed, digest: now.keySha256 };
     } catch (error) {
       this.#log.error({ fork: vm.id, err: error }, 'the generator of a fork cannot be read');

@@ -156,13 +156,13 @@ export class Forkd implements ForkEnginePort {
     });
   }
 
-  async keepReady(id: string, forks: number): Promise<void> {
+  async keepReady(id: string, forks: number, isRehearsed = false): Promise<void> {
     this.#checkOpen();
     await this.#underWay(
       this.#templates.withSnapshot(id, (snapshot) => {
         const pool = this.#pools.get(id) ?? new ReadyPool(this.#vms, snapshot, this.#options.log);
         this.#pools.set(id, pool);
-        return pool.resize(forks);
+        return pool.resize(forks, isRehearsed);
       }),
     );
   }
@@ -172,9 +172,13 @@ export class Forkd implements ForkEnginePort {
     checkSecrets(request.secrets);
     const { template, network } = request;
     return this.#underWay(
-      this.#templates.withSnapshot(template, (snapshot) => {
-        const ready = network === null ? (this.#pools.get(template)?.take() ?? null) : null;
-        return this.#sandboxes.fork(request, snapshot, ready);
+      this.#templates.withSnapshot(template, async (snapshot) => {
+        const pool = network === null ? this.#pools.get(template) : undefined;
+        try {
+          return await this.#sandboxes.fork(request, snapshot, pool?.take() ?? null);
+        } finally {
+          pool?.refill();
+        }
       }),
     );
   }

@@ -9,6 +9,7 @@ import type { ForkConfiguration } from '#reference/contract/guest-protocol.ts';
 import type { LoadedSnapshot, PreparedVm, RunningVm, VmmPort } from '#reference/contract/vmm-port.ts';
 import type { ActivatedFork, Activation } from '../fork-engine/activation.ts';
 import { forkSourceOf } from '../fork-engine/fork-source.ts';
+import { type RehearsedVm, rehearse } from '../fork-engine/rehearsal.ts';
 import type { Journal } from './journal.ts';
 import type { VmSlots } from './vm-slots.ts';
 
@@ -23,6 +24,8 @@ export interface ForkedVmsParts {
 /** Prepared, and accounted for. */
 export interface ReadyVm {
   readonly prepared: PreparedVm;
+  /** Of one that ran before anybody asked for it, until its agent had answered. */
+  readonly rehearsal: RehearsedVm | null;
   readonly entry: string;
   readonly giveBack: () => void;
 }
@@ -47,6 +50,8 @@ export interface ForkOrder {
   readonly gone: (vm: RunningVm) => void | Promise<void>;
 }
 
+const rehearsalDeadlineMs = 20_000;
+
 export class ForkedVms {
   readonly #parts: ForkedVmsParts;
 
@@ -61,9 +66,21 @@ export class ForkedVms {
     const entry = `vm-${randomUUID()}`;
     try {
       await journal.begin(entry, { kind: 'vm', process: null });
-      return { prepared: await vmm.prepare(snapshot, { tapFd }), entry, giveBack };
+      return { prepared: await vmm.prepare(snapshot, { tapFd }), rehearsal: null, entry, giveBack };
     } catch (error) {
       await this.#crossOut({ entry, giveBack });
+      throw error;
+    }
+  }
+
+  /** As `prepare`, and what `rehearse` does. @throws CodedError as both: nothing of it is left */
+  async rehearse(snapshot: LoadedSnapshot, generation: number): Promise<ReadyVm> {
+    const ready = await this.prepare(snapshot, null);
+    try {
+      const rehearsal = await rehearse(ready.prepared, generation, rehearsalDeadlineMs);
+      return { ...ready, prepared: rehearsal.prepared, rehearsal };
+    } catch (error) {
+      await this.discard(ready);
       throw error;
     }
   }
@@ -95,12 +112,9 @@ export class ForkedVms {
     const mark = markOf(vm.pid);
     const marked =
       mark === null ? Promise.resolve() : journal.begin(ready.entry, { kind: 'vm', process: mark });
-    const released = activation.activate({
-      vm,
-      source: forkSourceOf(snapshot, generation),
-      configuration,
-      reap,
-    });
+    const { rehearsal } = ready;
+    const source = forkSourceOf(snapshot, generation);
+    const released = activation.activate({ vm, source, configuration, rehearsal, reap });
     // A journal that fails ends the fork as a gate that refuses does.
     marked
       .catch(() => activation.end(vm.id))

@@ -95,10 +95,10 @@ async function run(): Promise<void> {
     isOver = true;
   });
   try {
-    for (const { spec, ready } of wanted) {
+    for (const { spec, ready, rehearsed } of wanted) {
       if (isOver) break;
       const template = await engine.buildTemplate(spec);
-      await engine.keepReady(template.id, ready);
+      await engine.keepReady(template.id, ready, rehearsed ?? false);
       process.stdout.write(`${JSON.stringify({ template, ready })}\n`);
     }
     if (!isOver) process.stdout.write('{"ready":true}\n');

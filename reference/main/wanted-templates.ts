@@ -39,6 +39,8 @@ const wanted = Type.Array(
         closed,
       ),
       ready: Type.Integer({ minimum: 0, maximum: 64 }),
+      /** Those that stand ready have run until their agents answered once, and were paused again. */
+      rehearsed: Type.Optional(Type.Boolean()),
     },
     closed,
   ),

@@ -91,7 +91,14 @@ export const execBody = Type.Object(
   closed,
 );
 
-export const readyBody = Type.Object({ forks: Type.Integer({ minimum: 0, maximum: 64 }) }, closed);
+export const readyBody = Type.Object(
+  {
+    forks: Type.Integer({ minimum: 0, maximum: 64 }),
+    /** They have run until their agents answered once, and were paused again: ready sooner. */
+    rehearsed: Type.Optional(Type.Boolean()),
+  },
+  closed,
+);
 
 export const idParameters = Type.Object({ id: Type.String({ pattern: '^[0-9a-z-]{1,80}$' }) }, closed);
 

@@ -32,8 +32,8 @@ export class SandboxClient {
     return (await this.#json('POST', '/v1/templates', body)) as Template;
   }
 
-  async keepReady(template: string, forks: number): Promise<void> {
-    await this.#ask('PUT', `/v1/templates/${template}/ready`, JSON.stringify({ forks }));
+  async keepReady(template: string, forks: number, rehearsed = false): Promise<void> {
+    await this.#ask('PUT', `/v1/templates/${template}/ready`, JSON.stringify({ forks, rehearsed }));
   }
 
   async removeTemplate(template: string): Promise<void> {

@@ -38,7 +38,7 @@ export const templateRoutes: Routes = (server, parts) => {
       },
     },
     async ({ params, body }, reply) => {
-      await engine.keepReady(params.id, body.forks);
+      await engine.keepReady(params.id, body.forks, body.rehearsed ?? false);
       return reply.status(204).send();
     },
   );

@@ -146,6 +146,9 @@ class FakeVm implements RunningVm, PreparedVm {
   #hasGenerator: boolean;
   #printed = '';
   #isRunning = false;
+  #isHeard = false;
+  /** Pending while it is paused. */
+  #going = Promise.withResolvers<void>();
   #hasEnded = false;
 
   constructor(
@@ -181,10 +184,19 @@ class FakeVm implements RunningVm, PreparedVm {
 
   async resume(): Promise<RunningVm> {
     if (this.#hasEnded) throw fakeFault('the VMM has ended');
-    if (!this.#isRunning) {
+    if (!this.#isHeard) {
       for (const name of Object.keys(channelNames) as ChannelName[]) this.#listen(name);
     }
+    this.#isHeard = true;
     this.#isRunning = true;
+    this.#going.resolve();
+    return this;
+  }
+
+  async pause(): Promise<PreparedVm> {
+    if (this.#hasEnded) throw fakeFault('the VMM has ended');
+    if (this.#isRunning) this.#going = Promise.withResolvers();
+    this.#isRunning = false;
     return this;
   }
 
@@ -240,6 +252,7 @@ class FakeVm implements RunningVm, PreparedVm {
       partial = lines.pop() ?? '';
       for (const line of lines) {
         turn = turn.then(async () => {
+          await this.#going.promise;
           if (!this.#hasEnded) await this.#program(guest, line, channel);
         });
       }

@@ -212,6 +212,26 @@ function forkContract(stage: Stage): void {
     await vm.stop();
   });
 
+  test('a fork that is paused runs nothing until it goes on, and has forgotten nothing then', async () => {
+    const running = await (await stage.ground.vmm.prepare(stage.snapshot, noPlace)).resume();
+    let heard = '';
+    running.channel('control').on('data', (octets: Buffer) => {
+      heard += octets.toString();
+    });
+    running.channel('control').write('remember more\n');
+    await expect.poll(() => heard, { timeout: patienceMs }).toBe('ok\n');
+    const paused = await running.pause();
+    const generator = await running.generator();
+    paused.channel('control').write('recall\n');
+    await new Promise((resolve) => setTimeout(resolve, silenceMs));
+    expect(heard).toBe('ok\n');
+    expect(await running.generator()).toEqual(generator);
+    const vm = await paused.resume();
+    await expect.poll(() => heard, { timeout: patienceMs }).toBe('ok\nmore\n');
+    await vm.stop();
+    await expect(running.pause()).rejects.toMatchObject({ code: 'vmm-failed' });
+  });
+
   test('forks remember what the template did and never what a sibling does', async () => {
     const one = await stage.fork();
     expect(await one.talk.ask('remember one')).toBe('ok');

@@ -19,6 +19,8 @@ export interface ForkTimes {
   /** Processor time when the gate was passed, of the VMM and of this process. */
   vmmProcessorMs: number;
   ownProcessorMs: number;
+  /** Of the VMM, before it was paused for somebody to ask for it: not counted above. */
+  aheadMs: number;
 }
 
 export class WatchedVmm implements VmmPort {
@@ -44,7 +46,11 @@ export class WatchedVmm implements VmmPort {
 
   async prepare(...parameters: Parameters<VmmPort['prepare']>): Promise<PreparedVm> {
     const prepared = await this.#vmm.prepare(...parameters);
-    const preparedMs = performance.now();
+    return this.#resumable(prepared, performance.now(), new Listened());
+  }
+
+  /** @param aheadMs processor time of the VMM that was spent before it was asked for */
+  #resumable(prepared: PreparedVm, preparedMs: number, control: Listened, aheadMs = 0): PreparedVm {
     return {
       channel: (name) => prepared.channel(name),
       stop: () => prepared.stop(),
@@ -52,41 +58,56 @@ export class WatchedVmm implements VmmPort {
         const vm = await prepared.resume();
         const times: ForkTimes = {
           ...{ pid: vm.pid, preparedMs, resumedMs: performance.now(), askedMs: 0, answeredMs: 0 },
-          ...{ passedMs: 0, vmmProcessorMs: 0, ownProcessorMs: 0 },
+          ...{ passedMs: 0, vmmProcessorMs: 0, ownProcessorMs: 0, aheadMs },
         };
         this.forks.push(times);
-        return watched(vm, times);
+        control.times = times;
+        return this.#watched(vm, control);
       },
+    };
+  }
+
+  #watched(vm: RunningVm, control: Listened): RunningVm {
+    return {
+      ...{ id: vm.id, pid: vm.pid, accelerator: vm.accelerator, ended: vm.ended },
+      channel: (name) => (name === 'control' ? control.listen(vm.channel(name)) : vm.channel(name)),
+      pause: async () => {
+        const paused = await vm.pause();
+        return this.#resumable(paused, performance.now(), control, processorMs(vm.pid));
+      },
+      consoleTail: () => vm.consoleTail(),
+      generator: () => vm.generator(),
+      save: (guest) => vm.save(guest),
+      stop: () => vm.stop(),
     };
   }
 }
 
-function watched(vm: RunningVm, times: ForkTimes): RunningVm {
-  return {
-    ...{ id: vm.id, pid: vm.pid, accelerator: vm.accelerator, ended: vm.ended },
-    channel: (name) => (name === 'control' ? listened(vm.channel(name), times) : vm.channel(name)),
-    consoleTail: () => vm.consoleTail(),
-    generator: () => vm.generator(),
-    save: (guest) => vm.save(guest),
-    stop: () => vm.stop(),
-  };
+/** A control channel: taken once, by the gate or by a rehearsal before it. */
+class Listened {
+  /** Of what it is resumed for now. */
+  times: ForkTimes | null = null;
+
+  listen(channel: Duplex): Duplex {
+    const write = channel.write.bind(channel) as (line: Buffer) => boolean;
+    channel.write = ((line: Buffer) => {
+      if (this.times !== null) noteAsked(this.times);
+      return write(line);
+    }) as Duplex['write'];
+    channel.on('data', (octets: Buffer) => {
+      const { times } = this;
+      if (times?.answeredMs === 0 && octets.includes(10)) times.answeredMs = performance.now();
+    });
+    return channel;
+  }
 }
 
-/** Taken once, by the gate. */
-function listened(channel: Duplex, times: ForkTimes): Duplex {
-  const write = channel.write.bind(channel) as (line: Buffer) => boolean;
-  channel.write = ((line: Buffer) => {
-    const nowMs = performance.now();
-    if (times.askedMs === 0) times.askedMs = nowMs;
-    else if (times.passedMs === 0) {
-      times.passedMs = nowMs;
-      times.vmmProcessorMs = processorMs(times.pid);
-      times.ownProcessorMs = ownProcessorMs();
-    }
-    return write(line);
-  }) as Duplex['write'];
-  channel.on('data', (octets: Buffer) => {
-    if (times.answeredMs === 0 && octets.includes(10)) times.answeredMs = performance.now();
-  });
-  return channel;
+function noteAsked(times: ForkTimes): void {
+  const nowMs = performance.now();
+  if (times.askedMs === 0) times.askedMs = nowMs;
+  else if (times.passedMs === 0) {
+    times.passedMs = nowMs;
+    times.vmmProcessorMs = processorMs(times.pid) - times.aheadMs;
+    times.ownProcessorMs = ownProcessorMs();
+  }
 }

@@ -6,7 +6,9 @@
 import { chownSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { CodedError } from '#reference/base/coded-error.ts';
+import { type ProgramEnd, programEnd } from '#reference/base/started-program.ts';
 import { close, send, socketPair } from '#reference/base/syscalls.ts';
+import { within } from '#reference/base/within.ts';
 import type { VmEnd } from '#reference/contract/vmm-port.ts';
 import { landlockVersion, type OpenPaths } from './landlock.ts';
 import { type DeviceAccess, privileges, setpriv } from './privileges.ts';
@@ -25,12 +27,10 @@ export interface ProcessLimits {
 export interface LaunchOrder {
   readonly id: number;
   readonly argv: readonly string[];
-  /** The child's descriptors 1, 2, 3 …; 0 is /dev/null. */
+  /** The child's descriptors 0, 1, 2 …; the first says a line when it may become the program. */
   readonly fds: readonly number[];
   /** Where it starts. */
   readonly folder: string;
-  /** A descriptor that says a line when it may become the program; null: at once. */
-  readonly heldBy: number | null;
 }
 
 /** What the thread is started with. */
@@ -42,13 +42,7 @@ export interface LaunchGround {
 export type LaunchReport =
   | { readonly kind: 'confined' }
   | { readonly kind: 'started'; readonly id: number; readonly pid: number }
-  | { readonly kind: 'failed'; readonly id: number; readonly reason: string }
-  | {
-      readonly kind: 'ended';
-      readonly id: number;
-      readonly code: number | null;
-      readonly signal: string | null;
-    };
+  | { readonly kind: 'failed'; readonly id: number; readonly reason: string };
 
 export interface LaunchedProcess {
   readonly pid: number;
@@ -57,11 +51,11 @@ export interface LaunchedProcess {
   kill(): void;
 }
 
-const prlimit = '/usr/bin/prlimit';
 const shell = '/bin/sh';
 /** What a process is started through. */
-export const launchPrograms: readonly string[] = [prlimit, setpriv, shell];
+export const launchPrograms: readonly string[] = [setpriv, shell];
 const startDeadlineMs = 20_000;
+const endDeadlineMs = 10_000;
 
 const MSG_NOSIGNAL = 0x4000;
 
@@ -101,8 +95,8 @@ export class ConfinedLauncher implements Launcher {
   readonly #launched = new Map<number, Launched>();
   #nextId = 1;
   #closed = false;
-  /** Of those that have ended. */
-  #cgroupsGone: Promise<unknown> = Promise.resolve();
+  /** Of all that were started: they have ended, and their cgroups are gone. */
+  readonly #ends = new Set<Promise<VmEnd>>();
 
   readonly #device: DeviceAccess;
   readonly #cgroups: CgroupsPort | null;
@@ -165,44 +159,37 @@ export class ConfinedLauncher implements Launcher {
     this.#launched.set(id, {
       ...{ pid: null, started: start.resolve, failed: start.reject, ended: end.resolve, cgroup },
     });
-    const hold = cgroup === null ? null : socketPair();
+    const hold = socketPair();
     const uid = this.#device.byOthers ? privileges().takeUid() : null;
+    this.#ends.add(end.promise);
+    void end.promise.then(() => {
+      this.#ends.delete(end.promise);
+      privileges().giveBackUid(uid);
+    });
     try {
       if (uid !== null && folder !== '/') chownSync(folder, uid, uid);
       owned(uid ?? process.getuid?.() ?? 0);
     } catch (cause) {
-      for (const one of hold ?? []) close(one);
-      privileges().giveBackUid(uid);
+      for (const one of hold) close(one);
       start.promise.catch(() => undefined);
-      this.#end(id, null, null);
+      this.#end(id, { code: null, signal: null });
       throw cause;
     }
-    const order: LaunchOrder = {
-      id,
-      argv: [
-        ...limited(limits, uid !== null),
-        ...privileges().drop(uid, this.#device.groups),
-        ...(cgroup === null ? unlessOrphaned : onceLetGo),
-        ...program,
-      ],
-      fds,
-      folder,
-      heldBy: hold?.[1] ?? null,
-    };
-    void end.promise.then(() => privileges().giveBackUid(uid));
-    this.#thread.postMessage(order);
+    const becoming = [shell, '-c', onceLetGo(limits, uid !== null), String(process.pid), ...program];
+    const argv = [...privileges().drop(uid, this.#device.groups), ...becoming];
+    this.#thread.postMessage({ id, argv, fds: [hold[1], ...fds], folder } satisfies LaunchOrder);
     try {
       const pid = await start.promise;
       // It is the program only in its cgroup, or not at all.
       cgroup?.take(pid);
-      if (hold !== null) send(hold[0], Buffer.from('\n'), MSG_NOSIGNAL);
+      send(hold[0], Buffer.from('\n'), MSG_NOSIGNAL);
       return { pid, ended: end.promise, kill: () => this.#kill(id, pid) };
     } catch (cause) {
       const { pid = null } = this.#launched.get(id) ?? {};
       if (pid !== null) this.#kill(id, pid);
       throw launchFault(`${program[0]} cannot be started`, cause);
     } finally {
-      for (const one of hold ?? []) close(one);
+      for (const one of hold) close(one);
     }
   }
 
@@ -219,36 +206,34 @@ export class ConfinedLauncher implements Launcher {
     this.#closed = true;
     for (const [id, { pid }] of this.#launched) if (pid !== null) this.#kill(id, pid);
     await this.#thread.terminate();
-    await this.#cgroupsGone;
+    const late = () => launchFault('a VMM does not end');
+    await within(Promise.all(this.#ends), endDeadlineMs, late);
     await this.#cgroups?.close();
   }
 
   #report(report: LaunchReport): void {
     if (report.kind === 'confined') return;
     const launched = this.#launched.get(report.id);
-    if (launched === undefined) return;
-    switch (report.kind) {
-      case 'started':
-        launched.pid = report.pid;
-        launched.started(report.pid);
-        return;
-      case 'failed':
-        launched.failed(new Error(report.reason));
-        this.#end(report.id, null, null);
-        return;
-      default:
-        this.#end(report.id, report.code, report.signal);
+    if (report.kind === 'failed') {
+      launched?.failed(new Error(report.reason));
+      this.#end(report.id, { code: null, signal: null });
+      return;
     }
+    const { id, pid } = report;
+    void programEnd(pid).then((end) => this.#end(id, end));
+    if (launched === undefined) return;
+    launched.pid = pid;
+    launched.started(pid);
   }
 
-  #end(id: number, code: number | null, signal: string | null): void {
+  #end(id: number, how: ProgramEnd): void {
     const launched = this.#launched.get(id);
     this.#launched.delete(id);
     launched?.failed(new Error('it ended at once'));
-    const end: VmEnd = { kind: 'exited', code, signal };
+    const end: VmEnd = { kind: 'exited', ...how };
     const { cgroup = null, ended } = launched ?? {};
     if (cgroup === null) ended?.(end);
-    else this.#cgroupsGone = Promise.all([this.#cgroupsGone, removed(cgroup).then(() => ended?.(end))]);
+    else void removed(cgroup).then(() => ended?.(end));
   }
 
   /** By pid only while nobody was told that it has ended: until then the pid is its own. */
@@ -261,12 +246,13 @@ export class ConfinedLauncher implements Launcher {
     }
   }
 
-  /** They die with the thread: the kernel kills them. */
+  /** They die with the thread: the kernel kills them, those that were tied to it already. */
   #lost(cause: Error): void {
     this.#closed = true;
-    for (const [id, launched] of this.#launched) {
-      launched.failed(cause);
-      this.#end(id, null, 'SIGKILL');
+    for (const [id, { pid, failed }] of this.#launched) {
+      failed(cause);
+      if (pid === null) this.#end(id, { code: null, signal: null });
+      else this.#kill(id, pid);
     }
   }
 }
@@ -276,24 +262,25 @@ async function removed(cgroup: VmCgroup): Promise<void> {
   await cgroup.remove().catch((error: unknown) => process.emitWarning(`${cgroup.folder} is left: ${error}`));
 }
 
-/** In the words of prlimit(1); nothing is dumped, ever. @param isAlone nobody else has its uid */
-function limited({ dataOctets, fileOctets, files, bounds }: ProcessLimits, isAlone: boolean): string[] {
-  const threads = isAlone && bounds !== undefined ? [`--nproc=${bounds.processes}`] : [];
-  return [
-    ...[prlimit, '--core=0', `--data=${dataOctets}`, `--fsize=${fileOctets}`, `--nofile=${files}`],
-    ...[...threads, '--'],
-  ];
-}
-
 /**
- * Whose parent ended before it could be tied to it has another parent by now, and ends here.
+ * The shell's last words before it is the program: after a line that says that it is where it shall be, unless its
+ * parent ended before it could be tied to it and it has another one by now. Nothing is dumped, ever.
+ * @param isAlone nobody else has its uid
  */
-const unlessOrphaned = [shell, '-c', '[ "$PPID" = "$0" ] && exec "$@"', String(process.pid)];
-
-/** As above, after a line that says that it is where it shall be; nobody tells it more. */
-const onceLetGo = [
-  ...[shell, '-c', 'read -r _ && [ "$PPID" = "$0" ] && exec "$@" < /dev/null', String(process.pid)],
-];
+function onceLetGo({ dataOctets, fileOctets, files, bounds }: ProcessLimits, isAlone: boolean): string {
+  // POSIX knows the unit of the third alone, and shells agree on that of the second.
+  const limits = [
+    'ulimit -c 0',
+    `ulimit -d ${Math.ceil(dataOctets / 1_024)}`,
+    `ulimit -f ${Math.ceil(fileOctets / 512)}`,
+    `ulimit -n ${files}`,
+  ];
+  if (isAlone && bounds !== undefined) {
+    // Processes: bash and dash have different letters for them.
+    limits.push(`{ ulimit -u ${bounds.processes} 2> /dev/null || ulimit -p ${bounds.processes}; }`);
+  }
+  return ['read -r _', ...limits, '[ "$PPID" = "$0" ]', 'exec "$@" < /dev/null'].join(' && ');
+}
 
 function launchFault(message: string, cause?: unknown): CodedError {
   const why = cause instanceof Error ? `: ${cause.message}` : '';

@@ -147,7 +147,14 @@ describe('a VMM that a guest has taken over', () => {
     if (givesUids) expect(Number(uid)).toBeGreaterThan(60_000);
     const own = readFileSync(`/proc/${pid}/limits`, 'utf8');
     expect(own).toMatch(/^Max core file size\s+0\s+0\s/m);
-    expect(own).toMatch(new RegExp(`^Max data size\\s+${limits.dataOctets}\\s+${limits.dataOctets}\\s`, 'm'));
+    const bounded = {
+      'data size': limits.dataOctets,
+      'file size': limits.fileOctets,
+      'open files': limits.files,
+    };
+    for (const [what, most] of Object.entries(bounded)) {
+      expect(own).toMatch(new RegExp(`^Max ${what}\\s+${most}\\s+${most}\\s`, 'm'));
+    }
   });
 
   test('that speaks over local sockets can make those, and reach who lets everybody reach it', async () => {

@@ -1,5 +1,5 @@
 /** A VMM that is bounded by a cgroup: it is in there before it is a VMM, or it never becomes one. */
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -81,6 +81,16 @@ test('that cannot be made keeps it from being started', async () => {
   cgroups.fails = 'make';
   await expect(launched([echo, 'it runs'])).rejects.toMatchObject({ code: 'vmm-failed' });
   expect(cgroups.noted).toEqual(['make 8']);
+});
+
+test('has its processes bounded by its uid too, where that is nobody else’s', async () => {
+  const { running } = await launched(['/usr/bin/sleep', '1000']);
+  const own = () => readFileSync(`/proc/${running.pid}/limits`, 'utf8');
+  const isAlone = /^Uid:\s*6\d{4}/m.test(readFileSync(`/proc/${running.pid}/status`, 'utf8'));
+  const most = isAlone
+    ? '8'
+    : String(/^Max processes\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]);
+  await expect.poll(own, { timeout: 20_000 }).toMatch(new RegExp(`^Max processes\\s+${most}\\s`, 'm'));
 });
 
 test('that nobody asked for is not made', async () => {

@@ -24,7 +24,7 @@ import { maxFlatMiB } from '../witness.ts';
 import { firecrackerFault } from './api-client.ts';
 import type { FirecrackerProcess } from './firecracker-process.ts';
 import { physicalOf, readMapped, readSaved } from './guest-memory.ts';
-import { resumeRequest, saveRequests } from './requests.ts';
+import { pauseRequest, resumeRequest, saveRequests } from './requests.ts';
 
 const mebi = 1 << 20;
 
@@ -98,6 +98,17 @@ export class FirecrackerVm implements RunningVm, PreparedVm {
     }
     this.connect();
     return this;
+  }
+
+  async pause(): Promise<PreparedVm> {
+    this.#mustLive();
+    try {
+      await this.#process.call(pauseRequest);
+      return this;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   async generator(): Promise<GeneratorState | null> {

@@ -58,11 +58,10 @@ export function loadRequest(tap: string | null): ApiRequest {
 
 export const resumeRequest: ApiRequest = { method: 'PATCH', path: '/vm', body: { state: 'Resumed' } };
 
+export const pauseRequest: ApiRequest = { method: 'PATCH', path: '/vm', body: { state: 'Paused' } };
+
 export function saveRequests(): ApiRequest[] {
   const [memory, state] = saved.map((_, index) => ofDescriptor(index));
   const body = { snapshot_type: 'Full', snapshot_path: state, mem_file_path: memory };
-  return [
-    { method: 'PATCH', path: '/vm', body: { state: 'Paused' } },
-    { method: 'PUT', path: '/snapshot/create', body },
-  ];
+  return [pauseRequest, { method: 'PUT', path: '/snapshot/create', body }];
 }

@@ -25,6 +25,8 @@ export interface QemuOrder {
   readonly furtherFds: readonly number[];
   /** `QEMU emulator version …`, as the greeting says it. */
   readonly version: string;
+  /** A fork has its device state among its descriptors, and loads it at once. */
+  readonly isFork: boolean;
 }
 
 /** Our end of a connected pair, and the child's, which is closed once the child has it. */
@@ -56,7 +58,7 @@ export class QemuProcess {
     this.#said = new ConsoleTail(sockets.said);
   }
 
-  /** Greeted, and ready for commands. @throws CodedError `vmm-failed` */
+  /** Greeted, loaded when it is a fork, and ready for commands. @throws CodedError `vmm-failed` */
   static async start(launcher: ConfinedLauncher, order: QemuOrder): Promise<QemuProcess> {
     const scratch = createMemfd('scratch');
     const pairs = {
@@ -87,9 +89,8 @@ export class QemuProcess {
     }
     const qemu = new QemuProcess(process, ours, scratch);
     try {
-      const { qemu: version, package: packaged } = (await qemu.qmp.greet()).QMP.version;
-      const greeted = versionText(version, packaged);
-      if (greeted !== order.version) throw qmpFault(`this is QEMU ${greeted}, not ${order.version} any more`);
+      // All that it is asked is written at once: an answer that is waited for is a way through two processes.
+      await Promise.all([qemu.#greet(order.version), order.isFork ? qemu.#loadDevices() : null]);
       return qemu;
     } catch (cause) {
       await qemu.release();
@@ -139,17 +140,24 @@ export class QemuProcess {
     return this.#scratch;
   }
 
+  async #greet(expected: string): Promise<void> {
+    const { qemu: version, package: packaged } = (await this.qmp.greet()).QMP.version;
+    const greeted = versionText(version, packaged);
+    if (greeted !== expected) throw qmpFault(`this is QEMU ${greeted}, not ${expected} any more`);
+  }
+
   /** Of a fork: from the descriptor that it was given. */
-  async loadDevices(): Promise<void> {
-    await this.qmp.execute('migrate-set-capabilities', {
-      capabilities: [{ capability: 'events', state: true }],
-    });
+  async #loadDevices(): Promise<void> {
     const over = this.qmp.event(
       ({ event, data }) =>
         event === 'MIGRATION' && (data?.status === 'completed' || data?.status === 'failed'),
     );
-    const asked = this.qmp.execute('migrate-incoming', { uri: `fd:${descriptors.deviceState}` });
-    const [{ data }] = await Promise.all([over, asked]);
+    const capabilities = [{ capability: 'events', state: true }];
+    const [{ data }] = await Promise.all([
+      over,
+      this.qmp.execute('migrate-set-capabilities', { capabilities }),
+      this.qmp.execute('migrate-incoming', { uri: `fd:${descriptors.deviceState}` }),
+    ]);
     if (data?.status !== 'completed') throw qmpFault('the device state cannot be loaded');
   }
 

@@ -88,6 +88,16 @@ export class QemuVm implements RunningVm, PreparedVm {
     }
   }
 
+  async pause(): Promise<PreparedVm> {
+    try {
+      await this.#qemu.qmp.execute('stop');
+      return this;
+    } catch (cause) {
+      await this.stop();
+      throw this.#qemu.explained(cause);
+    }
+  }
+
   async generator(): Promise<GeneratorState | null> {
     if (this.#generator === null) return null;
     const { address, offset } = this.#generator;

@@ -157,15 +157,10 @@ class Qemu extends SnapshotKeeper implements VmmPort {
         { machine, place, memoryFd: memory.fd },
         [...manifest.arguments, ...placeArguments(machine, false, tap.inChild), ...forkArguments],
         [ownState, ...tap.fds],
+        true,
       );
     } finally {
       closeSync(ownState);
-    }
-    try {
-      await qemu.loadDevices();
-    } catch (cause) {
-      await qemu.release();
-      throw qemu.explained(cause);
     }
     return this.#keep(new QemuVm(qemu, manifest, null, manifest));
   }
@@ -180,13 +175,14 @@ class Qemu extends SnapshotKeeper implements VmmPort {
     { machine, place, memoryFd }: Start,
     parameters: readonly string[],
     fds: readonly number[],
+    isFork = false,
   ): Promise<QemuProcess> {
     const [binary, version] = [this.#binary, this.version];
     const limits = limitsOf(machine);
     const volumes = openBackends(machine, place, descriptors.kernel + fds.length, this.#overlayFolder);
     try {
       return await QemuProcess.start(this.#launcher, {
-        ...{ binary, version, limits, memoryFd },
+        ...{ binary, version, limits, memoryFd, isFork },
         parameters: [...parameters, ...volumes.parameters],
         furtherFds: [...fds, ...volumes.fds],
       });

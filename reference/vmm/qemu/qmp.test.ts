@@ -40,6 +40,20 @@ test('greets, asks in order, and hands over events that come between', async () 
   expect(await event).toEqual({ event: 'STOP' });
 });
 
+test('writes what it is asked before anything is answered, and gives each command its own answer', async () => {
+  const { client, qemu, asked } = peer(() => undefined);
+  const greeted = client.greet();
+  const answers = ['stop', 'cont'].map((command) => client.execute(command));
+  await expect.poll(() => asked).toEqual(['qmp_capabilities', 'stop', 'cont']);
+  const error = { class: 'GenericError', desc: 'not now' };
+  for (const line of [greeting, { return: {} }, { error }, { return: 'went on' }]) {
+    qemu.write(`${JSON.stringify(line)}\n`);
+  }
+  expect((await greeted).QMP.version.package).toBe('test');
+  await expect(answers[0]).rejects.toMatchObject(refused(/not now/));
+  expect(await answers[1]).toBe('went on');
+});
+
 test('an error of one command is that command’s, cut, and the next is answered', async () => {
   const { client } = peer((command) =>
     command === 'bad' ? { error: { class: 'GenericError', desc: 'x'.repeat(10_000) } } : { return: 1 },

@@ -1,5 +1,5 @@
 /**
- * QEMU's monitor over one connected socket: a command at a time, in order.
+ * QEMU's monitor over one connected socket: commands are written at once, and answered in their order.
  * Invariant: every wait ends by an answer, the connection's end or a deadline; a line has a bound; what the guest or
  * QEMU says in an error is cut.
  */
@@ -32,7 +32,6 @@ type Message =
   | { readonly error: { readonly class: string; readonly desc: string } };
 
 interface Awaited {
-  readonly what: string;
   readonly resolve: (message: Message) => void;
   readonly reject: (error: CodedError) => void;
 }
@@ -47,10 +46,8 @@ export class QmpClient {
   readonly #socket: Duplex;
   readonly #listeners = new Set<(event: QmpEvent) => void>();
   #partial = Buffer.alloc(0);
-  #awaited: Awaited | null = null;
-  /** Resolves when the command before has its answer. */
-  #turn: Promise<unknown> = Promise.resolve();
-  #queued = 0;
+  /** In the order in which they will be answered. */
+  readonly #awaited: Awaited[] = [];
   #fault: CodedError | null = null;
 
   constructor(socket: Duplex) {
@@ -60,28 +57,28 @@ export class QmpClient {
     socket.once('close', () => this.#fail(qmpFault('the VMM has ended')));
   }
 
-  /** First of all, once. */
+  /** First of all, once; it takes commands at once, whose answers come behind the greeting. */
   async greet(deadlineMs = defaultDeadlineMs): Promise<QmpGreeting> {
-    const greeting = await this.#next('greeting', deadlineMs);
+    const greeted = this.#next('greeting', deadlineMs);
+    const [greeting] = await Promise.all([greeted, this.execute('qmp_capabilities')]);
     if (!('QMP' in greeting)) throw qmpFault('the VMM does not greet as QMP does');
-    await this.execute('qmp_capabilities');
     return greeting;
   }
 
   /** What it returns. @throws CodedError `vmm-failed`; after a missed deadline nothing more is asked */
-  execute(
+  async execute(
     command: string,
     parameters: Readonly<Record<string, unknown>> = {},
     deadlineMs = defaultDeadlineMs,
   ): Promise<unknown> {
-    if (this.#queued >= maxQueuedCommands) return Promise.reject(qmpFault('too many commands wait'));
-    this.#queued += 1;
-    const answer = this.#turn.then(() => this.#ask(command, parameters, deadlineMs));
-    const over = () => {
-      this.#queued -= 1;
-    };
-    this.#turn = answer.then(over, over);
-    return answer;
+    if (this.#awaited.length >= maxQueuedCommands) throw qmpFault('too many commands wait');
+    if (this.#fault !== null) throw this.#fault;
+    const answer = this.#next(command, deadlineMs);
+    this.#socket.write(`${JSON.stringify({ execute: command, arguments: parameters })}\n`);
+    const message = await answer;
+    if ('return' in message) return message.return;
+    const why = 'error' in message ? message.error.desc.slice(0, maxErrorLength) : 'no answer of QMP';
+    throw qmpFault(`the VMM refuses ${command}: ${why}`);
   }
 
   /** The next event for which `isIt` holds; take it before the command that brings it about. */
@@ -111,24 +108,9 @@ export class QmpClient {
     });
   }
 
-  async #ask(
-    command: string,
-    parameters: Readonly<Record<string, unknown>>,
-    deadlineMs: number,
-  ): Promise<unknown> {
-    if (this.#fault !== null) throw this.#fault;
-    const answer = this.#next(command, deadlineMs);
-    this.#socket.write(`${JSON.stringify({ execute: command, arguments: parameters })}\n`);
-    const message = await answer;
-    if ('return' in message) return message.return;
-    const why = 'error' in message ? message.error.desc.slice(0, maxErrorLength) : 'no answer of QMP';
-    throw qmpFault(`the VMM refuses ${command}: ${why}`);
-  }
-
   async #next(what: string, deadlineMs: number): Promise<Message> {
-    if (this.#fault !== null) throw this.#fault;
     const { promise, resolve, reject } = Promise.withResolvers<Message>();
-    this.#awaited = { what, resolve, reject };
+    this.#awaited.push({ resolve, reject });
     const timer = setTimeout(
       () => this.#fail(qmpFault(`the VMM did not answer ${what} in time`)),
       deadlineMs,
@@ -163,16 +145,13 @@ export class QmpClient {
       for (const listener of this.#listeners) listener(message);
       return;
     }
-    const awaited = this.#awaited;
-    this.#awaited = null;
-    awaited?.resolve(message);
+    this.#awaited.shift()?.resolve(message);
   }
 
   #fail(fault: CodedError): void {
     if (this.#fault !== null) return;
     this.#fault = fault;
-    this.#awaited?.reject(fault);
-    this.#awaited = null;
+    for (const { reject } of this.#awaited.splice(0)) reject(fault);
     this.#socket.destroy();
   }
 }
