@@ -7,9 +7,7 @@
  */
 import {
   close,
-  closeSync,
   open,
-  openSync,
   read,
   readdirSync,
   readFileSync,
@@ -57,8 +55,6 @@ export function findPort(name: string, folder: string = portsFolder): string {
   );
 }
 
-const rehearsals = 4;
-
 /** What event loops of this process wait on: readable when one of them has something to do. */
 function eventPolls(): number[] {
   const folder = '/proc/self/fd';
@@ -88,7 +84,6 @@ export class PortChannel implements Channel {
 
   async serve(handler: LineHandler): Promise<void> {
     this.#fd = await answered<number>((done) => open(this.#path, 'r+', done));
-    this.#rehearse();
     const feed = new LineFeed(handler, (message) => this.#send(message));
     const buffer = Buffer.alloc(maxLineOctets);
     let waitMs = shortestWaitMs;
@@ -120,16 +115,6 @@ export class PortChannel implements Channel {
     if (hasCome === true) return readSync(this.#fd, buffer, 0, buffer.length, null);
     await nextTurn();
     return null;
-  }
-
-  /** What only a fork would run for the first time. */
-  #rehearse(): void {
-    const nothing = openSync('/dev/null', 'r');
-    for (let round = 0; round < rehearsals; round++) {
-      pollReadable([nothing, this.#fd], 0);
-      readSync(nothing, Buffer.alloc(1), 0, 1, null);
-    }
-    closeSync(nothing);
   }
 
   #send(message: object): Promise<void> {
