@@ -7,7 +7,7 @@ import type { Channel } from './channel.ts';
 import { controlHandler } from './control-handler.ts';
 import { Links } from './eth0.ts';
 import { Generators, replaceMathRandom } from './generators.ts';
-import { fileWriter } from './guest-files.ts';
+import { ForkFiles } from './guest-files.ts';
 import { runInitCommand } from './init-command.ts';
 import { kernelFacts } from './kernel-facts.ts';
 import { Reaper } from './reaper.ts';
@@ -40,7 +40,7 @@ export async function runGuestAgent({ control, services, log }: GuestOptions): P
     generators,
     repair: {
       calls: systemCalls,
-      files: fileWriter,
+      files: new ForkFiles(),
       generators,
       configureNetwork: (network) => links.configure(network),
       mountVolume: (volume) => volumes.mount(volume),

@@ -3,8 +3,9 @@
  * them, what a fork runs is loaded and compiled, and the snapshot holds it so.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { SyscallError } from '#reference/base/syscalls.ts';
 import type { ControlReply } from '#reference/contract/guest-protocol.ts';
@@ -15,7 +16,7 @@ import { controlHandler } from './control-handler.ts';
 import type { Links } from './eth0.ts';
 import { rehearseExecs } from './exec-rehearsal.ts';
 import { Generators } from './generators.ts';
-import { type FileWriter, fileWriter, sandboxFolder } from './guest-files.ts';
+import { type ForkFile, ForkFiles, places, sandboxFolder } from './guest-files.ts';
 import { PortChannel } from './port-channel.ts';
 import type { Starter } from './program.ts';
 import type { ProgramGroup } from './program-groups.ts';
@@ -49,13 +50,20 @@ function refusedBy(act: () => void): void {
   }
 }
 
-const rehearsalFile = `${sandboxFolder}/rehearsal`;
+/** Files of its own, in the place of every file. */
+const rehearsalFolder = `${sandboxFolder}/rehearsal`;
 
-/** A file of its own, in the place of every file. */
-const idleFiles: FileWriter = {
-  replace: (_, text, mode) => fileWriter.replace(rehearsalFile, text, mode),
-  overwrite: (_, text) => fileWriter.overwrite(rehearsalFile, text),
-};
+function idleFiles(): ForkFiles {
+  for (const { path } of Object.values(places)) {
+    mkdirSync(dirname(rehearsalFolder + path), { recursive: true });
+    writeFileSync(rehearsalFolder + path, '');
+  }
+  const files = new ForkFiles(rehearsalFolder);
+  // Those that cannot be held are written in another way.
+  for (const name of Object.keys(places)) files.write(name as ForkFile, '');
+  files.hold();
+  return files;
+}
 
 const bareFork = () => ({
   method: 'notify_forked',
@@ -170,6 +178,7 @@ async function rehearseFork(ground: IdleGround, fork: object): Promise<Agent> {
 interface IdleGround {
   readonly calls: SystemCalls;
   readonly generators: Generators;
+  readonly files: ForkFiles;
   readonly workload: Workload;
   /** A cgroup within, as programs have. */
   readonly group: ProgramGroup;
@@ -180,21 +189,23 @@ function idleGround(links: Pick<Links, 'look'>): IdleGround {
   const calls = idleCalls(systemCalls);
   // Of its own, with nobody in it.
   const workload = new CgroupWorkload('rehearsal', false);
-  return { calls, generators: new Generators(calls), workload, group: workload.group({}), links };
+  const [generators, files, group] = [new Generators(calls), idleFiles(), workload.group({})];
+  return { calls, generators, files, workload, group, links };
 }
 
-function leave({ generators, group }: IdleGround): void {
+function leave({ generators, files, group }: IdleGround): void {
   group.close();
   generators.close();
-  for (const file of [channelFile, rehearsalFile]) rmSync(file, { force: true });
+  files.close();
+  for (const path of [channelFile, rehearsalFolder]) rmSync(path, { recursive: true, force: true });
 }
 
-function idleAgent({ calls, generators, workload, links }: IdleGround): Agent {
+function idleAgent({ calls, generators, files, workload, links }: IdleGround): Agent {
   return new Agent({
     generators,
     repair: {
       calls,
-      files: idleFiles,
+      files,
       generators,
       configureNetwork: () => links.look(),
       mountVolume: nothing,

@@ -12,7 +12,7 @@ export interface SystemCalls {
   getrandom(into: Uint8Array): number;
   /** OpenSSL's generators of this process take new seeds from the kernel at their next use. */
   randPoll(): void;
-  clockSettime(clock: number, timespec: BigInt64Array): void;
+  clockSettime(clock: number, timespec: Uint32Array): void;
   sethostname(name: string): void;
   mount(source: string, target: string, kind: string, flags: number, data: string): void;
   umount(target: string, flags: number): void;
