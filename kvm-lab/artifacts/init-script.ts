@@ -23,6 +23,19 @@ const runtimeFlags = [
   '--no-memory-reducer',
 ];
 
+const generationEvent = '/sys/firmware/acpi/interrupts/gpe05';
+
+/**
+ * QEMU raises this event of ACPI when a fork is resumed. A kernel without a driver for the VM generation ID does
+ * nothing with it, for which each fork would run the interpreter of ACPI.
+ */
+const muteGenerationEvent = [
+  `if [ -e ${generationEvent} ] && [ ! -e /sys/bus/acpi/drivers/vmgenid ]; then`,
+  `  read -r event < ${generationEvent}`,
+  `  case "$event" in *enabled*) echo disable > ${generationEvent} ;; esac`,
+  'fi',
+];
+
 /** In the archive already, for the agent to mount on. */
 export const mountPoints = ['proc', 'sys', 'dev', 'run', 'tmp'];
 
@@ -37,6 +50,8 @@ export function initScript(modules: readonly string[], main: string): string {
     'export PATH=/bin HOME=/ LANG=C',
     // Node asks it for its own path, and for how much memory there is.
     'busybox mount -t proc -o nosuid,nodev,noexec proc /proc',
+    'busybox mount -t sysfs -o nosuid,nodev,noexec sysfs /sys',
+    ...muteGenerationEvent,
     ...modules.map((path) => `busybox insmod ${path}`),
     `exec node --disable-warning=ExperimentalWarning ${runtimeFlags.join(' ')} ${main}`,
     '',
