@@ -113,8 +113,9 @@ export class Agent {
   async #run(first: AgentEvent, task: Task): Promise<ControlReply> {
     const events = [first];
     let reply: ControlReply | null = null;
-    for (let event = events.shift(), count = 0; event !== undefined; event = events.shift(), count++) {
+    for (let count = 0; count < events.length; count++) {
       if (count >= maxEvents) throw new Error('one request leads to events without end');
+      const event = events[count] as AgentEvent;
       const { state, actions, rule } = stepAgent(this.#state, event);
       this.#state = state;
       if (state.phase === 'refused') this.#parts.log(`refused: ${rule}`);

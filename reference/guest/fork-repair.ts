@@ -4,10 +4,9 @@
  * Invariant: the first step that fails ends it, and then the fork is refused; a log names the step, never a time or a
  * value.
  */
-import { randomBytes } from 'node:crypto';
 import type { ForkConfiguration, GuestNetwork, GuestVolume } from '#reference/contract/guest-protocol.ts';
 import type { Generators } from './generators.ts';
-import { type ForkFiles, freshMachineId } from './guest-files.ts';
+import { type ForkFiles, freshId, freshMachineId } from './guest-files.ts';
 import type { SystemCalls } from './system-calls.ts';
 
 /** A smaller drift is left to whoever keeps the clock. */
@@ -90,7 +89,7 @@ function timespec(nanos: number): Uint32Array {
 
 /** Of version 4, from the generator as it is: not from those that `randomUUID` keeps. */
 function freshUuid(): string {
-  const octets = randomBytes(16);
+  const octets = freshId();
   octets[6] = ((octets[6] ?? 0) & 0x0f) | 0x40;
   octets[8] = ((octets[8] ?? 0) & 0x3f) | 0x80;
   const hex = octets.toString('hex');

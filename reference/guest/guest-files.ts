@@ -4,7 +4,7 @@
  * the snapshot while nobody else ran, and nobody runs before it is written: to make a file anew and put it in its place
  * would cost each fork ten milliseconds under TCG.
  */
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, renameSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 
@@ -20,6 +20,15 @@ interface Place {
   readonly first: (() => string) | null;
 }
 
+/** In memory that is there before a fork. */
+const id = Buffer.from(new ArrayBuffer(16));
+
+/** Until the next call. */
+export function freshId(): Buffer {
+  randomFillSync(id);
+  return id;
+}
+
 export const places = {
   generation: { path: `${sandboxFolder}/fork-generation`, mode: 0o444, first: () => '0\n' },
   bootId: { path: bootIdFile, mode: 0o444, first: null },
@@ -32,7 +41,7 @@ export type ForkFile = keyof typeof places;
 const names = Object.keys(places) as ForkFile[];
 
 export function freshMachineId(): string {
-  return `${randomBytes(16).toString('hex')}\n`;
+  return `${freshId().toString('hex')}\n`;
 }
 
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;

@@ -20,7 +20,7 @@ import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promis
 import { CodedError } from '#reference/base/coded-error.ts';
 import { maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import { type Channel, LineFeed, type LineHandler, lineOf, WriteQueue } from './channel.ts';
-import { pollReadable } from './system-calls.ts';
+import { Poll } from './system-calls.ts';
 
 const portsFolder = '/sys/class/virtio-ports';
 const shortestWaitMs = 2;
@@ -74,7 +74,7 @@ export class PortChannel implements Channel {
   readonly #writes = new WriteQueue();
   #fd = -1;
   #closed = false;
-  #loops: readonly number[] | null = null;
+  #poll: Poll | null = null;
   /** While the last line is answered. */
   #isHeld = false;
 
@@ -110,9 +110,8 @@ export class PortChannel implements Channel {
     if (!isHeld) {
       return answered<number>((done) => read(this.#fd, buffer, 0, buffer.length, null, done));
     }
-    this.#loops ??= eventPolls();
-    const [hasCome] = pollReadable([this.#fd, ...this.#loops], heldMs);
-    if (hasCome === true) return readSync(this.#fd, buffer, 0, buffer.length, null);
+    this.#poll ??= new Poll([this.#fd, ...eventPolls()]);
+    if (this.#poll.isFirstReadable(heldMs)) return readSync(this.#fd, buffer, 0, buffer.length, null);
     await nextTurn();
     return null;
   }

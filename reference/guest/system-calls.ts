@@ -68,15 +68,25 @@ const POLLIN = 1;
 /** struct pollfd: a descriptor, events, returned events. */
 const pollfdOctets = 8;
 
-/** Waits in this thread until one of them can be read, or has ended: which of them. */
-export function pollReadable(fds: readonly number[], timeoutMs: number): readonly boolean[] {
-  const asked = Buffer.alloc(pollfdOctets * fds.length);
-  for (const [index, fd] of fds.entries()) {
-    asked.writeInt32LE(fd, pollfdOctets * index);
-    asked.writeInt16LE(POLLIN, pollfdOctets * index + 4);
+/** Descriptors that are waited for together, again and again. */
+export class Poll {
+  readonly #asked: Buffer;
+  readonly #count: number;
+
+  constructor(fds: readonly number[]) {
+    this.#count = fds.length;
+    this.#asked = Buffer.from(new ArrayBuffer(pollfdOctets * fds.length));
+    for (const [index, fd] of fds.entries()) {
+      this.#asked.writeInt32LE(fd, pollfdOctets * index);
+      this.#asked.writeInt16LE(POLLIN, pollfdOctets * index + 4);
+    }
   }
-  checked('poll', asked, fds.length, timeoutMs);
-  return fds.map((_, index) => asked.readInt16LE(pollfdOctets * index + 6) !== 0);
+
+  /** Waits in this thread until one of them can be read, or has ended: whether the first is among them. */
+  isFirstReadable(timeoutMs: number): boolean {
+    checked('poll', this.#asked, this.#count, timeoutMs);
+    return this.#asked.readInt16LE(6) !== 0;
+  }
 }
 
 export const systemCalls: SystemCalls = {
