@@ -87,7 +87,9 @@ export class ForkFiles {
       this.#writeAnew(name, text);
       return;
     }
-    const octets = writeSync(held.fd, text, 0);
+    // As the answer is written: what writes strings would be run for this alone.
+    const line = Buffer.from(text);
+    const octets = writeSync(held.fd, line, 0, line.length, 0);
     if (octets < held.octets) ftruncateSync(held.fd, octets);
     held.octets = octets;
   }
