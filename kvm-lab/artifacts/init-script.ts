@@ -23,6 +23,22 @@ const runtimeFlags = [
   '--no-memory-reducer',
 ];
 
+/**
+ * QEMU raises this event of ACPI when a fork is resumed. A kernel without a driver for the VM generation ID, of ACPI or
+ * (from Linux 6.10) of its platform, does nothing with it, for which each fork would run the interpreter of ACPI.
+ * @param sys where sysfs is
+ */
+export function muteGenerationEvent(sys = '/sys'): string[] {
+  const event = `${sys}/firmware/acpi/interrupts/gpe05`;
+  const [ofAcpi, ofPlatform] = ['acpi', 'platform'].map((bus) => `${sys}/bus/${bus}/drivers/vmgenid`);
+  return [
+    `if [ -e ${event} ] && [ ! -e ${ofAcpi} ] && [ ! -e ${ofPlatform} ]; then`,
+    `  read -r event < ${event}`,
+    `  case "$event" in *enabled*) echo disable > ${event} ;; esac`,
+    'fi',
+  ];
+}
+
 /** In the archive already, for the agent to mount on. */
 export const mountPoints = ['proc', 'sys', 'dev', 'run', 'tmp'];
 
@@ -37,6 +53,8 @@ export function initScript(modules: readonly string[], main: string): string {
     'export PATH=/bin HOME=/ LANG=C',
     // Node asks it for its own path, and for how much memory there is.
     'busybox mount -t proc -o nosuid,nodev,noexec proc /proc',
+    'busybox mount -t sysfs -o nosuid,nodev,noexec sysfs /sys',
+    ...muteGenerationEvent(),
     ...modules.map((path) => `busybox insmod ${path}`),
     `exec node --disable-warning=ExperimentalWarning ${runtimeFlags.join(' ')} ${main}`,
     '',

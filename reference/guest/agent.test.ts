@@ -42,19 +42,20 @@ describe('the agent', () => {
       'rehearse an exec',
       'freeze',
       'detach volumes',
+      'hold files',
       'rehearse a fork',
       'RNDADDENTROPY 256 bits',
       'RNDRESEEDCRNG',
       'getrandom',
       'RAND_poll',
       'clock_settime',
-      'replace /run/sandbox/fork-generation',
-      'overwrite /run/sandbox/boot-id',
-      'replace /etc/machine-id',
+      'write generation',
+      'write bootId',
+      'write machineId',
       'sethostname sb',
-      'replace /etc/hostname',
+      'write hostname',
       'network 10.0.0.2/30',
-      'replace /etc/resolv.conf',
+      'write resolvers',
       'volume /data',
       'thaw',
       'SIGUSR2',
@@ -94,7 +95,7 @@ describe('the agent', () => {
 });
 
 describe('a fork that cannot be repaired', () => {
-  test.each(['RAND_poll', 'clock_settime', 'replace /etc/machine-id', 'overwrite /run/sandbox/boot-id'])(
+  test.each(['RAND_poll', 'clock_settime', 'write machineId', 'write bootId'])(
     'is refused when %s fails',
     async (step) => {
       const kernel = new FakeKernel();

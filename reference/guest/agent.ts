@@ -79,13 +79,9 @@ export class Agent {
         return this.#run({ kind: 'prepare-snapshot' }, task);
       }
       case 'notify_forked': {
-        const { method: _, network, volumes, hostname, ...notify } = request;
-        const configuration: ForkConfiguration = {
-          ...(network === undefined ? {} : { network }),
-          ...(volumes === undefined ? {} : { volumes }),
-          ...(hostname === undefined ? {} : { hostname }),
-        };
-        return this.#run({ kind: 'notify-forked', request: notify }, { ...noTask, configuration });
+        const { version, generation, nonce, seed, host_wall_clock_nanos } = request;
+        const notify = { version, generation, nonce, seed, host_wall_clock_nanos };
+        return this.#run({ kind: 'notify-forked', request: notify }, { configuration: request, allowed: [] });
       }
       case 'release':
         return this.#run({ kind: 'release', generation: request.generation }, noTask);
@@ -117,8 +113,9 @@ export class Agent {
   async #run(first: AgentEvent, task: Task): Promise<ControlReply> {
     const events = [first];
     let reply: ControlReply | null = null;
-    for (let event = events.shift(), count = 0; event !== undefined; event = events.shift(), count++) {
+    for (let count = 0; count < events.length; count++) {
       if (count >= maxEvents) throw new Error('one request leads to events without end');
+      const event = events[count] as AgentEvent;
       const { state, actions, rule } = stepAgent(this.#state, event);
       this.#state = state;
       if (state.phase === 'refused') this.#parts.log(`refused: ${rule}`);
@@ -166,7 +163,7 @@ export class Agent {
     configuration: ForkConfiguration,
   ): AgentEvent {
     try {
-      const appliedClockStepNanos = repairFork(ground, { ...configuration, generation, hostWallClockNanos });
+      const appliedClockStepNanos = repairFork(ground, { configuration, generation, hostWallClockNanos });
       return { kind: 'repaired', generation, ok: true, appliedClockStepNanos };
     } catch (error) {
       if (!(error instanceof RepairError)) throw error;
@@ -196,6 +193,7 @@ export class Agent {
       this.#hindrance = { error };
       return false;
     }
+    this.#parts.repair.files.hold();
     await this.#parts.rehearseFork();
     return true;
   }

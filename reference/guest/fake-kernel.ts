@@ -5,7 +5,7 @@
 import { SyscallError } from '#reference/base/syscalls.ts';
 import { Agent, type AgentParts } from './agent.ts';
 import { Generators } from './generators.ts';
-import type { FileWriter } from './guest-files.ts';
+import type { ForkFiles } from './guest-files.ts';
 import type { UserProcess } from './processes.ts';
 import type { SystemCalls } from './system-calls.ts';
 import type { Workload } from './workload.ts';
@@ -56,9 +56,9 @@ export class FakeKernel {
     reap: () => undefined,
   };
 
-  readonly files: FileWriter = {
-    replace: (path) => this.#do(`replace ${path}`),
-    overwrite: (path) => this.#do(`overwrite ${path}`),
+  readonly files: Pick<ForkFiles, 'hold' | 'write'> = {
+    hold: () => this.#do('hold files'),
+    write: (name) => this.#do(`write ${name}`),
   };
 
   readonly workload: Workload = {

@@ -5,15 +5,28 @@
  */
 import { randomFillSync, randomInt, randomUUID } from 'node:crypto';
 import { close, SyscallError } from '#reference/base/syscalls.ts';
+import { sampleDrawOctets } from '#reference/contract/reseed.ts';
 import type { CallResult, GeneratorCall } from '../decisions/reseed-report.ts';
 import type { SystemCalls } from './system-calls.ts';
 
 const RNDADDENTROPY = 0x40085203;
 const RNDRESEEDCRNG = 0x5207;
 const O_RDWR_CLOEXEC = 0x80002;
+/** Of the seeds that our hosts send. */
+const usualSeedOctets = 64;
 /** randomUUID keeps 128 that were drawn before, randomInt 1,024. */
 const cachedUuids = 130;
 const cachedInts = 1_100;
+
+/**
+ * What is handed to the kernel, in memory that is there before a fork: to make it costs one more than the call. Each is
+ * wiped after its use.
+ */
+const poolInfo = Buffer.from(new ArrayBuffer(8 + usualSeedOctets));
+const sampleDraw = Buffer.from(new ArrayBuffer(sampleDrawOctets));
+const noArgument = new Uint8Array(new ArrayBuffer(0));
+
+const bufferOf = (octets: number, known: Buffer) => (known.length === octets ? known : Buffer.alloc(octets));
 
 /**
  * The octets that `randomInt` drew ahead: Node reads them by a method that can be listened to. null: this Node does not.
@@ -58,18 +71,22 @@ export class Generators {
       case 'RNDADDENTROPY':
         return { call: call.call, ret: this.#credit(call.entropyBits, call.octets), errno: null };
       case 'RNDRESEEDCRNG':
-        return { call: call.call, ret: this.#ioctl(RNDRESEEDCRNG, new Uint8Array(0)), errno: null };
+        return { call: call.call, ret: this.#ioctl(RNDRESEEDCRNG, noArgument), errno: null };
       case 'getrandom': {
-        const drawn = Buffer.alloc(call.length);
-        const ret = this.#calls.getrandom(drawn);
-        return { call: call.call, ret, errno: null, octets: drawn.toString('hex') };
+        const drawn = bufferOf(call.length, sampleDraw);
+        try {
+          const ret = this.#calls.getrandom(drawn);
+          return { call: call.call, ret, errno: null, octets: drawn.toString('hex') };
+        } finally {
+          drawn.fill(0);
+        }
       }
     }
   }
 
   /** struct rand_pool_info: bits, octets, the octets themselves. */
   #credit(bits: number, hex: string): number {
-    const info = Buffer.alloc(8 + hex.length / 2);
+    const info = bufferOf(8 + hex.length / 2, poolInfo);
     info.writeInt32LE(bits, 0);
     info.writeInt32LE(hex.length / 2, 4);
     info.write(hex, 8, 'hex');

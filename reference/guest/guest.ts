@@ -2,18 +2,17 @@
  * The guest agent, wired: PID 1 of a VM, on two channels to its host.
  * Invariant: what must not happen ends it, and with it the VM: a half-alive agent answers for nothing.
  */
-import type { ControlReply } from '#reference/contract/guest-protocol.ts';
 import { Agent } from './agent.ts';
-import type { Channel, LineHandler } from './channel.ts';
+import type { Channel } from './channel.ts';
+import { controlHandler } from './control-handler.ts';
 import { Links } from './eth0.ts';
 import { exitAtOnce } from './exit-at-once.ts';
 import { Generators, replaceMathRandom } from './generators.ts';
-import { fileWriter } from './guest-files.ts';
+import { ForkFiles } from './guest-files.ts';
 import { runInitCommand } from './init-command.ts';
 import { kernelFacts } from './kernel-facts.ts';
-import { readControl } from './read-request.ts';
 import { Reaper } from './reaper.ts';
-import { rehearseExec, rehearseFork } from './rehearsal.ts';
+import { Rehearsal } from './rehearsal.ts';
 import { Services } from './services.ts';
 import { systemCalls } from './system-calls.ts';
 import { Volumes } from './volumes.ts';
@@ -38,16 +37,12 @@ export async function runGuestAgent({ control, services, log }: GuestOptions): P
   links.bringUp('lo');
   const starter = { workload, reaper };
   const failure = Promise.withResolvers<never>();
-  const served = new Services({
-    starter,
-    refusal: (kind) => agent.refusal(kind),
-    fail: failure.reject,
-  });
+  const rehearsal = new Rehearsal(links, starter);
   const agent = new Agent({
     generators,
     repair: {
       calls: systemCalls,
-      files: fileWriter,
+      files: new ForkFiles(),
       generators,
       configureNetwork: (network) => links.configure(network),
       mountVolume: (volume) => volumes.mount(volume),
@@ -57,27 +52,15 @@ export async function runGuestAgent({ control, services, log }: GuestOptions): P
     inFlight: () => served.inFlight,
     init: (request) => runInitCommand(starter, request),
     facts: kernelFacts,
-    rehearseExec: () => rehearseExec(starter),
-    rehearseFork: () => rehearseFork(links),
+    rehearseExec: () => rehearsal.exec(),
+    rehearseFork: () => rehearsal.fork(),
     log,
   });
+  const served = new Services({ starter, agent, fail: failure.reject });
   reaper.start();
   log('ready');
   await Promise.race([
     Promise.all([control.serve(controlHandler(agent)), services.serve(served)]),
     failure.promise,
   ]);
-}
-
-function controlHandler(agent: Agent): LineHandler {
-  return {
-    async line(line, send) {
-      const reading = readControl(line);
-      const reply: ControlReply =
-        'error' in reading ? { ok: false, error: reading.error } : await agent.control(reading.request);
-      await send(reply);
-    },
-    disconnected: () => undefined,
-    isHeld: () => agent.isHeld,
-  };
 }

@@ -7,9 +7,7 @@
  */
 import {
   close,
-  closeSync,
   open,
-  openSync,
   read,
   readdirSync,
   readFileSync,
@@ -22,7 +20,7 @@ import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promis
 import { CodedError } from '#reference/base/coded-error.ts';
 import { maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import { type Channel, LineFeed, type LineHandler, lineOf, WriteQueue } from './channel.ts';
-import { pollReadable } from './system-calls.ts';
+import { Poll } from './system-calls.ts';
 
 const portsFolder = '/sys/class/virtio-ports';
 const shortestWaitMs = 2;
@@ -57,8 +55,6 @@ export function findPort(name: string, folder: string = portsFolder): string {
   );
 }
 
-const rehearsals = 4;
-
 /** What event loops of this process wait on: readable when one of them has something to do. */
 function eventPolls(): number[] {
   const folder = '/proc/self/fd';
@@ -78,7 +74,7 @@ export class PortChannel implements Channel {
   readonly #writes = new WriteQueue();
   #fd = -1;
   #closed = false;
-  #loops: readonly number[] | null = null;
+  #poll: Poll | null = null;
   /** While the last line is answered. */
   #isHeld = false;
 
@@ -88,7 +84,6 @@ export class PortChannel implements Channel {
 
   async serve(handler: LineHandler): Promise<void> {
     this.#fd = await answered<number>((done) => open(this.#path, 'r+', done));
-    this.#rehearse();
     const feed = new LineFeed(handler, (message) => this.#send(message));
     const buffer = Buffer.alloc(maxLineOctets);
     let waitMs = shortestWaitMs;
@@ -115,21 +110,10 @@ export class PortChannel implements Channel {
     if (!isHeld) {
       return answered<number>((done) => read(this.#fd, buffer, 0, buffer.length, null, done));
     }
-    this.#loops ??= eventPolls();
-    const [hasCome] = pollReadable([this.#fd, ...this.#loops], heldMs);
-    if (hasCome === true) return readSync(this.#fd, buffer, 0, buffer.length, null);
+    this.#poll ??= new Poll([this.#fd, ...eventPolls()]);
+    if (this.#poll.isFirstReadable(heldMs)) return readSync(this.#fd, buffer, 0, buffer.length, null);
     await nextTurn();
     return null;
-  }
-
-  /** What only a fork would run for the first time. */
-  #rehearse(): void {
-    const nothing = openSync('/dev/null', 'r');
-    for (let round = 0; round < rehearsals; round++) {
-      pollReadable([nothing, this.#fd], 0);
-      readSync(nothing, Buffer.alloc(1), 0, 1, null);
-    }
-    closeSync(nothing);
   }
 
   #send(message: object): Promise<void> {

@@ -3,20 +3,23 @@
  * them, what a fork runs is loaded and compiled, and the snapshot holds it so.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { SyscallError } from '#reference/base/syscalls.ts';
 import type { ControlReply } from '#reference/contract/guest-protocol.ts';
 import { nonceOctets } from '#reference/contract/reseed.ts';
 import { Agent } from './agent.ts';
 import { lineOf } from './channel.ts';
+import { controlHandler } from './control-handler.ts';
 import type { Links } from './eth0.ts';
-import { ExecService } from './exec-service.ts';
+import { rehearseExecs } from './exec-rehearsal.ts';
 import { Generators } from './generators.ts';
-import { type FileWriter, fileWriter, sandboxFolder } from './guest-files.ts';
+import { type ForkFile, ForkFiles, places, sandboxFolder } from './guest-files.ts';
+import { PortChannel } from './port-channel.ts';
 import type { Starter } from './program.ts';
-import { readControl } from './read-request.ts';
+import type { ProgramGroup } from './program-groups.ts';
 import { type SystemCalls, systemCalls } from './system-calls.ts';
 import { CgroupWorkload, type Workload } from './workload.ts';
 
@@ -47,20 +50,20 @@ function refusedBy(act: () => void): void {
   }
 }
 
-/** A cgroup of its own, with nobody in it; what others there are hinders nobody. */
-class IdleWorkload extends CgroupWorkload {
-  override others(): readonly [] {
-    return [];
+/** Files of its own, in the place of every file. */
+const rehearsalFolder = `${sandboxFolder}/rehearsal`;
+
+function idleFiles(): ForkFiles {
+  for (const { path } of Object.values(places)) {
+    mkdirSync(dirname(rehearsalFolder + path), { recursive: true });
+    writeFileSync(rehearsalFolder + path, '');
   }
+  const files = new ForkFiles(rehearsalFolder);
+  // Those that cannot be held are written in another way.
+  for (const name of Object.keys(places)) files.write(name as ForkFile, '');
+  files.hold();
+  return files;
 }
-
-const rehearsalFile = `${sandboxFolder}/rehearsal`;
-
-/** A file of its own, in the place of every file. */
-const idleFiles: FileWriter = {
-  replace: (_, text, mode) => fileWriter.replace(rehearsalFile, text, mode),
-  overwrite: (_, text) => fileWriter.overwrite(rehearsalFile, text),
-};
 
 const bareFork = () => ({
   method: 'notify_forked',
@@ -86,26 +89,58 @@ const settleMs = 100;
 /** Until what they run is compiled and knows the shapes that it sees; and again after the collection. */
 const roundsBefore = 8;
 const roundsAfter = 2 * forks.length;
+const execRoundsAfter = 2;
 
-/** @throws Error when the way of a fork is not open */
-export async function rehearseFork(links: Pick<Links, 'look'>): Promise<void> {
-  const calls = idleCalls(systemCalls);
-  const generators = new Generators(calls);
-  const workload = new IdleWorkload('rehearsal');
-  try {
-    for (let round = 0; round < roundsBefore + roundsAfter; round++) {
-      // In a fork it would be the dearest thing to run, and make shared pages its own.
-      if (round === roundsBefore) {
-        touchYoungGeneration();
-        globalThis.gc?.();
+export class Rehearsal {
+  readonly #links: Pick<Links, 'look'>;
+  readonly #starter: Starter;
+  #isExecRehearsed = false;
+  #isCollected = false;
+
+  constructor(links: Pick<Links, 'look'>, starter: Starter) {
+    this.#links = links;
+    this.#starter = starter;
+  }
+
+  /** @throws Error when the way of a fork is not open */
+  async fork(): Promise<void> {
+    const ground = idleGround(this.#links);
+    try {
+      for (let round = 0; round < roundsBefore + roundsAfter; round++) {
+        // In a fork it would be the dearest thing to run, and make shared pages its own.
+        if (round === roundsBefore) {
+          touchYoungGeneration();
+          this.#collect();
+        }
+        await rehearseFork(ground, (forks[round % forks.length] ?? bareFork)());
       }
-      const fork = forks[round % forks.length] ?? bareFork;
-      await rehearseOnce(idleAgent(calls, generators, workload, links), fork());
+      // The collector goes on beside.
+      await wait(settleMs);
+    } finally {
+      leave(ground);
     }
-    // The collector goes on beside.
-    await wait(settleMs);
-  } finally {
-    generators.close();
+  }
+
+  /** Of an exec's garbage that is new alone: with all of it, shapes of objects that nobody holds would be forgotten. */
+  #collect(): void {
+    globalThis.gc?.({ type: this.#isCollected ? 'minor' : 'major', execution: 'sync' });
+    this.#isCollected = false;
+  }
+
+  /** Once: what is compiled stays so. @throws Error when the way of an exec is not open */
+  async exec(): Promise<void> {
+    if (this.#isExecRehearsed) return;
+    this.#isExecRehearsed = true;
+    const ground = idleGround(this.#links);
+    try {
+      const agent = await rehearseFork(ground, bareFork());
+      await rehearseExecs(this.#starter, agent);
+      this.#collect();
+      this.#isCollected = true;
+      for (let round = 0; round < execRoundsAfter; round++) await rehearseExecs(this.#starter, agent);
+    } finally {
+      leave(ground);
+    }
   }
 }
 
@@ -118,27 +153,59 @@ function touchYoungGeneration(): void {
   for (let at = 0; at < youngOctets; at += objectOctets) new Array<number>(objectOctets / 8).fill(at);
 }
 
-async function rehearseOnce(agent: Agent, fork: object): Promise<void> {
-  for (const message of [{ method: 'prepare_snapshot' }, fork, { method: 'release', generation: 1 }]) {
-    const reading = readControl(lineOf(message).toString());
-    const reply: ControlReply =
-      'error' in reading ? { ok: false, error: reading.error } : await agent.control(reading.request);
-    if (!reply.ok) throw new Error(`the rehearsal of a fork failed: ${'error' in reply ? reply.error : ''}`);
-    lineOf(reply);
+const channelFile = `${sandboxFolder}/rehearsal-channel`;
+
+/** By the way of a held agent on its port, from the wait to the answer. @returns the agent, released */
+async function rehearseFork(ground: IdleGround, fork: object): Promise<Agent> {
+  const agent = idleAgent(ground);
+  const prepared = await agent.control({ method: 'prepare_snapshot' });
+  const asked = [fork, { method: 'release', generation: 1 }].map((message) => lineOf(message));
+  writeFileSync(channelFile, Buffer.concat(asked));
+  const channel = new PortChannel(channelFile);
+  // At the end of the file, where answers stand behind the requests.
+  await channel.serve({ ...controlHandler(agent), disconnected: () => channel.close() });
+  const lines = readFileSync(channelFile, 'utf8').trim().split('\n').slice(asked.length);
+  const replies = [prepared, ...lines.map((line) => JSON.parse(line) as ControlReply)];
+  const refused = replies.find(({ ok }) => !ok);
+  if (replies.length !== 3 || refused !== undefined) {
+    throw new Error(
+      `the rehearsal of a fork failed: ${refused !== undefined && 'error' in refused ? refused.error : ''}`,
+    );
   }
+  return agent;
 }
 
-function idleAgent(
-  calls: SystemCalls,
-  generators: Generators,
-  workload: Workload,
-  links: Pick<Links, 'look'>,
-): Agent {
+interface IdleGround {
+  readonly calls: SystemCalls;
+  readonly generators: Generators;
+  readonly files: ForkFiles;
+  readonly workload: Workload;
+  /** A cgroup within, as programs have. */
+  readonly group: ProgramGroup;
+  readonly links: Pick<Links, 'look'>;
+}
+
+function idleGround(links: Pick<Links, 'look'>): IdleGround {
+  const calls = idleCalls(systemCalls);
+  // Of its own, with nobody in it.
+  const workload = new CgroupWorkload('rehearsal', false);
+  const [generators, files, group] = [new Generators(calls), idleFiles(), workload.group({})];
+  return { calls, generators, files, workload, group, links };
+}
+
+function leave({ generators, files, group }: IdleGround): void {
+  group.close();
+  generators.close();
+  files.close();
+  for (const path of [channelFile, rehearsalFolder]) rmSync(path, { recursive: true, force: true });
+}
+
+function idleAgent({ calls, generators, files, workload, links }: IdleGround): Agent {
   return new Agent({
     generators,
     repair: {
       calls,
-      files: idleFiles,
+      files,
       generators,
       configureNetwork: () => links.look(),
       mountVolume: nothing,
@@ -152,20 +219,4 @@ function idleAgent(
     rehearseFork: async () => undefined,
     log: nothing,
   });
-}
-
-let isExecRehearsed = false;
-
-/** The agent's own runtime is there for certain; it costs half a second. */
-const programs = ['/bin/true', '/usr/bin/true', process.execPath];
-
-/** Once: what is compiled stays so. */
-export async function rehearseExec(starter: Starter): Promise<void> {
-  if (isExecRehearsed) return;
-  isExecRehearsed = true;
-  const program = programs.find((path) => existsSync(path)) ?? process.execPath;
-  const request = { argv: [program, '--version'], timeout_ms: 30_000, max_output_octets: 1_024 };
-  const service = new ExecService(starter, request, async (part) => void lineOf(part));
-  const { error } = await service.ended;
-  if (error !== undefined) throw new Error(`the rehearsal of an exec failed: ${error}`);
 }

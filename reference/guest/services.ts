@@ -4,7 +4,7 @@
  * goes takes all of its requests with it.
  */
 import { maxServicesInFlight, type ServiceRequest } from '#reference/contract/guest-protocol.ts';
-import type { Service as Kind } from '../decisions/agent-step.ts';
+import type { Agent } from './agent.ts';
 import type { LineHandler, Send } from './channel.ts';
 import { ExecService } from './exec-service.ts';
 import { listFolder, readFile, removeFile, statFile, WriteService } from './file-services.ts';
@@ -15,8 +15,8 @@ import type { Service, Tell } from './service.ts';
 
 export interface ServicesParts {
   readonly starter: Starter;
-  /** Why a service is not served now, or null. */
-  refusal(kind: Kind): string | null;
+  /** It says when services are served. */
+  readonly agent: Pick<Agent, 'refusal'>;
   /** For what must not happen. */
   fail(error: unknown): void;
 }
@@ -61,7 +61,7 @@ export class Services implements LineHandler {
   }
 
   #refusal({ method }: Opening): string | null {
-    const refusal = this.#parts.refusal(method === 'exec' ? 'exec' : 'files');
+    const refusal = this.#parts.agent.refusal(method === 'exec' ? 'exec' : 'files');
     if (refusal !== null) return refusal;
     return this.#running.size < maxServicesInFlight
       ? null

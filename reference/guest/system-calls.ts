@@ -12,7 +12,7 @@ export interface SystemCalls {
   getrandom(into: Uint8Array): number;
   /** OpenSSL's generators of this process take new seeds from the kernel at their next use. */
   randPoll(): void;
-  clockSettime(clock: number, timespec: BigInt64Array): void;
+  clockSettime(clock: number, timespec: Uint32Array): void;
   sethostname(name: string): void;
   mount(source: string, target: string, kind: string, flags: number, data: string): void;
   umount(target: string, flags: number): void;
@@ -54,11 +54,11 @@ const siPid = 16;
 
 function peekEnded(): number | null {
   siginfo.fill(0);
-  try {
-    checked('waitid', P_ALL, 0, siginfo, WEXITED | WNOHANG | WNOWAIT);
-  } catch (error) {
-    if (error instanceof SyscallError && koffi.errno() === ECHILD) return null;
-    throw error;
+  // No error is made of what is no error: it would cost a fork more than the call.
+  if (calls.waitid(P_ALL, 0, siginfo, WEXITED | WNOHANG | WNOWAIT) !== 0) {
+    const errno = koffi.errno();
+    if (errno === ECHILD) return null;
+    throw new SyscallError('waitid', errno);
   }
   const pid = siginfo.readInt32LE(siPid);
   return pid === 0 ? null : pid;
@@ -68,15 +68,25 @@ const POLLIN = 1;
 /** struct pollfd: a descriptor, events, returned events. */
 const pollfdOctets = 8;
 
-/** Waits in this thread until one of them can be read, or has ended: which of them. */
-export function pollReadable(fds: readonly number[], timeoutMs: number): readonly boolean[] {
-  const asked = Buffer.alloc(pollfdOctets * fds.length);
-  for (const [index, fd] of fds.entries()) {
-    asked.writeInt32LE(fd, pollfdOctets * index);
-    asked.writeInt16LE(POLLIN, pollfdOctets * index + 4);
+/** Descriptors that are waited for together, again and again. */
+export class Poll {
+  readonly #asked: Buffer;
+  readonly #count: number;
+
+  constructor(fds: readonly number[]) {
+    this.#count = fds.length;
+    this.#asked = Buffer.from(new ArrayBuffer(pollfdOctets * fds.length));
+    for (const [index, fd] of fds.entries()) {
+      this.#asked.writeInt32LE(fd, pollfdOctets * index);
+      this.#asked.writeInt16LE(POLLIN, pollfdOctets * index + 4);
+    }
   }
-  checked('poll', asked, fds.length, timeoutMs);
-  return fds.map((_, index) => asked.readInt16LE(pollfdOctets * index + 6) !== 0);
+
+  /** Waits in this thread until one of them can be read, or has ended: whether the first is among them. */
+  isFirstReadable(timeoutMs: number): boolean {
+    checked('poll', this.#asked, this.#count, timeoutMs);
+    return this.#asked.readInt16LE(6) !== 0;
+  }
 }
 
 export const systemCalls: SystemCalls = {

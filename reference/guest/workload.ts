@@ -41,14 +41,19 @@ export interface Workload {
   signalThoseThatCatch(): number;
 }
 
+/** Where the cgroup v2 hierarchy is mounted. */
+const root = '/sys/fs/cgroup';
+
 export class CgroupWorkload implements Workload {
   readonly #folder: string;
   readonly #groups: ProgramGroups;
   readonly #name: string;
+  readonly #isWatched: boolean;
 
-  /** @param root where the cgroup v2 hierarchy is mounted */
-  constructor(name = 'workload', root = '/sys/fs/cgroup') {
+  /** @param isWatched false: what lives outside of it is nothing to it */
+  constructor(name = 'workload', isWatched = true) {
     this.#name = `/${name}`;
+    this.#isWatched = isWatched;
     this.#folder = `${root}${this.#name}`;
     mkdirSync(this.#folder, { recursive: true });
     this.#groups = new ProgramGroups(root, this.#folder);
@@ -99,6 +104,7 @@ export class CgroupWorkload implements Workload {
   }
 
   others(known: readonly UserProcess[]): readonly UserProcess[] {
+    if (!this.#isWatched) return [];
     const isKnown = (one: UserProcess) =>
       known.some(({ pid, startTicks }) => pid === one.pid && startTicks === one.startTicks);
     return listProcesses().filter((one) => !isKnown(one) || !this.#has(one));
