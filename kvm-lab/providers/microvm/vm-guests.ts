@@ -45,8 +45,8 @@ async function open(accelerator: Accelerator): Promise<Open> {
     const activation = new Activation(store, log, { deadlineMs: gateDeadlineMs, requireWitness: true });
     return { vmm, snapshot, store, folder, activation };
   } catch (error) {
-    await vmm.close();
     removeLabFolder(folder);
+    await vmm.close();
     throw error;
   }
 }
@@ -115,12 +115,17 @@ export class VmGuests implements GuestSource {
   }
 
   async close(): Promise<void> {
-    if (this.#opened === null) return;
-    const { vmm, snapshot, store, folder } = await this.#opened;
+    // Who waited for it was told why it did not open, and it has left nothing.
+    const opened = await this.#opened?.catch(() => null);
     this.#opened = null;
-    await vmm.close();
-    snapshot.close();
-    await store.close();
-    removeLabFolder(folder);
+    if (opened === null || opened === undefined) return;
+    const { vmm, snapshot, store, folder } = opened;
+    try {
+      await vmm.close();
+      snapshot.close();
+      await store.close();
+    } finally {
+      removeLabFolder(folder);
+    }
   }
 }
