@@ -11,7 +11,7 @@ import { runOctets } from '../blackbox/guest/shared-octets.ts';
 import { guestDryRun, guestText, targetText } from '../report/guest-text.ts';
 import { partsJunit } from '../report/parts-junit.ts';
 import { shellWords } from '../report/shell-words.ts';
-import { painter } from '../report/terminal.ts';
+import { counted, painter } from '../report/terminal.ts';
 import { writeReport } from '../report/write-report.ts';
 import { exitCodes } from './exit-codes.ts';
 import { parseInteger, parseSeed } from './parse-values.ts';
@@ -101,7 +101,9 @@ export async function checkGuestCommand(flags: CheckGuestFlags): Promise<number>
   const interrupt = new AbortController();
   process.once('SIGINT', () => interrupt.abort()).once('SIGTERM', () => interrupt.abort());
   const { forks, durationMs } = settings;
-  process.stderr.write(`${parts.length} parts, at most ${forks} forks and ${durationMs / 1_000} s.\n`);
+  process.stderr.write(
+    `${counted(parts.length, 'part')}, at most ${forks} forks and ${durationMs / 1_000} s.\n`,
+  );
   const begin = performance.now();
   const checked = await checkGuest(settings, interrupt.signal, progressTo(process.stderr));
   report(flags, settings, checked, (performance.now() - begin) / 1_000);
