@@ -123,8 +123,13 @@ export class ForkLab {
       (await old?.catch(() => null))?.snapshot.close();
     }
     const template = await building;
-    this.#used.add(template.snapshot.manifest.guest.kernelRelease);
+    this.used(template.snapshot);
     return template;
+  }
+
+  /** By an engine with templates of its own. */
+  used({ manifest }: Pick<LoadedSnapshot, 'manifest'>): void {
+    this.#used.add(manifest.guest.kernelRelease);
   }
 
   /** Releases of the kernels that were asked for since the last call. */

@@ -67,9 +67,10 @@ async function withEngineIn<T>(
 ): Promise<T> {
   const forks = new Forks();
   // Of its own: an engine closes its VMM.
-  const vmm = shown(await openQemu(lab.vmm.accelerator), (vm, { manifest }) =>
-    forks.show({ vm, crossings: crossingsOf(vm), atSnapshot: manifest.generatorAtSnapshot }),
-  );
+  const vmm = shown(await openQemu(lab.vmm.accelerator), (vm, { manifest }) => {
+    lab.used({ manifest });
+    forks.show({ vm, crossings: crossingsOf(vm), atSnapshot: manifest.generatorAtSnapshot });
+  });
   const log = openLog('forkd', 'silent');
   let engine: Forkd | undefined;
   try {

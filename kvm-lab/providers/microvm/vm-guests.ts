@@ -70,10 +70,10 @@ export class VmGuests implements GuestSource {
     return open(this.#accelerator ?? (await acceleratorHere()));
   }
 
-  /** The template stands; how guests are run, such as `qemu 7.2.22 (Debian …) tcg`. */
+  /** The template stands; how guests are run, and what kernel is theirs: `qemu 7.2.22 (Debian …) tcg, Linux 6.1.0-…`. */
   async engine(): Promise<string> {
-    const { vmm } = await this.#open();
-    return `${vmm.name} ${vmm.version} ${vmm.accelerator}`;
+    const { vmm, snapshot } = await this.#open();
+    return `${vmm.name} ${vmm.version} ${vmm.accelerator}, Linux ${snapshot.manifest.guest.kernelRelease}`;
   }
 
   async behind(tapFd: number, place: SandboxPlace): Promise<VmGuest> {
