@@ -85,7 +85,7 @@ export class FakeVmm implements VmmPort {
       argumentsOf: (machine) => {
         const fault = slotsFault(machine);
         if (fault !== null) throw new CodedError('bad-machine', fault, 'correct the machine of the template');
-        return [canonicalJson({ ...machine } as never)];
+        return [canonicalJson(machine)];
       },
     };
   }
