@@ -23,9 +23,9 @@ import { WitnessStore } from '#reference/fork-engine/witness-store.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
 import { openVerified } from '#reference/vmm/sealed-files.ts';
 import { type Crossing, crossingsOf, type Hear } from './crossings.ts';
-import { messageOf } from './fork-attack.ts';
 import { GuestClient } from './guest-client.ts';
 import { type ForkHost, HistoricHost } from './historic-host.ts';
+import { messageOf } from './message-of.ts';
 
 export interface TemplateWish {
   readonly image: GuestImage;

@@ -3,9 +3,9 @@ import type { CellRecord } from '#properties/matrix/record.ts';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 import type { Accelerator } from '#reference/contract/vmm-port.ts';
 import { forkAttackNamed } from './catalogue.ts';
-import { messageOf } from './fork-attack.ts';
 import { ForkLab } from './fork-lab.ts';
 import { type ForkJob, forkRecord, forkWithoutVerdict, ranOn } from './fork-record.ts';
+import { messageOf } from './message-of.ts';
 
 let opened: Promise<ForkLab> | null = null;
 
