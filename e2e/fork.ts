@@ -10,6 +10,7 @@ import { markedEnvironment } from '#kvm-lab/leftovers/owner.ts';
 import { probeAccelerator } from '#kvm-lab/providers/microvm/accelerator.ts';
 import { microvmUnsupported } from '#kvm-lab/providers/microvm/readiness.ts';
 import { CodedError } from '#reference/base/coded-error.ts';
+import { qemuVersion } from '#reference/vmm/qemu/qemu.ts';
 import { exitCodes } from './cli/exit-codes.ts';
 import { forkKernels } from './fork-tier/fork-lab.ts';
 
@@ -35,10 +36,14 @@ async function prepared({ accelerator }: Flags): Promise<Record<string, string>>
   if (microvmUnsupported() !== null) return {};
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   for (const kernel of forkKernels) await guestArtifacts(kernel, 'reference', say);
-  if (accelerator !== undefined) return { HUSKPROOF_ACCELERATOR: accelerator };
-  const probed = await probeAccelerator();
-  say(`guests run with ${probed.accelerator}: ${probed.reason}`);
-  return { HUSKPROOF_ACCELERATOR: probed.accelerator };
+  const chosen = accelerator ?? (await probed(say));
+  return { HUSKPROOF_ACCELERATOR: chosen, HUSKPROOF_VMM: `qemu ${await qemuVersion()} ${chosen}` };
+}
+
+async function probed(say: (line: string) => void): Promise<string> {
+  const { accelerator, reason } = await probeAccelerator();
+  say(`guests run with ${accelerator}: ${reason}`);
+  return accelerator;
 }
 
 async function run(flags: Flags, rest: readonly string[]): Promise<void> {

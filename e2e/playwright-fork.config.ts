@@ -23,7 +23,10 @@ export default defineConfig({
   reporter: [
     [
       './report/tier-reporter.ts',
-      { tier: 'vm', folder: forkReportFolder, on: `QEMU with ${forkChoice.accelerator}`, progressEvery: 5 },
+      {
+        ...{ tier: 'vm', vmm: forkChoice.vmm, folder: forkReportFolder, progressEvery: 5 },
+        on: `QEMU with ${forkChoice.accelerator}`,
+      },
     ],
     ['json', { outputFile: `${folder}/playwright.json` }],
     ['junit', { outputFile: `${folder}/junit.xml` }],

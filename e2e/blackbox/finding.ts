@@ -76,3 +76,6 @@ export function byClaim<Claim extends string>(
     ms: parts.reduce((sum, part) => sum + part.ms, 0),
   }));
 }
+
+export const failed = ({ claims }: { readonly claims: readonly ClaimAnswer[] }) =>
+  claims.some(({ outcome }) => failures.has(outcome));

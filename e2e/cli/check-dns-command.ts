@@ -1,8 +1,7 @@
 /** `pnpm check dns`: does anybody's forwarder hold what finding F1 asks? Plays its hostile upstream and its guest. */
 import type { Command } from 'commander';
-import { readEnvironment } from '#properties/matrix/environment.ts';
 import { claimIds } from '../blackbox/dns/claim-ids.ts';
-import { type Checked, checkServer, failed, type Progress } from '../blackbox/dns/claims-of-server.ts';
+import { type Checked, checkServer } from '../blackbox/dns/claims-of-server.ts';
 import { corpusOf } from '../blackbox/dns/corpus.ts';
 import { endpointText, isLoopback, parseEndpoint } from '../blackbox/dns/endpoint.ts';
 import { checkOwner, type DnsFlags, defaultDomain, settingsOf } from '../blackbox/dns/flags.ts';
@@ -11,12 +10,9 @@ import { onStage } from '../blackbox/dns/open-stage.ts';
 import { partsOf } from '../blackbox/dns/parts-of.ts';
 import { readPinned } from '../blackbox/dns/pinned-sets.ts';
 import type { Settings } from '../blackbox/dns/settings.ts';
-import type { PartAnswer } from '../blackbox/finding.ts';
 import { dnsText, dryRunText } from '../report/dns-text.ts';
-import { partsJunit } from '../report/parts-junit.ts';
-import { shellWords } from '../report/shell-words.ts';
 import { painter } from '../report/terminal.ts';
-import { writeReport } from '../report/write-report.ts';
+import { deliver, exitCodeOf, progressTo, replayWords, reportCheck } from './check-report.ts';
 import { exitCodes } from './exit-codes.ts';
 import { parseInteger, parseSeed } from './parse-values.ts';
 
@@ -135,18 +131,6 @@ function pointing(upstream: string, { domain, waitMs }: Settings): string {
   return `Upstream on ${upstream}, UDP and TCP: the server forwards ${domain.join('.')} to it${wait}.\n`;
 }
 
-const quietMs = 2_000;
-
-/** Nothing in the first two seconds, then a line every two. */
-function progressTo(stream: NodeJS.WritableStream): Progress {
-  let next = performance.now() + quietMs;
-  return (claim, done, all) => {
-    if (performance.now() < next) return;
-    next = performance.now() + quietMs;
-    stream.write(`${claim} ${done} of ${all}\n`);
-  };
-}
-
 function report(
   flags: CheckDnsFlags,
   settings: Settings,
@@ -154,41 +138,16 @@ function report(
   upstream: string,
   seconds: number,
 ): void {
-  const words = ['pnpm', 'check', 'dns', ...replayWords(flags), '--upstream-listen', upstream];
-  const seeded = [...words, '--runs', String(settings.runs), '--seed', String(settings.seed)];
-  const replay = shellWords([...seeded, ...chosen('--claim', flags.claim), ...chosen('--part', flags.part)]);
-  const replayOf = ({ claim, id }: PartAnswer) => shellWords([...seeded, '--claim', claim, '--part', id]);
-  const server = endpointText(settings.server);
-  if (flags.junit !== undefined) {
-    writeReport(flags.junit, partsJunit(`huskproof check dns: ${server}`, checked.claims, replayOf));
-  }
-  if (flags.json !== undefined) {
-    const head = {
-      v: 1,
-      environment: readEnvironment(),
-      target: server,
-      upstream,
-      seed: settings.seed,
-      replay,
-    };
-    const claims = checked.claims.map((claim) => ({
-      ...claim,
-      parts: claim.parts.map((part) => ({ ...part, replay: replayOf(part) })),
-    }));
-    deliver(`${JSON.stringify({ ...head, ...checked, claims, seconds }, null, 2)}\n`, flags.json);
-  }
-  if (flags.json === true) return;
-  const text = dnsText({ checked, settings, upstream, replay, replayOf, seconds }, painter(process.stdout));
-  process.stdout.write(`${text}\n`);
+  const words = ['pnpm', 'check', 'dns', ...replayWords(flags, flagNames), '--upstream-listen', upstream];
+  reportCheck(flags, {
+    kind: 'dns',
+    where: { target: endpointText(settings.server), upstream },
+    seed: settings.seed,
+    words: [...words, '--runs', String(settings.runs), '--seed', String(settings.seed)],
+    ...{ checked, seconds },
+    text: (replays) => dnsText({ checked, settings, upstream, ...replays, seconds }, painter(process.stdout)),
+  });
 }
-
-function deliver(text: string, where: string | true): void {
-  if (where === true) process.stdout.write(text);
-  else writeReport(where, text);
-}
-
-const chosen = (flag: string, values: readonly string[] | undefined) =>
-  values === undefined || values.length === 0 ? [] : [flag, ...values];
 
 const flagNames: Readonly<Record<string, string>> = {
   server: '--server',
@@ -204,19 +163,3 @@ const flagNames: Readonly<Record<string, string>> = {
   timeout: '--timeout',
   iOwnThisTarget: '--i-own-this-target',
 };
-
-function replayWords(flags: CheckDnsFlags): string[] {
-  return Object.entries(flags).flatMap(([key, value]) => {
-    const name = flagNames[key];
-    if (name === undefined || value === undefined) return [];
-    if (value === true) return [name];
-    return [name, ...(Array.isArray(value) ? value.map(String) : [String(value)])];
-  });
-}
-
-export function exitCodeOf(checked: Checked): number {
-  if (failed(checked)) return exitCodes.differs;
-  const { claims, cutOff } = checked;
-  const whole = cutOff === null && claims.every(({ outcome }) => outcome === 'holds');
-  return whole ? exitCodes.asDeclared : exitCodes.incomplete;
-}

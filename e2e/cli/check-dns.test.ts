@@ -1,9 +1,9 @@
 /** `pnpm check dns` as a user meets it: what it prints and writes, how it ends, what it refuses and sends. */
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
 import type { CodedError } from '#reference/base/coded-error.ts';
 import { corpusOf } from '../blackbox/dns/corpus.ts';
 import { labelOf } from '../blackbox/dns/names.ts';
@@ -14,8 +14,8 @@ import { type CheckDnsFlags, checkDnsCommand } from './check-dns-command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { runCli } from './run-cli.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'huskproof-check-dns-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = makeLabFolder('dns');
+afterAll(() => removeLabFolder(folder));
 
 const check = (...words: readonly string[]) => runCli(['check', 'dns', ...words]);
 

@@ -1,18 +1,14 @@
 /** `pnpm check guest`: do the forks of anybody's snapshot diverge, and does its agent hold what finding F6 asks? */
 import type { Command } from 'commander';
-import { readEnvironment } from '#properties/matrix/environment.ts';
-import type { PartAnswer } from '../blackbox/finding.ts';
 import { claimIds } from '../blackbox/guest/claim-ids.ts';
-import { type Checked, checkGuest, failed, type Progress } from '../blackbox/guest/claims-of-guest.ts';
+import { type Checked, checkGuest } from '../blackbox/guest/claims-of-guest.ts';
 import { checkOwner, type GuestFlags, settingsOf, usualExec } from '../blackbox/guest/flags.ts';
 import { partsOf } from '../blackbox/guest/parts-of.ts';
 import type { Settings } from '../blackbox/guest/settings.ts';
 import { runOctets } from '../blackbox/guest/shared-octets.ts';
 import { guestDryRun, guestText, targetText } from '../report/guest-text.ts';
-import { partsJunit } from '../report/parts-junit.ts';
-import { shellWords } from '../report/shell-words.ts';
-import { painter } from '../report/terminal.ts';
-import { writeReport } from '../report/write-report.ts';
+import { counted, painter } from '../report/terminal.ts';
+import { exitCodeOf, progressTo, replayWords, reportCheck } from './check-report.ts';
 import { exitCodes } from './exit-codes.ts';
 import { parseInteger, parseSeed } from './parse-values.ts';
 
@@ -101,7 +97,9 @@ export async function checkGuestCommand(flags: CheckGuestFlags): Promise<number>
   const interrupt = new AbortController();
   process.once('SIGINT', () => interrupt.abort()).once('SIGTERM', () => interrupt.abort());
   const { forks, durationMs } = settings;
-  process.stderr.write(`${parts.length} parts, at most ${forks} forks and ${durationMs / 1_000} s.\n`);
+  process.stderr.write(
+    `${counted(parts.length, 'part')}, at most ${forks} forks and ${durationMs / 1_000} s.\n`,
+  );
   const begin = performance.now();
   const checked = await checkGuest(settings, interrupt.signal, progressTo(process.stderr));
   report(flags, settings, checked, (performance.now() - begin) / 1_000);
@@ -124,46 +122,17 @@ function readSettings(flags: CheckGuestFlags): Settings {
   });
 }
 
-const quietMs = 2_000;
-
-/** Nothing in the first two seconds, then a line every two. */
-function progressTo(stream: NodeJS.WritableStream): Progress {
-  let next = performance.now() + quietMs;
-  return (part, done, all) => {
-    if (performance.now() < next) return;
-    next = performance.now() + quietMs;
-    stream.write(`${part}: ${done} of ${all}\n`);
-  };
-}
-
 function report(flags: CheckGuestFlags, settings: Settings, checked: Checked, seconds: number): void {
-  const words = ['pnpm', 'check', 'guest', ...replayWords(flags), '--seed', String(settings.seed)];
-  const replay = shellWords([...words, ...chosen('--claim', flags.claim), ...chosen('--part', flags.part)]);
-  const replayOf = ({ claim, id }: PartAnswer) => shellWords([...words, '--claim', claim, '--part', id]);
   const target = targetText(settings);
-  if (flags.junit !== undefined) {
-    writeReport(flags.junit, partsJunit(`huskproof check guest: ${target}`, checked.claims, replayOf));
-  }
-  if (flags.json !== undefined) {
-    const head = { v: 1, environment: readEnvironment(), target, seed: settings.seed, replay };
-    const claims = checked.claims.map((claim) => ({
-      ...claim,
-      parts: claim.parts.map((part) => ({ ...part, replay: replayOf(part) })),
-    }));
-    deliver(`${JSON.stringify({ ...head, ...checked, claims, seconds }, null, 2)}\n`, flags.json);
-  }
-  if (flags.json === true) return;
-  const text = guestText({ checked, target, settings, replay, replayOf, seconds }, painter(process.stdout));
-  process.stdout.write(`${text}\n`);
+  reportCheck(flags, {
+    kind: 'guest',
+    where: { target },
+    seed: settings.seed,
+    words: ['pnpm', 'check', 'guest', ...replayWords(flags, flagNames), '--seed', String(settings.seed)],
+    ...{ checked, seconds },
+    text: (replays) => guestText({ checked, target, settings, ...replays, seconds }, painter(process.stdout)),
+  });
 }
-
-function deliver(text: string, where: string | true): void {
-  if (where === true) process.stdout.write(text);
-  else writeReport(where, text);
-}
-
-const chosen = (flag: string, values: readonly string[] | undefined) =>
-  values === undefined || values.length === 0 ? [] : [flag, ...values];
 
 const flagNames: Readonly<Record<string, string>> = {
   agent: '--agent',
@@ -185,19 +154,3 @@ const flagNames: Readonly<Record<string, string>> = {
   runs: '--runs',
   iOwnThisTarget: '--i-own-this-target',
 };
-
-function replayWords(flags: CheckGuestFlags): string[] {
-  return Object.entries(flags).flatMap(([key, value]) => {
-    const name = flagNames[key];
-    if (name === undefined || value === undefined) return [];
-    if (value === true) return [name];
-    return [name, ...(Array.isArray(value) ? value.map(String) : [String(value)])];
-  });
-}
-
-export function exitCodeOf(checked: Checked): number {
-  if (failed(checked)) return exitCodes.differs;
-  const { claims, cutOff, left } = checked;
-  const isWhole = cutOff === null && left.length === 0 && claims.every(({ outcome }) => outcome === 'holds');
-  return isWhole ? exitCodes.asDeclared : exitCodes.incomplete;
-}

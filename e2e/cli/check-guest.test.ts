@@ -1,20 +1,21 @@
 /** `pnpm check guest` as a user meets it: what it prints and writes, how it ends, what it refuses, runs and leaves. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
 import type { CodedError } from '#reference/base/coded-error.ts';
 import { checkGuest } from '../blackbox/guest/claims-of-guest.ts';
 import { checkOwner, settingsOf } from '../blackbox/guest/flags.ts';
 import { PracticeGuest, snapshotOf } from '../blackbox/guest/practice-guest.ts';
-import { type CheckGuestFlags, checkGuestCommand, exitCodeOf } from './check-guest-command.ts';
+import { type CheckGuestFlags, checkGuestCommand } from './check-guest-command.ts';
+import { exitCodeOf } from './check-report.ts';
 import { exitCodes } from './exit-codes.ts';
 import { runCli } from './run-cli.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'huskproof-check-guest-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = makeLabFolder('guest');
+afterAll(() => removeLabFolder(folder));
 const place = (name: string) => join(folder, name);
 
 const check = (...words: readonly string[]) => runCli(['check', 'guest', ...words]);

@@ -15,6 +15,7 @@ import { nftText, partKey, sendText } from '../report/nft-text.ts';
 import { shellWords } from '../report/shell-words.ts';
 import { painter } from '../report/terminal.ts';
 import { writeReport } from '../report/write-report.ts';
+import { replayWords } from './check-report.ts';
 import { exitCodes } from './exit-codes.ts';
 import { parseInteger } from './parse-values.ts';
 
@@ -90,7 +91,7 @@ export async function checkNftCommand(flags: CheckNftFlags): Promise<number> {
   const checked = checkClaims(subject);
   const ms = Math.round(performance.now() - begin);
   const files = flags.pcap === undefined ? new Map<string, string>() : writePcaps(flags.pcap, checked);
-  const replay = shellWords(['pnpm', 'check', 'nft', ...replayWords(flags)]);
+  const replay = shellWords(['pnpm', 'check', 'nft', ...replayWords(flags, flagNames)]);
   if (flags.junit !== undefined) writeReport(flags.junit, nftJunit(checked, subject.source));
   if (flags.json === true) {
     const head = { v: 1, environment: readEnvironment(), source: subject.source, ms, replay };
@@ -167,11 +168,3 @@ const flagNames: Readonly<Record<string, string>> = {
   allow: '--allow',
   inbound: '--inbound',
 };
-
-function replayWords(flags: CheckNftFlags): string[] {
-  return Object.entries(flags).flatMap(([key, value]) => {
-    const name = flagNames[key];
-    if (name === undefined || value === undefined) return [];
-    return [name, ...(Array.isArray(value) ? value.map(String) : [String(value)])];
-  });
-}

@@ -1,9 +1,9 @@
 /** `pnpm check nft` as a user meets it: what it prints and writes, how it ends, what it refuses and why. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
 import { privateNetworkReadiness } from '#kvm-lab/providers/netns/private-process.ts';
 import { accept, field, listing, match } from '#properties/oracles/nft/fixtures.ts';
 import { capturePath } from '../blackbox/nft/committed-captures.ts';
@@ -13,8 +13,8 @@ import { rulesetsPage } from '../report/rulesets-page.ts';
 import { exitCodes } from './exit-codes.ts';
 import { runCli } from './run-cli.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'huskproof-check-nft-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = makeLabFolder('nft');
+afterAll(() => removeLabFolder(folder));
 
 function file(name: string, text: string): string {
   const path = join(folder, name);

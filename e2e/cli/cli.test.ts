@@ -1,15 +1,15 @@
 /** The command line as a user meets it: help, bad input, a closed pipe, Ctrl-C, a full disk. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, describe, expect, test } from 'vitest';
+import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
 import { reportSchema } from '#properties/matrix/record.ts';
 import { exitCodes } from './exit-codes.ts';
 import { cli, runCli } from './run-cli.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'huskproof-cli-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = makeLabFolder('cli');
+afterAll(() => removeLabFolder(folder));
 
 describe('help', () => {
   test.each([

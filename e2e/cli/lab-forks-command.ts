@@ -8,7 +8,7 @@ import { type BuiltInSubject, builtInSubjects } from '#properties/subjects/subje
 import { CodedError } from '#reference/base/coded-error.ts';
 import { signalled } from '#reference/main/process.ts';
 import { ForkLab, plainWish, type TemplateWish } from '../fork-tier/fork-lab.ts';
-import { UntoldForks } from '../fork-tier/untold-forks.ts';
+import { makeSocketFolder, UntoldForks } from '../fork-tier/untold-forks.ts';
 import { shellWords } from '../report/shell-words.ts';
 import { exitCodes } from './exit-codes.ts';
 import { parseInteger } from './parse-values.ts';
@@ -53,6 +53,8 @@ export async function labForksCommand({ folder, guest, count }: LabForksFlags): 
     process.stderr.write(`unsupported: ${missing.reason}\n  ${missing.remedy}\n`);
     return exitCodes.incomplete;
   }
+  const path = resolve(folder);
+  makeSocketFolder(path, count);
   const { accelerator, reason } = await probeAccelerator();
   process.stderr.write(`${accelerator}: ${reason}\nbuilding the template\n`);
   const lab = await ForkLab.open(accelerator);
@@ -69,7 +71,6 @@ export async function labForksCommand({ folder, guest, count }: LabForksFlags): 
         },
       );
     });
-    const path = resolve(folder);
     const forks = await UntoldForks.serve(lab.vmm, template, path, count);
     const words = ['--agent', `unix:${path}/{n}.control`, '--services', `unix:${path}/{n}.services`];
     const check = shellWords(['pnpm', 'check', 'guest', ...words, '--forks', String(count)]);

@@ -40,6 +40,7 @@ export async function reproCommand(target: string, flags: ReproFlags): Promise<n
     runs: parseInteger('--runs', flags.runs, 1, 100_000_000),
     signal: interrupt.signal,
     tier: parseReproTier(flags.tier),
+    say: (line: string) => void process.stderr.write(`${line}\n`),
   };
   const paint = painter(process.stdout);
   const all: Reproduction[] = [];

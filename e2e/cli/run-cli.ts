@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 /** Path of the command line's entry. */
 export const cli = fileURLToPath(new URL('./cli.ts', import.meta.url));
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const deadlineMs = 60_000;
+const usualDeadlineMs = 60_000;
 
 export interface CliResult {
   readonly code: number | null;
@@ -21,6 +21,7 @@ export interface CliOptions {
   readonly closeStdoutAfter?: number;
   /** A shell prefix that sets limits: `ulimit -f 1;` */
   readonly shellPrefix?: string;
+  readonly deadlineMs?: number;
 }
 
 export function runCli(words: readonly string[], options: CliOptions = {}): Promise<CliResult> {
@@ -35,7 +36,7 @@ export function runCli(words: readonly string[], options: CliOptions = {}): Prom
   return new Promise((resolve, reject) => {
     let stdout = '';
     let stderr = '';
-    const timer = setTimeout(() => child.kill('SIGKILL'), deadlineMs);
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.deadlineMs ?? usualDeadlineMs);
     const heard = () => options.onOutput?.(stdout + stderr, (signal) => child.kill(signal));
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;

@@ -52,5 +52,3 @@ export interface ForkAttack {
   readonly isLong?: true;
   run(stage: ForkStage): Promise<Seen>;
 }
-
-export const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

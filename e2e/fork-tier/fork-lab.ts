@@ -23,9 +23,9 @@ import { WitnessStore } from '#reference/fork-engine/witness-store.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
 import { openVerified } from '#reference/vmm/sealed-files.ts';
 import { type Crossing, crossingsOf, type Hear } from './crossings.ts';
-import { messageOf } from './fork-attack.ts';
 import { GuestClient } from './guest-client.ts';
 import { type ForkHost, HistoricHost } from './historic-host.ts';
+import { messageOf } from './message-of.ts';
 
 export interface TemplateWish {
   readonly image: GuestImage;
@@ -123,8 +123,13 @@ export class ForkLab {
       (await old?.catch(() => null))?.snapshot.close();
     }
     const template = await building;
-    this.#used.add(template.snapshot.manifest.guest.kernelRelease);
+    this.used(template.snapshot);
     return template;
+  }
+
+  /** By an engine with templates of its own. */
+  used({ manifest }: Pick<LoadedSnapshot, 'manifest'>): void {
+    this.#used.add(manifest.guest.kernelRelease);
   }
 
   /** Releases of the kernels that were asked for since the last call. */

@@ -2,6 +2,7 @@
 import { subjectDigest } from '#properties/matrix/environment.ts';
 import type { CellRecord } from '#properties/matrix/record.ts';
 import { type BuiltInSubject, builtInSubjects, type DatapathSubject } from '#properties/subjects/subject.ts';
+import type { VmmPort } from '#reference/contract/vmm-port.ts';
 import { keep } from '../fixtures/evidence.ts';
 import { forkAttackNamed, forkAttacks, forkShowpieces } from './catalogue.ts';
 import type { ForkAttack, Seen } from './fork-attack.ts';
@@ -45,7 +46,16 @@ export function forkWithoutVerdict(
   return { ...commonOfFork(job), outcome, asExpected: false, reason };
 }
 
-/** @param where VMM, accelerator and kernel */
+/** As a record names it: VMM, accelerator and the guests' kernels. @throws where no guest ran: nothing was attacked */
+export function ranOn(
+  { version, accelerator }: Pick<VmmPort, 'version' | 'accelerator'>,
+  kernels: string,
+): string {
+  if (kernels === '') throw new Error('no guest of a known kernel ran');
+  return `QEMU ${version}, ${accelerator}, guests of Linux ${kernels}`;
+}
+
+/** @param where as `ranOn` */
 export function forkRecord(job: ForkJob, seen: Seen, where: string): CellRecord {
   const attack = forkAttackNamed(job.attack);
   const common = commonOfFork(job);

@@ -4,7 +4,7 @@ import { listClaimIds, loadMutants, loadStatements } from '#properties/matrix/ca
 import { builtInSubjects } from '#properties/subjects/subject.ts';
 import { merge, selectTiers, type TierChoice } from '../cli/run-tiers.ts';
 import { forkAttackNamed, forkAttacks, forkShowpieces } from './catalogue.ts';
-import { forkWithoutVerdict, planForks, subjectsOf } from './fork-record.ts';
+import { forkWithoutVerdict, planForks, ranOn, subjectsOf } from './fork-record.ts';
 import { runForkTier } from './fork-tier.ts';
 import { shareOf } from './shares.ts';
 import { faultsOf, tooSlow, twinsIn, type ZooEnd } from './zoo-run.ts';
@@ -57,6 +57,12 @@ describe('the catalogue', () => {
   test('refuses an attack that is not there', () => {
     expect(() => forkAttackNamed('siblings.tow')).toThrow("there is no attack 'siblings.tow'");
   });
+});
+
+test('a record always names VMM, accelerator and the kernel of the guests; without a guest there is none', () => {
+  const vmm = { version: '7.2', accelerator: 'tcg' } as const;
+  expect(ranOn(vmm, '6.1.0-56-amd64')).toBe('QEMU 7.2, tcg, guests of Linux 6.1.0-56-amd64');
+  expect(() => ranOn(vmm, '')).toThrow('no guest');
 });
 
 describe('a plan', () => {

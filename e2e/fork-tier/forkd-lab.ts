@@ -47,19 +47,37 @@ export async function withForkd<T>(
   use: (forkd: ForkdLab) => Promise<T>,
 ): Promise<T> {
   const folder = makeLabFolder('forkd');
+  try {
+    const result = await withEngineIn(folder, lab, { kernel, image, words }, deadlineMs, use);
+    const { journal, left } = await Journal.open(`${folder}/journal`);
+    await journal.close();
+    if (left.size === 0) return result;
+    throw new Error(`${left.size} entries are left in the journal of a closed engine`);
+  } finally {
+    removeLabFolder(folder);
+  }
+}
+
+async function withEngineIn<T>(
+  folder: string,
+  lab: ForkLab,
+  { kernel, image, words }: Pick<TemplateWish, 'kernel' | 'image' | 'words'>,
+  deadlineMs: number,
+  use: (forkd: ForkdLab) => Promise<T>,
+): Promise<T> {
   const forks = new Forks();
   // Of its own: an engine closes its VMM.
-  const vmm = shown(await openQemu(lab.vmm.accelerator), (vm, { manifest }) =>
-    forks.show({ vm, crossings: crossingsOf(vm), atSnapshot: manifest.generatorAtSnapshot }),
-  );
-
-  const log = openLog('forkd', 'silent');
-  const engine = await Forkd.start({
-    ...{ folder, vmm, networks: null, log, deadlines },
-    activation: { deadlineMs },
+  const vmm = shown(await openQemu(lab.vmm.accelerator), (vm, { manifest }) => {
+    lab.used({ manifest });
+    forks.show({ vm, crossings: crossingsOf(vm), atSnapshot: manifest.generatorAtSnapshot });
   });
-  let result: T;
+  const log = openLog('forkd', 'silent');
+  let engine: Forkd | undefined;
   try {
+    engine = await Forkd.start({
+      ...{ folder, vmm, networks: null, log, deadlines },
+      activation: { deadlineMs },
+    });
     const artifacts = await guestArtifacts(kernel, image);
     const { id } = await engine.buildTemplate({
       kernel: { path: artifacts.kernel, sha256: artifacts.kernelSha256 },
@@ -67,15 +85,10 @@ export async function withForkd<T>(
       commandLine: `${artifacts.commandLine} ${words}`.trim(),
       ...{ rootfs: null, memoryMiB, cpus: 1, init: [], allowProcesses: [] },
     });
-    result = await use({ engine, template: id, forks });
+    return await use({ engine, template: id, forks });
   } finally {
-    await engine.close();
+    await (engine ?? vmm).close();
   }
-  const { journal, left } = await Journal.open(`${folder}/journal`);
-  await journal.close();
-  removeLabFolder(folder);
-  if (left.size === 0) return result;
-  throw new Error(`${left.size} entries are left in the journal of a closed engine`);
 }
 
 /** The same engine behind the sandbox server, on loopback, as a client of it has it. */

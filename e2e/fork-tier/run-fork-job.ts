@@ -3,9 +3,9 @@ import type { CellRecord } from '#properties/matrix/record.ts';
 import type { BuiltInSubject } from '#properties/subjects/subject.ts';
 import type { Accelerator } from '#reference/contract/vmm-port.ts';
 import { forkAttackNamed } from './catalogue.ts';
-import { messageOf } from './fork-attack.ts';
 import { ForkLab } from './fork-lab.ts';
-import { type ForkJob, forkRecord, forkWithoutVerdict } from './fork-record.ts';
+import { type ForkJob, forkRecord, forkWithoutVerdict, ranOn } from './fork-record.ts';
+import { messageOf } from './message-of.ts';
 
 let opened: Promise<ForkLab> | null = null;
 
@@ -18,7 +18,7 @@ export async function runForkJob(job: ForkJob, accelerator: Accelerator): Promis
     const lab = await opened;
     lab.kernelsUsed();
     const seen = await attack.run({ lab, subject, isMutant });
-    return forkRecord(job, seen, `QEMU ${lab.vmm.version}, ${accelerator}, Linux ${lab.kernelsUsed()}`);
+    return forkRecord(job, seen, ranOn(lab.vmm, lab.kernelsUsed()));
   } catch (error) {
     return forkWithoutVerdict(job, 'crashed', messageOf(error).slice(0, 1_000));
   }

@@ -4,12 +4,14 @@
  * Invariant: no gate stands before them, and no secret is in them; when the server is closed no VM and no
  * socket is left.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
+import { CodedError } from '#reference/base/coded-error.ts';
 import { type ChannelName, channelNames } from '#reference/contract/guest-protocol.ts';
 import type { RunningVm, VmmPort } from '#reference/contract/vmm-port.ts';
+import { maxPathOctets } from '../blackbox/guest/endpoint.ts';
 import type { LabTemplate } from './fork-lab.ts';
 
 const channels = Object.keys(channelNames) as ChannelName[];
@@ -74,6 +76,34 @@ class Bridge {
   }
 }
 
+const socketPath = (folder: string, n: number, name: ChannelName) => `${folder}/${n}.${name}`;
+
+/**
+ * Makes the folder, mode 0700; what stands at a socket's place and is none is nobody's to replace.
+ * @throws CodedError `lab-failed`, before any guest is booted for it
+ */
+export function makeSocketFolder(folder: string, count: number): void {
+  const fault = (what: string, remedy: string, cause?: unknown) =>
+    new CodedError('lab-failed', `${folder} is no place for sockets: ${what}`, remedy, { cause });
+  const paths = Array.from({ length: count }, (_, index) =>
+    channels.map((name) => socketPath(folder, index + 1, name)),
+  ).flat();
+  const octets = Math.max(...paths.map((path) => Buffer.byteLength(path)));
+  if (octets > maxPathOctets) {
+    throw fault(
+      `a socket in it has a path of ${octets} octets, and may have ${maxPathOctets}`,
+      'name a shorter one',
+    );
+  }
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw fault((cause as NodeJS.ErrnoException).code ?? String(cause), 'name another --folder', cause);
+  }
+  const taken = paths.find((path) => lstatSync(path, { throwIfNoEntry: false })?.isSocket() === false);
+  if (taken !== undefined) throw fault(`${taken} is no socket`, 'remove it, or name another --folder');
+}
+
 export class UntoldForks {
   readonly #vmm: VmmPort;
   readonly #template: LabTemplate;
@@ -86,7 +116,7 @@ export class UntoldForks {
     this.#template = template;
   }
 
-  /** @param folder holds `{n}.control` and `{n}.services` for n from 1 to count */
+  /** @param folder as `makeSocketFolder` made it; holds `{n}.control` and `{n}.services` for n from 1 to count */
   static async serve(
     vmm: VmmPort,
     template: LabTemplate,
@@ -94,11 +124,15 @@ export class UntoldForks {
     count: number,
   ): Promise<UntoldForks> {
     const forks = new UntoldForks(vmm, template);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    for (let n = 1; n <= count; n++) {
-      for (const name of channels) await forks.#listen(`${folder}/${n}.${name}`, n, name);
+    try {
+      for (let n = 1; n <= count; n++) {
+        for (const name of channels) await forks.#listen(socketPath(folder, n, name), n, name);
+      }
+      return forks;
+    } catch (error) {
+      await forks.close();
+      throw error;
     }
-    return forks;
   }
 
   /** That have begun. */

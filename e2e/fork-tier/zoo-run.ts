@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { everyGuest, guestOf, type ZooGuest } from '#kvm-lab/guests/zoo.ts';
 import type { GeneratorState, RunningVm } from '#reference/contract/vmm-port.ts';
 import type { Crossing } from './crossings.ts';
-import { messageOf } from './fork-attack.ts';
+import { messageOf } from './message-of.ts';
 
 export interface ZooEnd {
   readonly guest: ZooGuest;

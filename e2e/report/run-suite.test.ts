@@ -1,17 +1,17 @@
 /** Runs of suites: what they are told, and that no report of an earlier one is taken for theirs. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
 import { runSuite } from './run-suite.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 let folder = '';
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'huskproof-suite-'));
+  folder = makeLabFolder('suite');
 });
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => removeLabFolder(folder));
 
 /** A suite whose report is what it was told, or that makes none. */
 function suite(source: string) {

@@ -1,12 +1,12 @@
 /** A report is written whole or not at all. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
 import { writeReport } from './write-report.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'huskproof-report-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = makeLabFolder('report');
+afterAll(() => removeLabFolder(folder));
 
 describe('a report', () => {
   test('always replaces the one before it', () => {

@@ -36,12 +36,19 @@ const attackDeadlineMs = 600_000;
 
 export class ForkReproducer {
   #processes: ForkProcesses | null = null;
+  readonly #say: (line: string) => void;
+
+  /** @param say each attack takes its time: which one begins */
+  constructor(say: (line: string) => void) {
+    this.#say = say;
+  }
 
   async reproduce(claim: ClaimStatement, seed: number, signal: AbortSignal): Promise<ForkReproduction> {
     const { accelerator } = await probeAccelerator();
     this.#processes ??= new ForkProcesses(accelerator, attackDeadlineMs);
     const tellings: ForkTelling[] = [];
     for (const job of planForks([claim], builtInSubjects, seed)) {
+      this.#say(`${claim.id}: ${job.attack} on ${job.subject}, in guests under ${accelerator}`);
       const record = await this.#processes.run(job, signal);
       tellings.push({ record, exhibits: exhibitsOf(record) });
     }
@@ -73,7 +80,7 @@ export function forkReproductionBlock(
   { claim, attack, control, tellings, seed }: ForkReproduction,
   paint: Paint,
 ): string {
-  const line = (name: string, text: string) => `  ${name.padEnd(12)}${text}`;
+  const line = (name: string, text: string) => `  ${name.padEnd(11)} ${text}`;
   const where = tellings[0]?.record.evidence?.steps?.[0] ?? 'no guest ran';
   return [
     paint('bold', `${claim.id}  ${claim.statement}`),

@@ -45,6 +45,8 @@ export interface ReproOptions {
   readonly signal: AbortSignal;
   /** null: the highest that is ready. */
   readonly tier: 'decision' | AttackTier | null;
+  /** Told what begins, where it takes long. */
+  readonly say: (line: string) => void;
 }
 
 /**
@@ -55,7 +57,7 @@ export async function* reproduce(options: ReproOptions): AsyncGenerator<Reproduc
   const { seed, signal, tier } = options;
   const mutants = await loadMutants();
   const claims = await loadStatements(await selectClaims([options.target]));
-  const forks = new ForkReproducer();
+  const forks = new ForkReproducer(options.say);
   const isAtDecision = (claim: ClaimStatement): claim is Claim =>
     (tier === null || tier === 'decision') && isDecisionClaim(claim);
   if (!claims.some((claim) => attackOn(claim, tier, forks) !== null || isAtDecision(claim))) {

@@ -8,9 +8,12 @@ import { join } from 'node:path';
 import { type OwnerState, ownerMark, ownerState } from './owner.ts';
 
 const pattern = /^huskproof-[a-z]+-([0-9a-f.]+)-[A-Za-z0-9]{6}$/;
+const oneWord = /^[a-z]+$/;
 
-/** Mode 0700. Whoever makes one removes it. */
+/** Mode 0700. Whoever makes one removes it. @param what one word of a to z, else it would never be found again */
 export function makeLabFolder(what: string): string {
+  if (!oneWord.test(what))
+    throw new TypeError(`a folder of the lab is named by one word of a to z, not '${what}'`);
   return mkdtempSync(join(tmpdir(), `huskproof-${what}-${ownerMark()}-`));
 }
 

@@ -81,6 +81,12 @@ describe('folders', () => {
   });
 });
 
+test('a name by which a folder would never be found again is refused when it is made', () => {
+  for (const what of ['disk-guest', 'Disk', '', 'disk2', '../disk', 'disk guest']) {
+    expect(() => makeLabFolder(what), what).toThrow('one word of a to z');
+  }
+});
+
 describe('processes', () => {
   test('that a run started are found when it is gone, and ended; those of a run that goes on never', async () => {
     const [left, living, strange] = [sleeper(gone), sleeper(ownerMark()), sleeper('whatever')];

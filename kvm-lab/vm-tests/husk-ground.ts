@@ -13,7 +13,6 @@ import { Activation } from '#reference/fork-engine/activation.ts';
 import { WitnessStore } from '#reference/fork-engine/witness-store.ts';
 import { Husk } from '#reference/husk/husk.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
-import { makeLabFolder, removeLabFolder } from '../leftovers/lab-folder.ts';
 import { probeAccelerator } from '../providers/microvm/accelerator.ts';
 import { hostileSnapshot } from '../providers/microvm/hostile-template.ts';
 import { guest, hosts, pod } from '../providers/topology.ts';
@@ -49,33 +48,36 @@ export class QemuHuskGround implements HuskGround {
   readonly machines: number[] = [];
   readonly #vmm: VmmPort;
   readonly #store: WitnessStore;
-  readonly #folder: string;
   readonly #datapath: Datapath;
   readonly #dns: DnsProxy;
 
   private constructor(
     vmm: VmmPort,
     snapshot: LoadedSnapshot,
-    store: { readonly store: WitnessStore; readonly folder: string },
+    store: WitnessStore,
     network: { readonly datapath: Datapath; readonly dns: DnsProxy },
   ) {
     this.#vmm = vmm;
     this.snapshot = snapshot;
-    this.#store = store.store;
-    this.#folder = store.folder;
+    this.#store = store;
     this.#datapath = network.datapath;
     this.#dns = network.dns;
   }
 
-  static async open(): Promise<QemuHuskGround> {
+  /** @param folder of the witnesses; it outlives the ground, as it outlives a husk that is killed */
+  static async open(folder: string): Promise<QemuHuskGround> {
     const vmm = await openQemu((await probeAccelerator()).accelerator);
-    const snapshot = await hostileSnapshot(vmm);
-    const folder = makeLabFolder('witnesses');
-    const store = await WitnessStore.open(folder, log);
-    const datapath = new Datapath(pod);
-    const upstreams = [{ address: hosts.dnsServer, port: 53 }];
-    const dns = await startDnsProxy({ upstreams, io: 'dgram', log });
-    return new QemuHuskGround(vmm, snapshot, { store, folder }, { datapath, dns });
+    try {
+      const snapshot = await hostileSnapshot(vmm);
+      const store = await WitnessStore.open(folder, log);
+      const datapath = new Datapath(pod);
+      const upstreams = [{ address: hosts.dnsServer, port: 53 }];
+      const dns = await startDnsProxy({ upstreams, io: 'dgram', log });
+      return new QemuHuskGround(vmm, snapshot, store, { datapath, dns });
+    } catch (error) {
+      await vmm.close();
+      throw error;
+    }
   }
 
   husk(kind?: 'hasty'): Husk {
@@ -115,6 +117,5 @@ export class QemuHuskGround implements HuskGround {
     await this.#vmm.close();
     this.snapshot.close();
     await this.#store.close();
-    removeLabFolder(this.#folder);
   }
 }

@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { huskContract } from '#properties/engine/husk-contract.ts';
+import { makeLabFolder, removeLabFolder } from '../leftovers/lab-folder.ts';
 import { markedEnvironment } from '../leftovers/owner.ts';
 import { enterNamespace } from '../providers/netns/kernel-calls.ts';
 import { Namespace } from '../providers/netns/namespace.ts';
@@ -20,11 +21,20 @@ namespace.run('ip', ['link', 'add', uplink.name, 'type', 'veth', 'peer', 'name',
 namespace.run('ip', ['addr', 'add', `${uplink.ipv4}/24`, 'dev', uplink.name]);
 namespace.run('ip', ['link', 'set', 'dev', uplink.name, 'up']);
 
-huskContract(() => QemuHuskGround.open());
+// A process that is killed removes nothing, so what the husks keep is this process's.
+let folder = '';
+beforeAll(() => {
+  folder = makeLabFolder('witnesses');
+});
+afterAll(() => {
+  if (folder !== '') removeLabFolder(folder);
+});
+
+huskContract(() => QemuHuskGround.open(folder));
 
 test('a husk that is killed leaves no VM, and the next start takes away the rest', async () => {
   const script = fileURLToPath(new URL('./husk-holder.ts', import.meta.url));
-  const child = spawn(process.execPath, [script], {
+  const child = spawn(process.execPath, [script, folder], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: markedEnvironment(),
   });
@@ -38,7 +48,7 @@ test('a husk that is killed leaves no VM, and the next start takes away the rest
     .poll(() => machines.some((pid) => existsSync(`/proc/${pid}`)), { timeout: goneMs })
     .toBe(false);
 
-  const ground = await QemuHuskGround.open();
+  const ground = await QemuHuskGround.open(folder);
   try {
     expect(await ground.left()).toEqual([]);
     const husk = ground.husk();

@@ -22,8 +22,9 @@ export const slots: readonly VolumeSlot[] = [
 /** Machines under load answer late: that is no lie. */
 const deadlineMs = 30_000;
 
-export async function volumeTemplate(vmm: VmmPort): Promise<LoadedSnapshot> {
-  const artifacts = await guestArtifacts();
+/** @param kernelName as `guestArtifacts` names it; its default else */
+export async function volumeTemplate(vmm: VmmPort, kernelName?: string): Promise<LoadedSnapshot> {
+  const artifacts = await guestArtifacts(kernelName);
   const open = (destination: string, sha256: string) =>
     openVerified({ destination, sha256, allowUnverified: false });
   const kernel = await open(artifacts.kernel, artifacts.kernelSha256);

@@ -38,6 +38,8 @@ export interface EngineGuest {
   readonly asked: string[];
   /** Alive and undeclared at the next freezes. */
   readonly processes: { pid: number; comm: string }[];
+  /** Answers no freeze until it is false again. */
+  freezesLate: boolean;
   /** Said by the next init command; empty: it succeeds. */
   initOutput: string;
 }
@@ -51,6 +53,7 @@ export function engineGuest(): EngineGuest {
     boots: 0,
     asked: [],
     processes: [],
+    freezesLate: false,
     initOutput: '',
     program: (machine, line, channel) => {
       const request = JSON.parse(line) as Request;
@@ -76,6 +79,7 @@ function control(guest: EngineGuest, machine: FakeGuest, request: Request): (obj
       if (guest.initOutput === '') return [{ ok: true, exit_code: 0 }];
       return [{ ok: false, exit_code: 3, output: Buffer.from(guest.initOutput).toString('base64') }];
     case 'prepare_snapshot':
+      if (guest.freezesLate) return [];
       if (guest.processes.length > 0) return [{ ok: false, error: 'alive', processes: guest.processes }];
       memory.phase = 'frozen';
       return [{ ok: true }];

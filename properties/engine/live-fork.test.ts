@@ -43,3 +43,23 @@ test.each([
   await engine.forkd.close();
   expect(engine.vmm.live).toBe(0);
 });
+
+// Less than the ten seconds that no flag could change.
+const withinTimeout = { timeout: 9_000 };
+
+test(
+  'a source that does not freeze is waited for as long as a template would be, and then it is ended',
+  withinTimeout,
+  async () => {
+    using ground = new EngineGround();
+    const deadlines = { bootMs: 5_000, answerMs: 500 };
+    const engine = await ground.start({ deadlines });
+    const { id } = await engine.forkd.buildTemplate(ground.spec());
+    const source = await engine.forkd.fork({ template: id, ...noSecrets });
+    engine.guest.freezesLate = true;
+    await expect(engine.forkd.forkSandbox(source.id, order)).rejects.toMatchObject({ code: 'guest-silent' });
+    expect(engine.forkd.sandboxes()).toEqual([]);
+    expect(engine.vmm.live).toBe(0);
+    await engine.forkd.close();
+  },
+);

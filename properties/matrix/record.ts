@@ -39,7 +39,8 @@ export const environmentSchema = Type.Object({
   nft: Type.Optional(Type.String({ description: 'version of nft, where it is there' })),
   vmm: Type.Optional(
     Type.String({
-      description: 'at tier vm: what ran the guests, and whether by KVM or TCG, as found by a probe',
+      description:
+        'at tier vm: what ran the guests, whether by KVM or TCG, as found by a probe, and their kernel where all have one',
     }),
   ),
 });

@@ -36,7 +36,7 @@ import { StateQuota } from './state-quota.ts';
 import { TemplateFolder } from './template-folder.ts';
 import { Templates } from './templates.ts';
 import { type VmLimits, VmSlots } from './vm-slots.ts';
-import type { WarmDeadlines } from './warm-guest.ts';
+import { type WarmDeadlines, warmDeadlines } from './warm-guest.ts';
 
 export interface ForkdOptions {
   /** Of templates, witnesses and the journal: mode 0700, nobody else's. */
@@ -80,7 +80,7 @@ export class Forkd implements ForkEnginePort {
     folder: TemplateFolder,
     known: readonly Template[],
   ) {
-    const { vmm, log, networks, activation: limits, maxTemplates, deadlines } = options;
+    const { vmm, log, networks, activation: limits, maxTemplates, deadlines = warmDeadlines } = options;
     this.#options = options;
     this.#lock = lock;
     this.#journal = journal;
@@ -91,12 +91,13 @@ export class Forkd implements ForkEnginePort {
     this.#vms = new ForkedVms({ vmm, activation, journal, slots, log });
     this.#templates = new Templates(
       {
-        ...{ vmm, folder, slots, store, log, maxTemplates: maxTemplates ?? defaultMaxTemplates },
-        ...(deadlines === undefined ? {} : { deadlines }),
+        ...{ vmm, folder, slots, store, log, deadlines },
+        maxTemplates: maxTemplates ?? defaultMaxTemplates,
       },
       known,
     );
-    this.#sandboxes = new Sandboxes({ vms: this.#vms, activation, store, networks, log });
+    const freezeMs = deadlines.answerMs;
+    this.#sandboxes = new Sandboxes({ vms: this.#vms, activation, store, networks, log, freezeMs });
   }
 
   /** @throws CodedError `bad-folder`, `forkd-taken`, `journal-failed`, `witness-store-failed`, `left-behind`, `node-socket-taken` */

@@ -25,9 +25,10 @@ export interface SandboxesParts {
   readonly store: WitnessKeeperPort;
   readonly networks: NetworksPort | null;
   readonly log: Log;
+  /** For a sandbox to freeze, as long as a template may take. */
+  readonly freezeMs: number;
 }
 
-const freezeDeadlineMs = 10_000;
 export const maxReplicas = 64;
 
 /** What runs in a sandbox now. */
@@ -210,10 +211,14 @@ export class Sandboxes {
         { cause },
       );
     const late = () =>
-      new CodedError('guest-silent', 'the guest did not freeze in time', 'terminate the sandbox');
+      new CodedError(
+        'guest-silent',
+        'the guest did not freeze in time, and its sandbox was ended',
+        'on a slow machine allow agents more time: --boot-seconds',
+      );
     const { line } = await within(
       control.ask({ method: 'prepare_snapshot' }, maxLineOctets),
-      freezeDeadlineMs,
+      this.#parts.freezeMs,
       late,
     );
     const answer = readAnswer(line);

@@ -28,7 +28,7 @@ export interface EngineFlags {
   /** Of the templates in the folder. */
   readonly maxStateMiB?: number;
   readonly cgroups?: CgroupMode;
-  /** Until the agent of a template answers; what else it is asked for has a share of it. */
+  /** Until a template's agent answers; what else it is asked for, and a sandbox to freeze, has a share of it. */
   readonly bootSeconds?: number;
   /** Of each leg of the gate. */
   readonly gateSeconds?: number;

@@ -19,7 +19,7 @@ Sandboxes behind HTTP on loopback, for whoever has the bearer token that it writ
   --host ADDR  --port N    loopback only (127.0.0.1, 7070)
   --max-vms N              prepared ones and builds included (128)
   --max-state-mib N        of the disk, for templates (65536)
-  --boot-seconds N         until a template's agent answers (90)
+  --boot-seconds N         until a template's agent answers (90); to freeze, any guest has 2/9 of it
   --gate-seconds N         of each leg of the gate (5)
   --cgroups MODE           ${cgroupModes.join(', ')} (auto): a cgroup (version 2) for each VM, below this process's own
   --network MODE        ${networkModes.join(', ')} (auto): a namespace, datapath and resolver for each sandbox; needs root

@@ -78,7 +78,7 @@ export class FakeVmm extends SnapshotKeeper implements VmmPort {
         accelerator: 'tcg',
         argumentsOf: (machine) => {
           const fault = slotsFault(machine);
-          if (fault === null) return [canonicalJson({ ...machine } as never)];
+          if (fault === null) return [canonicalJson(machine)];
           throw new CodedError('bad-machine', fault, 'correct the machine of the template');
         },
       },

@@ -4,15 +4,7 @@
  */
 import { types } from '#properties/models/dns-message.ts';
 import { isMissing } from '../chosen-parts.ts';
-import {
-  byClaim,
-  type ClaimAnswer,
-  type Finding,
-  failures,
-  type Outcome,
-  type PartAnswer,
-  worst,
-} from '../finding.ts';
+import { byClaim, type ClaimAnswer, type Finding, type Outcome, type PartAnswer, worst } from '../finding.ts';
 import { TimeUp } from '../pace.ts';
 import type { ClaimId } from './claim-ids.ts';
 import { type Control, control, recovered, remedyOf, type ServerState } from './controls.ts';
@@ -168,5 +160,3 @@ function together(outcomes: readonly Outcome[]): Outcome {
   const found = worst(outcomes);
   return found === 'unsupported' && outcomes.includes('holds') ? 'holds' : found;
 }
-
-export const failed = ({ claims }: Checked) => claims.some(({ outcome }) => failures.has(outcome));

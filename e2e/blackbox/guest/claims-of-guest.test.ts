@@ -2,19 +2,19 @@
  * The check against guests that are known: it accepts the honest one, and finds each of the zoo and each flaw by
  * name.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { zoo } from '#kvm-lab/guests/zoo.ts';
-import { failures } from '../finding.ts';
-import { type Checked, checkGuest, failed } from './claims-of-guest.ts';
+import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
+import { failed, failures } from '../finding.ts';
+import { type Checked, checkGuest } from './claims-of-guest.ts';
 import { type GuestFlags, settingsOf } from './flags.ts';
 import { type Practice, PracticeGuest, type Snapshot, snapshotOf, type Tamper } from './practice-guest.ts';
 import type { Settings } from './settings.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'huskproof-guest-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = makeLabFolder('guest');
+afterAll(() => removeLabFolder(folder));
 let last = 0;
 
 const numbers = {

@@ -5,7 +5,7 @@
  */
 
 import { isMissing } from '../chosen-parts.ts';
-import { byClaim, type ClaimAnswer, type Finding, failures, type PartAnswer, worst } from '../finding.ts';
+import { byClaim, type ClaimAnswer, type Finding, type PartAnswer, worst } from '../finding.ts';
 import { TimeUp } from '../pace.ts';
 import type { ClaimId } from './claim-ids.ts';
 import type { Missing, Part } from './part.ts';
@@ -79,5 +79,3 @@ async function answerOf(
     return { answer: given({ outcome: 'not-run', observed: why, give: '--duration' }), cutOff: why };
   }
 }
-
-export const failed = ({ claims }: Checked) => claims.some(({ outcome }) => failures.has(outcome));

@@ -1,9 +1,9 @@
 /** Where an agent is spoken to: how it is written, whose it is, and how Firecracker's and vsock's are opened. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
 import { recv, send, socketPair } from '#reference/base/syscalls.ts';
 import { endpointText, isOwn, parseEndpoint } from './endpoint.ts';
 import { LineChannel } from './line-channel.ts';
@@ -11,12 +11,12 @@ import { openEndpoint } from './open-endpoint.ts';
 import { Unreachable } from './unreachable.ts';
 import { PolledStream } from './vsock-stream.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'huskproof-endpoint-'));
+const folder = makeLabFolder('endpoint');
 const servers: Server[] = [];
 afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => removeLabFolder(folder));
 
 const parse = (text: string) => parseEndpoint('--agent', text, 1024);
 

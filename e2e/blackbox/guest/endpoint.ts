@@ -9,7 +9,7 @@ export type Endpoint =
   | { readonly kind: 'vsock'; readonly cid: number; readonly port: number };
 
 /** sun_path, its NUL left out. */
-const maxPathOctets = 107;
+export const maxPathOctets = 107;
 /** VMADDR_CID_LOCAL: this machine, through vsock_loopback. */
 const cidLocal = 1;
 const anyCid = 0xffff_ffff;

@@ -11,7 +11,7 @@ import { parseEndpoint } from './endpoint.ts';
 import { Forks } from './forks.ts';
 import { Reader, type Reading } from './reading.ts';
 import type { Settings } from './settings.ts';
-import { type AttackedFork, attackFork, frozen, type ToldFork, tellFork } from './told-fork.ts';
+import { type AttackedFork, attackFork, frozen, type Telling, type ToldFork, tellFork } from './told-fork.ts';
 import { Unreachable } from './unreachable.ts';
 
 interface Closable {
@@ -22,7 +22,7 @@ interface Closable {
 const generationGap = 3;
 const maxHeardOctets = 8 << 20;
 
-export class Stage {
+export class Stage implements Telling {
   readonly settings: Settings;
   readonly pace: Pace;
   readonly ground: Ground;
@@ -72,19 +72,16 @@ export class Stage {
     return this.#chosen.has(id);
   }
 
-  /** Of --read and --read-process that a chosen part asks for. */
   get commands(): readonly string[] {
     const { read, readProcess } = this.settings;
     return [...read, ...readProcess];
   }
 
-  /** Unique, and above what the fork has seen. */
   nextGeneration(seen: number): number {
     this.#lastGeneration = Math.max(this.#lastGeneration, seen) + generationGap;
     return this.#lastGeneration;
   }
 
-  /** All or none, as the port of a host. */
   insert(keys: readonly string[]): Insertion {
     if (keys.some((key) => this.#samples.has(key))) return 'present';
     for (const key of keys) this.#samples.add(key);

@@ -6,15 +6,33 @@
  */
 import { reseedVersions } from '#reference/contract/reseed.ts';
 import { type GateVerdict, type Insertion, judgeReseed } from '#reference/decisions/reseed-gate.ts';
-import { type AgentSession, isGranted, objectIn, reseedOf } from './agent-session.ts';
+import { type AgentSession, type Ground, isGranted, objectIn, reseedOf } from './agent-session.ts';
 import { brokenBy } from './findings-of-answers.ts';
-import type { Fork } from './forks.ts';
+import type { Fork, Forks } from './forks.ts';
 import type { Heard } from './line-channel.ts';
-import { controlled, type Reading } from './reading.ts';
+import { controlled, type Reader, type Reading } from './reading.ts';
 import { type Executed, ServiceSession } from './service-session.ts';
+import type { Settings } from './settings.ts';
 import { octetsOf } from './shared-octets.ts';
-import type { Stage } from './stage.ts';
 import { Unreachable } from './unreachable.ts';
+
+/** What the stories are told with: of a run, shared by its forks. */
+export interface Telling {
+  readonly settings: Settings;
+  readonly ground: Ground;
+  readonly forks: Pick<Forks, 'agentOf'>;
+  readonly reader: Pick<Reader, 'read'>;
+  /** Of --read and --read-process that a chosen part asks for. */
+  readonly commands: readonly string[];
+  /** By a part's id. */
+  isChosen(id: string): boolean;
+  /** Unique, and above what the fork has seen. */
+  nextGeneration(seen: number): number;
+  /** All or none, as the port of a host. */
+  insert(keys: readonly string[]): Insertion;
+  /** It is closed with the run. */
+  opened(what: { close(): void }): void;
+}
 
 export interface Judged {
   readonly generation: number;
@@ -52,7 +70,11 @@ export async function frozen(session: AgentSession, ping: Heard): Promise<boolea
 }
 
 /** As the gate of a host does, with a store of this run. */
-export async function tellAndJudge(stage: Stage, session: AgentSession, generation: number): Promise<Judged> {
+export async function tellAndJudge(
+  stage: Telling,
+  session: AgentSession,
+  generation: number,
+): Promise<Judged> {
   const reseed = reseedOf(generation);
   const heard = await session.notify(reseed);
   const response = heard.fate === 'line' ? heard.line : null;
@@ -74,7 +96,7 @@ export async function tellAndJudge(stage: Stage, session: AgentSession, generati
 }
 
 /** @throws Unreachable */
-export async function tellFork(stage: Stage, fork: Fork): Promise<ToldFork> {
+export async function tellFork(stage: Telling, fork: Fork): Promise<ToldFork> {
   const session = await stage.forks.agentOf(fork);
   stage.opened(session);
   const ping = await session.ping();
@@ -97,7 +119,7 @@ export interface AttackedFork {
 
 /** @param session frozen. @throws Unreachable */
 export async function attackFork(
-  stage: Stage,
+  stage: Telling,
   { services: endpoint }: Fork,
   session: AgentSession,
 ): Promise<AttackedFork> {
@@ -133,7 +155,7 @@ const noServices: Reading = {
 };
 
 /** Twice. */
-async function executedIn(stage: Stage, { n, services: endpoint }: Fork): Promise<Reading> {
+async function executedIn(stage: Telling, { n, services: endpoint }: Fork): Promise<Reading> {
   if (endpoint === null) return noServices;
   let services: ServiceSession | null = null;
   try {
@@ -148,7 +170,7 @@ async function executedIn(stage: Stage, { n, services: endpoint }: Fork): Promis
   }
 }
 
-async function readBy(stage: Stage, n: number, services: ServiceSession): Promise<Reading> {
+async function readBy(stage: Telling, n: number, services: ServiceSession): Promise<Reading> {
   const reads: Buffer[] = [];
   const argv = stage.settings.exec;
   for (let times = 0; times < 2; times++) {

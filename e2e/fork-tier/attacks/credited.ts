@@ -2,9 +2,10 @@
 
 import { fixedCells } from '#properties/claims/claim.ts';
 import type { LabRequest } from '#properties/subjects/guest-lab.ts';
-import { type ForkAttack, type ForkStage, messageOf, type Seen } from '../fork-attack.ts';
+import type { ForkAttack, ForkStage, Seen } from '../fork-attack.ts';
 import { plainWish } from '../fork-lab.ts';
 import type { ForkHost } from '../historic-host.ts';
+import { messageOf } from '../message-of.ts';
 import { type Draws, exhibitsOf, percent } from '../shares.ts';
 import { windowClosed } from '../siblings.ts';
 import { wishOf } from './siblings.ts';

@@ -1,8 +1,9 @@
 /** F6.fresh: the seeds that cross to forks, and who else hears of them. */
 import pino from 'pino';
 import type { Log } from '#reference/base/log.ts';
-import { type ForkAttack, type ForkStage, messageOf, type Seen } from '../fork-attack.ts';
+import type { ForkAttack, ForkStage, Seen } from '../fork-attack.ts';
 import { type LabFork, plainWish } from '../fork-lab.ts';
+import { messageOf } from '../message-of.ts';
 import { wishOf } from './siblings.ts';
 
 const forks = 4;

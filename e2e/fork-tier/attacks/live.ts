@@ -3,9 +3,10 @@ import { residualCells } from '#properties/claims/claim.ts';
 import { within } from '#reference/base/within.ts';
 import { maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import { readAnswer } from '#reference/fork-engine/control-channel.ts';
-import { type ForkAttack, type ForkStage, messageOf, type Seen } from '../fork-attack.ts';
+import type { ForkAttack, ForkStage, Seen } from '../fork-attack.ts';
 import { type LabTemplate, plainWish, sourceOf } from '../fork-lab.ts';
 import type { ForkHost } from '../historic-host.ts';
+import { messageOf } from '../message-of.ts';
 import { drawSiblings, quickPrograms, windowClosed } from '../siblings.ts';
 import { seenOf, wishOf } from './siblings.ts';
 

@@ -2,9 +2,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { residualCells } from '#properties/claims/claim.ts';
 import { methodsTo } from '../crossings.ts';
-import { type ForkAttack, type ForkStage, messageOf, type Seen } from '../fork-attack.ts';
+import type { ForkAttack, ForkStage, Seen } from '../fork-attack.ts';
 import { type LabTemplate, plainWish } from '../fork-lab.ts';
 import type { ForkHost } from '../historic-host.ts';
+import { messageOf } from '../message-of.ts';
 import { exhibitsOf } from '../shares.ts';
 import { wishOf } from './siblings.ts';
 

@@ -14,8 +14,9 @@ import { residualCells } from '#properties/claims/claim.ts';
 import { close } from '#reference/base/syscalls.ts';
 import type { LoadedSnapshot, SnapshotManifest } from '#reference/contract/vmm-port.ts';
 import { copySealed } from '#reference/vmm/sealed-files.ts';
-import { type ForkAttack, type ForkStage, messageOf, type Seen } from '../fork-attack.ts';
+import type { ForkAttack, ForkStage, Seen } from '../fork-attack.ts';
 import { plainWish } from '../fork-lab.ts';
+import { messageOf } from '../message-of.ts';
 import { wishOf } from './siblings.ts';
 
 const pageOctets = 4_096;

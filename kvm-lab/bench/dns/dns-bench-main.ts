@@ -1,8 +1,9 @@
 /** `pnpm bench dns` in a network namespace of its own: prints its figures as JSON. One parameter: minutes of memory. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeLabFolder, removeLabFolder } from '../../leftovers/lab-folder.ts';
 import type { Part } from './figures.ts';
 import { allForwarders, isThere, unboundConfiguration } from './forwarders.ts';
 import { elementsOf, layGround, loopback, stubPort, tables } from './ground.ts';
@@ -40,7 +41,7 @@ async function warmUp(running: RunningForwarder): Promise<void> {
   if (set !== undefined && elementsOf(set, table) === 0) throw new Error(`${title.trim()} pinned nothing`);
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'dns-bench-'));
+const folder = makeLabFolder('bench');
 const running: RunningForwarder[] = [];
 try {
   layGround();
@@ -57,6 +58,6 @@ try {
   process.stdout.write(JSON.stringify({ ...part, notes: [...part.notes, ...notes, load] }));
 } finally {
   for (const forwarder of running) await forwarder.stop();
-  rmSync(folder, { recursive: true });
+  removeLabFolder(folder);
 }
 process.exit();

@@ -45,8 +45,8 @@ async function open(accelerator: Accelerator): Promise<Open> {
     const activation = new Activation(store, log, { deadlineMs: gateDeadlineMs, requireWitness: true });
     return { vmm, snapshot, store, folder, activation };
   } catch (error) {
-    await vmm.close();
     removeLabFolder(folder);
+    await vmm.close();
     throw error;
   }
 }
@@ -70,10 +70,10 @@ export class VmGuests implements GuestSource {
     return open(this.#accelerator ?? (await acceleratorHere()));
   }
 
-  /** The template stands; how guests are run, such as `qemu 7.2.22 (Debian …) tcg`. */
+  /** The template stands; how guests are run, and what kernel is theirs: `qemu 7.2.22 (Debian …) tcg, Linux 6.1.0-…`. */
   async engine(): Promise<string> {
-    const { vmm } = await this.#open();
-    return `${vmm.name} ${vmm.version} ${vmm.accelerator}`;
+    const { vmm, snapshot } = await this.#open();
+    return `${vmm.name} ${vmm.version} ${vmm.accelerator}, Linux ${snapshot.manifest.guest.kernelRelease}`;
   }
 
   async behind(tapFd: number, place: SandboxPlace): Promise<VmGuest> {
@@ -115,12 +115,17 @@ export class VmGuests implements GuestSource {
   }
 
   async close(): Promise<void> {
-    if (this.#opened === null) return;
-    const { vmm, snapshot, store, folder } = await this.#opened;
+    // Who waited for it was told why it did not open, and it has left nothing.
+    const opened = await this.#opened?.catch(() => null);
     this.#opened = null;
-    await vmm.close();
-    snapshot.close();
-    await store.close();
-    removeLabFolder(folder);
+    if (opened === null || opened === undefined) return;
+    const { vmm, snapshot, store, folder } = opened;
+    try {
+      await vmm.close();
+      snapshot.close();
+      await store.close();
+    } finally {
+      removeLabFolder(folder);
+    }
   }
 }

@@ -17,32 +17,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createMemfd, seal } from '#reference/base/memfd.ts';
 import { close, epollCreate } from '#reference/base/syscalls.ts';
-import type { LoadedSnapshot, SealedFile, SnapshotManifest } from '#reference/contract/vmm-port.ts';
-import { hashSealed } from '../sealed-files.ts';
+import type { LoadedSnapshot } from '#reference/contract/vmm-port.ts';
 import { encryptedOctets } from './encrypted-part.ts';
-import type { Environment } from './manifest.ts';
-import { loadSnapshot, snapshotOf, storeSnapshot } from './snapshot-folder.ts';
+import { environment, snapshotWith } from './practice-snapshot.ts';
+import { loadSnapshot, storeSnapshot } from './snapshot-folder.ts';
 import { readStorageKey } from './storage-key.ts';
 
 const mebi = 1 << 20;
 const headerOctets = 96;
 const slotOctets = mebi + 16;
 const word = 'of what the guest knows';
-const environment: Environment = {
-  vmm: { name: 'qemu', version: '1' },
-  accelerator: 'tcg',
-  argumentsOf: () => ['-x'],
-};
-
-async function sealed(octets: Buffer): Promise<SealedFile> {
-  const fd = createMemfd('test');
-  for (let at = 0; at < octets.length; ) at += writeSync(fd, octets, at);
-  seal(fd);
-  return hashSealed(fd);
-}
-
 /** A MiB of words, one of zeros, one of words, and a part of one. */
 function memoryOf(text: string): Buffer {
   const memory = Buffer.alloc(3 * mebi + 4_096);
@@ -55,26 +40,6 @@ function memoryOf(text: string): Buffer {
   return memory;
 }
 
-async function snapshotWith(octets: Buffer): Promise<LoadedSnapshot> {
-  const [memory, deviceState] = [await sealed(octets), await sealed(Buffer.from(`state ${word}`))];
-  const manifest: SnapshotManifest = {
-    format: 1,
-    vmm: environment.vmm,
-    accelerator: 'tcg',
-    machine: { memoryMiB: 1, cpus: 1, cpuModel: 'max', guestMac: null, generationId: 'none' },
-    arguments: ['-x'],
-    commandLine: '',
-    kernelSha256: '0'.repeat(64),
-    initrdSha256: '0'.repeat(64),
-    memory: { sha256: memory.sha256, octets: memory.octets },
-    deviceState: { sha256: deviceState.sha256, octets: deviceState.octets },
-    guest: { protocolVersions: [1], kernelRelease: '6.1', generatorSymbol: null },
-    generatorAddress: null,
-    generatorAtSnapshot: null,
-  };
-  return snapshotOf(manifest, memory, deviceState);
-}
-
 const key = createSecretKey(randomBytes(32));
 let folder: string;
 let snapshot: LoadedSnapshot;
@@ -84,7 +49,7 @@ const load = (withKey: typeof key | null = key) =>
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'encrypted-'));
-  snapshot = await snapshotWith(memoryOf(word));
+  snapshot = await snapshotWith(memoryOf(word), `state ${word}`);
   await storeSnapshot(snapshot, stored(), key);
 });
 afterAll(() => {
@@ -202,7 +167,7 @@ describe('is refused by the name of what differs', () => {
   test.for(onFiles)('%s', ([, name, change, message]) => withFile(name, change, message));
 
   test('the memory of another snapshot, with the same key and length', async () => {
-    const other = await snapshotWith(memoryOf('of what another one knows'));
+    const other = await snapshotWith(memoryOf('of what another one knows'), `state ${word}`);
     await storeSnapshot(other, join(folder, 'other'), key);
     other.close();
     await withFile('memory', () => readFileSync(join(folder, 'other', 'memory')), /: memory.sha256: /);

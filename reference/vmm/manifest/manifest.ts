@@ -7,19 +7,28 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import { reseedVersions } from '#reference/contract/reseed.ts';
 import type { Accelerator, Machine, SnapshotManifest } from '#reference/contract/vmm-port.ts';
 
-type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
+/** What has a canonical form: of an interface, its members. */
+type Json<T> = T extends string | number | boolean | null | undefined
+  ? T
+  : T extends (...words: never) => unknown
+    ? never
+    : { readonly [Name in keyof T]: Json<T[Name]> };
 
 /** RFC 8785 for what a manifest holds: members in order of their names, no white space. */
-export function canonicalJson(value: Json): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map((one: Json) => canonicalJson(one)).join(',')}]`;
-  const members = Object.entries(value as { readonly [name: string]: Json })
-    .filter(([, member]) => member !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`).join(',')}}`;
+export function canonicalJson<T>(value: T & Json<T>): string {
+  return written(value);
 }
 
-export const manifestText = (manifest: SnapshotManifest): string => canonicalJson({ ...manifest } as never);
+function written(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(written).join(',')}]`;
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${written(member)}`).join(',')}}`;
+}
+
+export const manifestText = (manifest: SnapshotManifest): string => canonicalJson(manifest);
 
 export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 

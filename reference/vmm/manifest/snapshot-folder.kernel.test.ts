@@ -4,52 +4,17 @@ import { mkdtempSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createMemfd, seal } from '#reference/base/memfd.ts';
+import { createMemfd } from '#reference/base/memfd.ts';
 import { close, fcntl } from '#reference/base/syscalls.ts';
-import type { LoadedSnapshot, SealedFile, SnapshotManifest } from '#reference/contract/vmm-port.ts';
-import { hashSealed } from '../sealed-files.ts';
-import { type Environment, manifestText } from './manifest.ts';
-import { adoptSnapshot, loadSnapshot, snapshotOf, storeSnapshot } from './snapshot-folder.ts';
+import { manifestText } from './manifest.ts';
+import { environment, sealed, snapshotWith } from './practice-snapshot.ts';
+import { adoptSnapshot, loadSnapshot, storeSnapshot } from './snapshot-folder.ts';
 
 const F_ADD_SEALS = 1033;
 const F_DUPFD_CLOEXEC = 1030;
 const dup = (fd: number) => fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
-const environment: Environment = {
-  vmm: { name: 'qemu', version: '1' },
-  accelerator: 'tcg',
-  argumentsOf: () => ['-x'],
-};
-
-async function sealed(octets: Buffer): Promise<SealedFile> {
-  const fd = createMemfd('test');
-  writeSync(fd, octets);
-  seal(fd);
-  return hashSealed(fd);
-}
-
-async function snapshotWith(memoryOctets: number): Promise<LoadedSnapshot> {
-  const [memory, deviceState] = [
-    await sealed(Buffer.alloc(memoryOctets, 7)),
-    await sealed(Buffer.from('state')),
-  ];
-  const manifest: SnapshotManifest = {
-    format: 1,
-    vmm: environment.vmm,
-    accelerator: 'tcg',
-    machine: { memoryMiB: 1, cpus: 1, cpuModel: 'max', guestMac: null, generationId: 'none' },
-    arguments: ['-x'],
-    commandLine: '',
-    kernelSha256: '0'.repeat(64),
-    initrdSha256: '0'.repeat(64),
-    memory: { sha256: memory.sha256, octets: memory.octets },
-    deviceState: { sha256: deviceState.sha256, octets: deviceState.octets },
-    guest: { protocolVersions: [1], kernelRelease: '6.1', generatorSymbol: null },
-    generatorAddress: null,
-    generatorAtSnapshot: null,
-  };
-  return snapshotOf(manifest, memory, deviceState);
-}
+const stored = (memoryOctets: number) => snapshotWith(Buffer.alloc(memoryOctets, 7), 'state');
 
 let disk: string;
 
@@ -67,18 +32,18 @@ test.for([
   ['its memory', 3 << 20],
   ['its device state or manifest', (2 << 20) - 4_096],
 ] as const)('a disk that is full at %s leaves nothing, and is told', async ([, octets]) => {
-  const snapshot = await snapshotWith(octets);
+  const snapshot = await stored(octets);
   await expect(storeSnapshot(snapshot, join(disk, 'snapshot'))).rejects.toMatchObject({ code: 'disk-full' });
   expect(readdirSync(disk)).toEqual([]);
   snapshot.close();
-  const small = await snapshotWith(1 << 19);
+  const small = await stored(1 << 19);
   await storeSnapshot(small, join(disk, 'snapshot'));
   (await loadSnapshot(join(disk, 'snapshot'), small.digest, environment)).close();
   small.close();
 });
 
 test('what was handed over as descriptors is checked by who gets it: seals, length, digest, manifest', async () => {
-  const snapshot = await snapshotWith(1 << 19);
+  const snapshot = await stored(1 << 19);
   const { memory, deviceState, manifest, digest } = snapshot;
   const adopt = (changed: Partial<Record<'memory' | 'deviceState', number>> = {}, as = digest) =>
     adoptSnapshot(
