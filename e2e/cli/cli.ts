@@ -33,15 +33,14 @@ import { addProveArguments, type ProveFlags, proveCommand } from './prove-comman
 import { addReproOptions, type ReproFlags, reproCommand } from './repro-command.ts';
 import { addResolversOptions, type ResolversFlags, resolversCommand } from './resolvers-command.ts';
 import { addRulesetsOptions, type RulesetsFlags, rulesetsCommand } from './rulesets-command.ts';
+import { addSandboxClientCommands } from './sandbox-client-commands.ts';
 import { addSandboxDnsOptions, type SandboxDnsFlags, sandboxDnsCommand } from './sandbox-command.ts';
 import {
-  addSandboxRunOptions,
   addSandboxServeOptions,
-  type SandboxRunFlags,
   type SandboxServeFlags,
-  sandboxRunCommand,
   sandboxServeCommand,
 } from './sandbox-engine-command.ts';
+import { addSandboxRunOptions, type SandboxRunFlags, sandboxRunCommand } from './sandbox-run-command.ts';
 import { addSubjectArguments, subjectCommand } from './subject-command.ts';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -137,7 +136,7 @@ addBenchArguments(verb('bench', 'our decisions beside a peer, as ratios')).actio
 
 const sandbox = verb('sandbox', 'parts of the reference for daily use, without a cluster').addHelpText(
   'after',
-  '\nExamples:\n  pnpm sandbox run -- node -e "console.log(1)"\n  pnpm sandbox serve\n  pnpm sandbox dns --netns builds --allow example.com:443',
+  '\nExamples:\n  pnpm sandbox run -- node -e "console.log(1)"\n  pnpm sandbox serve\n  pnpm --silent sandbox create\n  pnpm sandbox dns --netns builds --allow example.com:443',
 );
 addSandboxDnsOptions(
   sandbox
@@ -160,6 +159,7 @@ addSandboxRunOptions(
     .summary('one program in a fork of a warm microVM')
     .description('Forks a microVM that has nothing to itself, runs one program in it, and ends it.'),
 ).action(async (argv: string[], flags: SandboxRunFlags) => exitWith(await sandboxRunCommand(argv, flags)));
+addSandboxClientCommands(sandbox, exitWith);
 
 const lab = verb('lab', 'the machines that attacks run on').addHelpText(
   'after',
@@ -285,12 +285,15 @@ function exitWith(code: number): void {
   process.exitCode = code;
 }
 
+/** The code of a server's refusal is the one that the server gave. */
+const toldBy = (error: CodedError) => (error as { told?: string }).told ?? error.code;
+
 function report(error: unknown): number {
   const paint = painter(process.stderr);
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.asDeclared : exitCodes.usage;
   if (error instanceof CodedError) {
     process.stderr.write(
-      `${paint('red', `huskproof: ${error.message}`)}\n  ${error.remediation} [${error.code}]\n`,
+      `${paint('red', `huskproof: ${error.message}`)}\n  ${error.remediation} [${toldBy(error)}]\n`,
     );
     return exitCodes.usage;
   }

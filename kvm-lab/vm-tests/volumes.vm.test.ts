@@ -65,9 +65,9 @@ test('two forks that write to their private volumes see their own alone; the sha
   ];
   for (const [index, fork] of forks.entries()) {
     expect(await fork.sh('cat /data/work/who')).toBe('nobody');
-    expect(await fork.sh(`echo fork ${index} > /data/work/who; sync; echo 3 > /proc/sys/vm/drop_caches`)).toBe(
-      '',
-    );
+    expect(
+      await fork.sh(`echo fork ${index} > /data/work/who; sync; echo 3 > /proc/sys/vm/drop_caches`),
+    ).toBe('');
     expect(await fork.sh('echo mine > /mnt/shared/hello')).toMatch(/Read-only file system/);
     // Nor below the file system.
     expect(await fork.sh('head -c 512 /dev/zero > /dev/vda')).toMatch(/Operation not permitted|Read-only/);

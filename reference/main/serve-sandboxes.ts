@@ -16,6 +16,7 @@ export interface ServeOptions {
   readonly network: NetworkMode;
   readonly images: Readonly<Record<string, GuestImage>>;
   readonly rootfsFolder: string | null;
+  readonly volumesFolder: string | null;
   readonly host: string;
   readonly port: number;
   readonly maxVms?: number;

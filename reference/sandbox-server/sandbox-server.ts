@@ -8,6 +8,7 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import type { Log } from '#reference/base/log.ts';
 import type { ForkEnginePort } from '#reference/contract/fork-engine-port.ts';
 import { BearerToken } from './bearer-token.ts';
+import { bodyFault } from './body-fault.ts';
 import { answerOf } from './error-answer.ts';
 import { guestRoutes } from './guest-routes.ts';
 import { Lifetimes } from './lifetimes.ts';
@@ -15,11 +16,15 @@ import type { GuestImage, RouteParts } from './routes.ts';
 import { sandboxRoutes } from './sandbox-routes.ts';
 import { ServerMetrics } from './server-metrics.ts';
 import { templateRoutes } from './template-routes.ts';
+import { VolumeFolder } from './volume-folder.ts';
+import { volumeRoutes } from './volume-routes.ts';
 
 export interface SandboxServerOptions {
   readonly engine: ForkEnginePort;
   readonly images: Readonly<Record<string, GuestImage>>;
   readonly rootfsFolder: string | null;
+  /** Images in it can be given to sandboxes; none: no sandbox has volumes. */
+  readonly volumesFolder?: string | null;
   readonly token: string;
   /** A loopback address. */
   readonly host: string;
@@ -43,7 +48,7 @@ const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 600_000;
 const loopback = /^(127(\.\d{1,3}){3}|::1)$/;
 
-/** @throws CodedError `bad-flag`, `address-taken` */
+/** @throws CodedError `bad-flag`, `bad-folder`, `address-taken` */
 export async function startSandboxServer(options: SandboxServerOptions): Promise<SandboxServer> {
   const { engine, images, rootfsFolder, host, port, log } = options;
   if (!loopback.test(host)) {
@@ -53,19 +58,23 @@ export async function startSandboxServer(options: SandboxServerOptions): Promise
       'listen on 127.0.0.1 or ::1; others come through a tunnel',
     );
   }
+  const { volumesFolder = null } = options;
+  const volumes = volumesFolder === null ? null : VolumeFolder.open(volumesFolder);
   const lifetimes = new Lifetimes((id) => engine.terminate(id), log);
   engine.onEnded((id) => lifetimes.forget(id));
   const metrics = new ServerMetrics(engine);
-  const parts: RouteParts = { engine, images, rootfsFolder, lifetimes, metrics, log };
+  const parts: RouteParts = { engine, images, rootfsFolder, volumes, lifetimes, metrics, log };
   const server = fastify({
     bodyLimit,
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: true,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     routerOptions: { maxParamLength: 100 },
+    schemaErrorFormatter: (errors, part) => new Error(bodyFault(errors, part)),
   });
   server.server.maxConnections = maxConnections;
   server.server.headersTimeout = headersTimeoutMs;
+  server.addHook('onClose', async () => volumes?.close());
   guard(server, options, metrics);
   await server.register(swagger, {
     openapi: {
@@ -75,10 +84,12 @@ export async function startSandboxServer(options: SandboxServerOptions): Promise
       security: [{ token: [] }],
     },
   });
+  // Nothing but JSON and octets: text would be a file that is read whole.
+  server.removeContentTypeParser('text/plain');
   // A file is passed on as it comes.
   server.addContentTypeParser('application/octet-stream', (_request, body, done) => done(null, body));
   await server.register(async (scope) => {
-    for (const routes of [templateRoutes, sandboxRoutes, guestRoutes]) routes(scope, parts);
+    for (const routes of [templateRoutes, sandboxRoutes, guestRoutes, volumeRoutes]) routes(scope, parts);
     scope.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
       reply.type('text/plain; version=0.0.4').send(await metrics.text()),
     );

@@ -49,25 +49,26 @@ export const overlayOctets = (octets: number) => octets + Math.ceil(octets / 1_0
  * @throws CodedError `no-overlay`
  */
 export function createOverlay(folder: string, octets: number): number {
+  const refused = (cause: unknown) =>
+    new CodedError(
+      'no-overlay',
+      `no file without a name can be made in ${folder} (${(cause as NodeJS.ErrnoException).code}): a private volume has nowhere to go`,
+      'give the VMM a folder on a file system that has O_TMPFILE (ext4, xfs, btrfs, tmpfs), and room',
+      { cause },
+    );
   let fd: number;
   try {
     fd = openSync(folder, constants.O_RDWR | O_TMPFILE, 0o600);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new CodedError(
-      'no-overlay',
-      `no file without a name can be made in ${folder} (${code}): a private volume has nowhere to go`,
-      'give the VMM a folder on a file system that has O_TMPFILE (ext4, xfs, btrfs, tmpfs), and room',
-      { cause },
-    );
+    throw refused(cause);
   }
   try {
     const image = emptyImage(octets);
     for (let at = 0; at < image.length; ) at += writeSync(fd, image, at, image.length - at, at);
     ftruncateSync(fd, image.length);
     return fd;
-  } catch (error) {
+  } catch (cause) {
     closeSync(fd);
-    throw error;
+    throw refused(cause);
   }
 }
