@@ -68,6 +68,8 @@ test('without the token nothing is answered but /healthz, whatever is asked', as
       ['GET', '/nothing'],
       ['GET', '/healthz/'],
       ['GET', '/healthz?x'],
+      ['GET', '/%zz'],
+      ['GET', `/v1/sandboxes/${'a'.repeat(200)}`],
     ]) {
       const response = await fetch(`${url}${path}`, {
         method: method ?? '',
@@ -146,6 +148,16 @@ test('a refusal names the field and what it may be; octets come as octets alone'
     [{ memoryMiB: 1 }, 'body/memoryMiB must be >= 64'],
   ] as const) {
     expect(await send('POST', '/v1/templates', JSON.stringify(body), json)).toEqual([400, message]);
+  }
+  for (const [path, status] of [
+    ['/%zz', 400],
+    [`/v1/sandboxes/${'a'.repeat(200)}`, 414],
+  ] as const) {
+    const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+    expect([response.status, Object.keys((await response.json()) as object)]).toEqual([
+      status,
+      ['code', 'message', 'remedy'],
+    ]);
   }
   const file = `/v1/sandboxes/${id}/files?path=/x`;
   const neither = 'the body is neither application/json nor application/octet-stream';

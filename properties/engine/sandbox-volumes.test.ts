@@ -1,5 +1,14 @@
 /** Volumes of sandboxes, on the fake VMM: given by the serial, counted, inherited where that is safe, and gone. */
-import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { TemplateVolume } from '#reference/contract/fork-engine-port.ts';
@@ -216,6 +225,33 @@ test('a sandbox that is ended amid its live fork never has its descriptors used 
     for (const { id } of engine.forkd.sandboxes()) await engine.forkd.terminate(id);
     expect([heldOpen(), engine.vmm.live]).toEqual([[], 0]);
   }
+  await engine.forkd.close();
+});
+
+test('a sandbox that is ended amid its forking has its own images until nobody forks it any more', async () => {
+  using ground = new EngineGround();
+  const { engine, template } = await withTemplate(ground, [shared]);
+  const source = await engine.forkd.fork({ template, ...noSecrets, volumes: given().slice(0, 1) });
+  const prepare = engine.vmm.prepare.bind(engine.vmm);
+  const lines: string[] = [];
+  let ended: Promise<void> | null = null;
+  engine.vmm.prepare = async (snapshot, place) => {
+    ended ??= engine.forkd.terminate(source.id);
+    await new Promise((resolve) => setImmediate(resolve));
+    // They have the numbers of whatever was closed meanwhile.
+    for (let each = 0; each < 4; each++) image('another file');
+    for (const { fd } of place.volumes ?? []) {
+      const line = Buffer.alloc(7);
+      readSync(fd, line, 0, line.length, 0);
+      lines.push(line.toString());
+    }
+    return prepare(snapshot, place);
+  };
+  const forking = engine.forkd.forkSandbox(source.id, { replicas: 2, allowSecretInheritance: false });
+  await expect(forking).rejects.toThrow(code('no-such-sandbox'));
+  await ended;
+  expect(lines).toEqual(['for all']);
+  expect([heldOpen(), engine.vmm.live]).toEqual([[], 0]);
   await engine.forkd.close();
 });
 

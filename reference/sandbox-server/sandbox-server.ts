@@ -3,13 +3,13 @@
  * Invariant: nothing but /healthz is answered without the token; every request, body and sandbox has a bound.
  */
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { Log } from '#reference/base/log.ts';
 import type { ForkEnginePort } from '#reference/contract/fork-engine-port.ts';
 import { BearerToken } from './bearer-token.ts';
 import { bodyFault } from './body-fault.ts';
-import { answerOf } from './error-answer.ts';
+import { answerOf, type ErrorAnswer } from './error-answer.ts';
 import { guestRoutes } from './guest-routes.ts';
 import { Lifetimes } from './lifetimes.ts';
 import type { GuestImage, RouteParts } from './routes.ts';
@@ -64,18 +64,24 @@ export async function startSandboxServer(options: SandboxServerOptions): Promise
   engine.onEnded((id) => lifetimes.forget(id));
   const metrics = new ServerMetrics(engine);
   const parts: RouteParts = { engine, images, rootfsFolder, volumes, lifetimes, metrics, log };
+  const bearer = new BearerToken(options.token);
   const server = fastify({
     bodyLimit,
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: true,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    // Whatever the router refuses by itself is nobody's to see without the token either.
+    frameworkErrors: (error, request, reply) => {
+      const isKnown = bearer.admits(request.headers.authorization);
+      answer(reply as unknown as FastifyReply, isKnown ? error : unauthorized());
+    },
     routerOptions: { maxParamLength: 100 },
     schemaErrorFormatter: (errors, part) => new Error(bodyFault(errors, part)),
   });
   server.server.maxConnections = maxConnections;
   server.server.headersTimeout = headersTimeoutMs;
   server.addHook('onClose', async () => volumes?.close());
-  guard(server, options, metrics);
+  guard(server, bearer, log, metrics);
   await server.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -121,19 +127,20 @@ async function listenOn(server: FastifyInstance, host: string, port: number): Pr
   }
 }
 
+const unauthorized = () =>
+  new CodedError(
+    'unauthorized',
+    'the bearer token is missing or wrong',
+    'send Authorization: Bearer and the token of the server',
+  );
+
 /** Who may ask, how many at once, and what an error looks like. */
-function guard(server: FastifyInstance, { token, log }: SandboxServerOptions, metrics: ServerMetrics): void {
-  const bearer = new BearerToken(token);
+function guard(server: FastifyInstance, bearer: BearerToken, log: Log, metrics: ServerMetrics): void {
   let underWay = 0;
   server.addHook('onRequest', async (request, reply) => {
     if (request.url === '/healthz') return;
     if (!bearer.admits(request.headers.authorization)) {
-      reply.header('www-authenticate', 'Bearer');
-      throw new CodedError(
-        'unauthorized',
-        'the bearer token is missing or wrong',
-        'send Authorization: Bearer and the token of the server',
-      );
+      throw unauthorized();
     }
     if (underWay >= maxRequests) {
       throw new CodedError(
@@ -156,10 +163,18 @@ function guard(server: FastifyInstance, { token, log }: SandboxServerOptions, me
       .send({ code: 'no-such-route', message: 'there is no such route', remedy: 'see /openapi.json' }),
   );
   server.setErrorHandler(async (error, request, reply) => {
-    const { status, body } = answerOf(error);
+    const { status, body } = answer(reply, error);
     metrics.refused(body.code);
     if (status >= 500) log.error({ route: request.routeOptions.url, err: error }, 'request failed');
-    if (status === 429 || status === 503) reply.header('retry-after', '1');
-    return reply.status(status).send(body);
+    return reply;
   });
+}
+
+function answer(reply: FastifyReply, error: unknown): ErrorAnswer {
+  const told = answerOf(error);
+  const { status, body } = told;
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  if (status === 429 || status === 503) reply.header('retry-after', '1');
+  void reply.status(status).send(body);
+  return told;
 }
