@@ -3,13 +3,13 @@
  * Invariant: nothing but /healthz is answered without the token; every request, body and sandbox has a bound.
  */
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { Log } from '#reference/base/log.ts';
 import type { ForkEnginePort } from '#reference/contract/fork-engine-port.ts';
 import { BearerToken } from './bearer-token.ts';
 import { bodyFault } from './body-fault.ts';
-import { answerOf, type ErrorAnswer } from './error-answer.ts';
+import { answerOf } from './error-answer.ts';
 import { guestRoutes } from './guest-routes.ts';
 import { Lifetimes } from './lifetimes.ts';
 import type { GuestImage, RouteParts } from './routes.ts';
@@ -73,7 +73,10 @@ export async function startSandboxServer(options: SandboxServerOptions): Promise
     // Whatever the router refuses by itself is nobody's to see without the token either.
     frameworkErrors: (error, request, reply) => {
       const isKnown = bearer.admits(request.headers.authorization);
-      answer(reply as unknown as FastifyReply, isKnown ? error : unauthorized());
+      const { status, body } = answerOf(isKnown ? error : unauthorized());
+      reply.hijack();
+      reply.raw.writeHead(status, { 'content-type': 'application/json', ...headersOf(status) });
+      reply.raw.end(JSON.stringify(body));
     },
     routerOptions: { maxParamLength: 100 },
     schemaErrorFormatter: (errors, part) => new Error(bodyFault(errors, part)),
@@ -163,18 +166,14 @@ function guard(server: FastifyInstance, bearer: BearerToken, log: Log, metrics: 
       .send({ code: 'no-such-route', message: 'there is no such route', remedy: 'see /openapi.json' }),
   );
   server.setErrorHandler(async (error, request, reply) => {
-    const { status, body } = answer(reply, error);
+    const { status, body } = answerOf(error);
     metrics.refused(body.code);
     if (status >= 500) log.error({ route: request.routeOptions.url, err: error }, 'request failed');
-    return reply;
+    return reply.headers(headersOf(status)).status(status).send(body);
   });
 }
 
-function answer(reply: FastifyReply, error: unknown): ErrorAnswer {
-  const told = answerOf(error);
-  const { status, body } = told;
-  if (status === 401) reply.header('www-authenticate', 'Bearer');
-  if (status === 429 || status === 503) reply.header('retry-after', '1');
-  void reply.status(status).send(body);
-  return told;
+function headersOf(status: number): Record<string, string> {
+  if (status === 401) return { 'www-authenticate': 'Bearer' };
+  return status === 429 || status === 503 ? { 'retry-after': '1' } : {};
 }
