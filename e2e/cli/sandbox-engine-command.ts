@@ -19,6 +19,8 @@ export const leastMemoryMiB = 448;
 export interface EngineFlags {
   readonly folder: string;
   readonly accelerator: string;
+  readonly bootSeconds: number;
+  readonly gateSeconds: number;
   readonly logLevel: string;
 }
 
@@ -42,6 +44,18 @@ export function addEngineOptions(command: Command, logLevel: LogLevel): Command 
   return command
     .option('--folder <path>', 'templates, witnesses, journal and token', stateFolder())
     .option('--accelerator <name>', `auto: whatever a probe boot shows; ${accelerators.join(', ')}`, 'auto')
+    .option(
+      '--boot-seconds <n>',
+      'until a template’s agent answers: more on a slow machine',
+      (text) => parseInteger('--boot-seconds', text, 1, 3_600),
+      90,
+    )
+    .option(
+      '--gate-seconds <n>',
+      'of each leg of the gate: more on a slow machine',
+      (text) => parseInteger('--gate-seconds', text, 1, 600),
+      5,
+    )
     .option('--log-level <level>', logLevels.join(', '), logLevel);
 }
 
@@ -115,6 +129,8 @@ export async function sandboxServeCommand(flags: SandboxServeFlags): Promise<num
     network: oneOf('network', flags.network, networkModes),
     rootfsFolder: flags.rootfsFolder ?? null,
     volumesFolder: flags.volumes ?? null,
+    bootSeconds: flags.bootSeconds,
+    gateSeconds: flags.gateSeconds,
     maxVms: flags.maxVms,
     maxStateMiB: flags.maxStateMib,
     host: flags.host,

@@ -101,6 +101,7 @@ const runInEngine: Run = async (argv, flags) => {
   try {
     const engine = await openEngine({
       ...{ folder: flags.folder, log, network: 'none' as const },
+      ...{ bootSeconds: flags.bootSeconds, gateSeconds: flags.gateSeconds },
       accelerator: await acceleratorOf(flags.accelerator),
     });
     try {

@@ -60,7 +60,8 @@ export const engineErrorCodes: Readonly<Record<string, { readonly means: string;
     },
     'journal-failed': {
       means: 'the crash journal of a fork engine cannot be read or written, or is damaged',
-      remedy: 'free space; when it is damaged, see that no VM of this engine is left, and remove it',
+      remedy:
+        'free space and start the engine again; when it is damaged, see that none of its VMs is left, and remove it',
     },
     'left-behind': {
       means: 'something that a killed fork engine had made does not go',
