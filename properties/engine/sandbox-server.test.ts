@@ -260,6 +260,9 @@ test('the description names every route and asks for the token', async () => {
     paths: object;
     security: object[];
   };
+  for (const field of ['maxProcesses', 'maxMemoryOctets', 'volumes', 'serial', 'image']) {
+    expect(JSON.stringify(paths)).toContain(`"${field}":`);
+  }
   expect(openapi).toBe('3.1.0');
   expect(security).toEqual([{ token: [] }]);
   expect(Object.keys(paths).toSorted()).toEqual([
