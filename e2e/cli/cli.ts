@@ -15,7 +15,8 @@ import type { MutationFlags } from './mutation-command.ts';
 import type { ProveFlags } from './prove-command.ts';
 import type { ReproFlags } from './repro-command.ts';
 import type { SandboxDnsFlags } from './sandbox-command.ts';
-import type { SandboxRunFlags, SandboxServeFlags } from './sandbox-engine-command.ts';
+import type { SandboxServeFlags } from './sandbox-engine-command.ts';
+import type { SandboxRunFlags } from './sandbox-run-command.ts';
 import { readAsked, whenAsked } from './when-asked.ts';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -176,7 +177,7 @@ whenAsked(verb('bench', 'our decisions beside a peer, as ratios'), async (comman
 
 const sandbox = verb('sandbox', 'parts of the reference for daily use, without a cluster').addHelpText(
   'after',
-  '\nExamples:\n  pnpm sandbox run -- node -e "console.log(1)"\n  pnpm sandbox serve\n  pnpm sandbox dns --netns builds --allow example.com:443',
+  '\nExamples:\n  pnpm sandbox run -- node -e "console.log(1)"\n  pnpm sandbox serve\n  pnpm --silent sandbox create\n  pnpm sandbox dns --netns builds --allow example.com:443',
 );
 whenAsked(
   sandbox
@@ -211,12 +212,17 @@ whenAsked(
     .summary('one program in a fork of a warm microVM')
     .description('Forks a microVM that has nothing to itself, runs one program in it, and ends it.'),
   async (command) => {
-    const { addSandboxRunOptions, sandboxRunCommand } = await import('./sandbox-engine-command.ts');
+    const { addSandboxRunOptions, sandboxRunCommand } = await import('./sandbox-run-command.ts');
     addSandboxRunOptions(command).action(async (argv: string[], flags: SandboxRunFlags) =>
       exitWith(await sandboxRunCommand(argv, flags)),
     );
   },
 );
+
+whenAsked(sandbox, async (command) => {
+  const { addSandboxClientCommands } = await import('./sandbox-client-commands.ts');
+  addSandboxClientCommands(command);
+});
 
 addLabVerbs(verb('lab', 'the machines that attacks run on'));
 
@@ -228,12 +234,15 @@ verb('generate', 'write what is generated: docs, schemas, vectors')
     exitWith(await generateCommand(flags));
   });
 
+/** The code of a server's refusal is the one that the server gave. */
+const toldBy = (error: CodedError) => (error as { told?: string }).told ?? error.code;
+
 function report(error: unknown): number {
   const paint = painter(process.stderr);
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.asDeclared : exitCodes.usage;
   if (error instanceof CodedError) {
     process.stderr.write(
-      `${paint('red', `huskproof: ${error.message}`)}\n  ${error.remediation} [${error.code}]\n`,
+      `${paint('red', `huskproof: ${error.message}`)}\n  ${error.remediation} [${toldBy(error)}]\n`,
     );
     return exitCodes.usage;
   }

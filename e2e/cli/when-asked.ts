@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 
 const unread = new Map<Command, (command: Command) => Promise<void>>();
 
-/** @param define adds options and action, once the verb is asked for */
+/** @param define adds options and action, or verbs below it, once the verb is asked for */
 export function whenAsked(command: Command, define: (command: Command) => Promise<void>): void {
   unread.set(command, define);
 }
@@ -19,6 +19,6 @@ export async function readAsked(program: Command, words: readonly string[]): Pro
     const next = asked.commands.find((command) => command.name() === word);
     if (next === undefined) break;
     asked = next;
+    await unread.get(asked)?.(asked);
   }
-  await unread.get(asked)?.(asked);
 }

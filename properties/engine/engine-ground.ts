@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { readCheckedLines } from '#reference/base/checked-lines.ts';
 import { openLog } from '#reference/base/log.ts';
-import type { TemplateSpec } from '#reference/contract/fork-engine-port.ts';
+import type { TemplateSpec, TemplateVolume } from '#reference/contract/fork-engine-port.ts';
 import { Forkd, type ForkdOptions } from '#reference/forkd/forkd.ts';
 import { FakeVmm } from '#reference/vmm/fake-vmm.ts';
 import type { StorageKey } from '#reference/vmm/manifest/storage-key.ts';
@@ -14,6 +14,19 @@ export interface Engine {
   readonly forkd: Forkd;
   readonly vmm: FakeVmm;
   readonly guest: ReturnType<typeof engineGuest>;
+}
+
+export const volumeOctets = 4_096;
+export const volumeSlots: readonly TemplateVolume[] = [
+  { serial: 'shared', octets: volumeOctets, access: 'readonly', path: '/data' },
+  { serial: 'own', octets: volumeOctets, access: 'private', path: '/work' },
+];
+
+/** An image that begins with a line. */
+export function imageOf(line: string, octets = volumeOctets): Buffer {
+  const image = Buffer.alloc(octets);
+  image.write(`${line}\n`);
+  return image;
 }
 
 export const noSecrets = { network: null, secrets: [] } as const;

@@ -3,6 +3,7 @@
  * a few programs and keeps files. What it remembers is copied with snapshots, as memory is.
  */
 import { hash, randomBytes } from 'node:crypto';
+import type { GuestVolume } from '#reference/contract/guest-protocol.ts';
 import type { FakeGuest, FakeMemory, FakeProgram } from '#reference/vmm/fake-vmm.ts';
 import { honestLine } from '../models/reseed-guest.ts';
 
@@ -10,6 +11,8 @@ interface Remembered extends FakeMemory {
   phase?: string;
   taken?: number;
   files?: Record<string, string>;
+  /** Of this fork. */
+  mounts?: readonly GuestVolume[];
 }
 
 type Request = Readonly<Record<string, unknown>> & { readonly method: string };
@@ -36,6 +39,8 @@ export interface EngineGuest {
   boots: number;
   /** Methods that came on either channel, in order. */
   readonly asked: string[];
+  /** The last exec. */
+  executed: Request | null;
   /** Alive and undeclared at the next freezes. */
   readonly processes: { pid: number; comm: string }[];
   /** Answers no freeze until it is false again. */
@@ -52,12 +57,14 @@ export function engineGuest(): EngineGuest {
     pings: [],
     boots: 0,
     asked: [],
+    executed: null,
     processes: [],
     freezesLate: false,
     initOutput: '',
     program: (machine, line, channel) => {
       const request = JSON.parse(line) as Request;
       guest.asked.push(request.method);
+      if (request.method === 'exec') guest.executed = request;
       const answer = channel === 'control' ? control(guest, machine, request) : service(machine, request);
       for (const one of answer) machine.send(typeof one === 'string' ? one : JSON.stringify(one));
     },
@@ -84,7 +91,7 @@ function control(guest: EngineGuest, machine: FakeGuest, request: Request): (obj
       memory.phase = 'frozen';
       return [{ ok: true }];
     case 'notify_forked':
-      return forked(guest.lies.shift() ?? 'none', memory, request);
+      return mounted(machine, request) ?? forked(guest.lies.shift() ?? 'none', memory, request);
     case 'release':
       memory.phase = 'released';
       return [{ ok: true, signaled_processes: 2 }];
@@ -122,6 +129,20 @@ function pinged(guest: EngineGuest, machine: FakeGuest, memory: Remembered): (ob
   }
 }
 
+/** null: all that it was told to mount is there. */
+function mounted(machine: FakeGuest, request: Request): object[] | null {
+  const { volumes = [] } = request as { volumes?: readonly GuestVolume[] };
+  for (const { serial } of volumes) {
+    const disk = machine.disks.get(serial);
+    const fault = disk === undefined ? 'no-volume' : disk.read() === 'nothing' ? 'volume-empty' : null;
+    if (fault === null) continue;
+    machine.print(`a fork could not be repaired: volumes: ${fault}`);
+    return [{ ok: false, reseeded_rng: false, error: 'not repaired' }];
+  }
+  (machine.memory as Remembered).mounts = volumes;
+  return null;
+}
+
 function forked(lie: Lie, memory: Remembered, request: Request): (object | string)[] {
   const { generation, nonce } = request as { generation?: number; nonce?: string };
   if (generation === undefined || nonce === undefined) return [{ ok: false, error: 'no request' }];
@@ -147,7 +168,7 @@ function service(machine: FakeGuest, request: Request): object[] {
   if (memory.phase !== 'released') return [{ id, ok: false, error: 'not before the release' }];
   switch (request.method) {
     case 'exec':
-      return exec(id, request as { argv?: string[]; env?: object });
+      return exec(machine, id, request as { argv?: string[]; env?: object });
     case 'write':
       memory.writing = path;
       memory.written = '';
@@ -186,14 +207,25 @@ function service(machine: FakeGuest, request: Request): object[] {
 
 const entryOf = (name: string) => ({ name, kind: 'file', octets: 1, mode: 0o644, modified_ms: 0 });
 
-/** `echo …`, `env`, `fail`, `hang`, `flood`. */
-function exec(id: number, { argv = [], env }: { argv?: string[]; env?: object }): object[] {
+/** `echo …`, `env`, `fail`, `hang`, `flood`, `mounts`, `disk-read SERIAL`, `disk-write SERIAL TEXT`. */
+function exec(
+  machine: FakeGuest,
+  id: number,
+  { argv = [], env }: { argv?: string[]; env?: object },
+): object[] {
+  const disk = machine.disks.get(argv[1] ?? '');
   const said = (text: string) => ({ id, stream: 'stdout', data: Buffer.from(text).toString('base64') });
   switch (argv[0]) {
     case 'echo':
       return [said(argv.slice(1).join(' ')), { id, ok: true, exit_code: 0 }];
     case 'env':
       return [said(JSON.stringify(env ?? {})), { id, ok: true, exit_code: 0 }];
+    case 'mounts':
+      return [said(JSON.stringify((machine.memory as Remembered).mounts)), { id, ok: true, exit_code: 0 }];
+    case 'disk-read':
+      return [said(disk?.read() ?? 'no disk'), { id, ok: true, exit_code: 0 }];
+    case 'disk-write':
+      return [{ id, ok: true, exit_code: disk?.write(argv[2] ?? '') === true ? 0 : 1 }];
     case 'hang':
       return [];
     case 'flood':

@@ -298,7 +298,15 @@ test('a snapshot that the disk has no room for is refused before anything of it 
   await templates.open();
   const manifest = { memory: { octets: 2 ** 60 }, deviceState: { octets: 1 } };
   const snapshot = { manifest } as LoadedSnapshot;
-  const template = { id: 'a', snapshot: 'b', memoryMiB: 1, createdMs: 0, buildMs: 0, readsGenerator: true };
+  const template = {
+    id: 'a',
+    snapshot: 'b',
+    memoryMiB: 1,
+    createdMs: 0,
+    buildMs: 0,
+    readsGenerator: true,
+    volumes: [],
+  };
   const full = expect.objectContaining({ code: 'disk-full' });
   await expect(templates.store(template, snapshot)).rejects.toThrow(full);
   expect([await templates.open(), journal.size]).toEqual([[], 0]);

@@ -1,5 +1,6 @@
 /** An engine that does one of everything, on the fake VMM, and says what it has: killed by a test at each step. */
-import { EngineGround, noSecrets } from './engine-ground.ts';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { EngineGround, imageOf, noSecrets, volumeSlots } from './engine-ground.ts';
 
 const [folder = ''] = process.argv.slice(2);
 const say = (what: string) => process.stdout.write(`${what}\n`);
@@ -17,5 +18,14 @@ const other = await forkd.buildTemplate(ground.spec({ commandLine: 'other' }));
 say(`template ${other.id}`);
 await forkd.removeTemplate(other.id);
 say(`removed ${other.id}`);
+const withVolumes = await forkd.buildTemplate(ground.spec({ volumes: volumeSlots }));
+say(`template ${withVolumes.id}`);
+writeFileSync(`${folder}/image`, imageOf('as it was'));
+const fd = openSync(`${folder}/image`, 'r');
+const volumes = volumeSlots.map(({ serial }) => ({ serial, fd }));
+const mounting = await forkd.fork({ template: withVolumes.id, ...noSecrets, volumes });
+closeSync(fd);
+say('fork with volumes');
+await forkd.terminate(mounting.id);
 await forkd.close();
 say('closed');

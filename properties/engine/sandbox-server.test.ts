@@ -4,45 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { openLog } from '#reference/base/log.ts';
-import { freshToken } from '#reference/sandbox-server/bearer-token.ts';
 import { answerOf } from '#reference/sandbox-server/error-answer.ts';
 import { Lifetimes } from '#reference/sandbox-server/lifetimes.ts';
 import { SandboxClient } from '#reference/sandbox-server/sandbox-client.ts';
 import { startSandboxServer } from '#reference/sandbox-server/sandbox-server.ts';
-import { type Engine, EngineGround } from './engine-ground.ts';
+import { EngineGround } from './engine-ground.ts';
+import { refusal, serve } from './served-ground.ts';
 
 const log = openLog('test', 'silent');
-
-interface Served extends Engine {
-  readonly url: string;
-  readonly token: string;
-  readonly client: SandboxClient;
-  close(): Promise<void>;
-}
-
-async function serve(
-  ground: EngineGround,
-  options: Parameters<EngineGround['start']>[0] = {},
-): Promise<Served> {
-  const engine = await ground.start(options);
-  const token = freshToken();
-  const { kernel, initrd, commandLine } = ground.spec();
-  const server = await startSandboxServer({
-    ...{ engine: engine.forkd, images: { default: { kernel, initrd, commandLine } }, rootfsFolder: null },
-    ...{ token, host: '127.0.0.1', port: 0, log },
-  });
-  return {
-    ...engine,
-    ...{ url: server.url, token, client: new SandboxClient(server.url, token) },
-    close: async () => {
-      await server.close();
-      await engine.forkd.close();
-    },
-  };
-}
-
-const refusal = (status: number, told: string) =>
-  expect.objectContaining({ code: 'server-refused', status, told });
 
 test('a template, a fork, exec, files and forks of forks, through the client', async () => {
   using ground = new EngineGround();
@@ -99,6 +68,8 @@ test('without the token nothing is answered but /healthz, whatever is asked', as
       ['GET', '/nothing'],
       ['GET', '/healthz/'],
       ['GET', '/healthz?x'],
+      ['GET', '/%zz'],
+      ['GET', `/v1/sandboxes/${'a'.repeat(200)}`],
     ]) {
       const response = await fetch(`${url}${path}`, {
         method: method ?? '',
@@ -151,6 +122,49 @@ test('requests that are none are refused with the field, and nothing is built or
   );
   guest.lies.push('boolean');
   await expect(client.fork({ template: id })).rejects.toThrow(refusal(503, 'fork-refused'));
+  await close();
+});
+
+test('a refusal names the field and what it may be; octets come as octets alone', async () => {
+  using ground = new EngineGround();
+  const { url, token, client, close } = await serve(ground);
+  const template = await client.buildTemplate();
+  const { id } = await client.fork({ template: template.id });
+  const send = async (method: string, path: string, body?: string, type?: string) => {
+    const response = await fetch(`${url}${path}`, {
+      ...{ method, headers: { authorization: `Bearer ${token}`, ...(type && { 'content-type': type }) } },
+      ...(body === undefined ? {} : { body }),
+    });
+    return [response.status, ((await response.json()) as { message: string }).message];
+  };
+  const json = 'application/json';
+  const volume = { serial: 'a', path: '/a', octets: 512, access: 'both' };
+  for (const [body, message] of [
+    [{ kernel: '/etc/passwd' }, 'body has no property kernel'],
+    [{ ['x\u001b'.repeat(90)]: 1 }, `body has no property ${'x?'.repeat(40)}`],
+    [{ volumes: [volume] }, 'body/volumes/0/access must be one of readonly, private'],
+    [{ volumes: [{ ...volume, octets: 513 }] }, 'body/volumes/0/octets must be multiple of 512'],
+    [{ volumes: [{ ...volume, path: undefined }] }, "body/volumes/0 must have required property 'path'"],
+    [{ memoryMiB: 1 }, 'body/memoryMiB must be >= 64'],
+  ] as const) {
+    expect(await send('POST', '/v1/templates', JSON.stringify(body), json)).toEqual([400, message]);
+  }
+  for (const [path, status] of [
+    ['/%zz', 400],
+    [`/v1/sandboxes/${'a'.repeat(200)}`, 414],
+  ] as const) {
+    const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+    expect([response.status, Object.keys((await response.json()) as object)]).toEqual([
+      status,
+      ['code', 'message', 'remedy'],
+    ]);
+  }
+  const file = `/v1/sandboxes/${id}/files?path=/x`;
+  const neither = 'the body is neither application/json nor application/octet-stream';
+  expect(await send('PUT', file, 'text', 'text/plain')).toEqual([415, neither]);
+  expect(await send('PUT', file, '{}', json)).toEqual([400, 'there are no octets of a file']);
+  expect(await send('PUT', file)).toEqual([400, 'there are no octets of a file']);
+  expect(await send('POST', '/v1/templates', '{}', 'text/plain')).toEqual([415, neither]);
   await close();
 });
 
@@ -246,6 +260,9 @@ test('the description names every route and asks for the token', async () => {
     paths: object;
     security: object[];
   };
+  for (const field of ['maxProcesses', 'maxMemoryOctets', 'volumes', 'serial', 'image']) {
+    expect(JSON.stringify(paths)).toContain(`"${field}":`);
+  }
   expect(openapi).toBe('3.1.0');
   expect(security).toEqual([{ token: [] }]);
   expect(Object.keys(paths).toSorted()).toEqual([
@@ -259,6 +276,7 @@ test('the description names every route and asks for the token', async () => {
     '/v1/templates',
     '/v1/templates/{id}',
     '/v1/templates/{id}/ready',
+    '/v1/volumes',
   ]);
   await close();
 });

@@ -69,7 +69,8 @@ export const engineErrorCodes: Readonly<Record<string, { readonly means: string;
     },
     'journal-failed': {
       means: 'the crash journal of a fork engine cannot be read or written, or is damaged',
-      remedy: 'free space; when it is damaged, see that no VM of this engine is left, and remove it',
+      remedy:
+        'free space and start the engine again; when it is damaged, see that none of its VMs is left, and remove it',
     },
     'left-behind': {
       means: 'something that a killed fork engine had made does not go',
@@ -94,6 +95,10 @@ export const engineErrorCodes: Readonly<Record<string, { readonly means: string;
     'no-such-template': {
       means: 'there is no template of that id',
       remedy: 'build it first',
+    },
+    'no-server': {
+      means: 'no sandbox server runs on a folder',
+      remedy: 'start one with pnpm sandbox serve, or name its folder with --folder',
     },
     'node-socket-taken': {
       means: 'forkd cannot listen for the husks of its node: somebody does there, or the path is no socket’s',
@@ -129,8 +134,8 @@ export const engineErrorCodes: Readonly<Record<string, { readonly means: string;
     },
     'state-full': {
       means:
-        'the templates of a fork engine take as much of the disk as they may; nothing of the new one is left',
-      remedy: 'remove templates that nobody forks any more, or allow more',
+        'templates and private volumes take as much of the disk as they may; nothing of the new one is left',
+      remedy: 'remove templates that nobody forks any more, terminate sandboxes with volumes, or allow more',
     },
     'template-refused': {
       means:
@@ -152,6 +157,15 @@ export const engineErrorCodes: Readonly<Record<string, { readonly means: string;
     unauthorized: {
       means: 'the bearer token of a request to the sandbox server is missing or wrong',
       remedy: 'send the one in the token file of the server',
+    },
+    'volume-not-inherited': {
+      means: 'a sandbox with a private volume was to be forked: what it has written there would be lost',
+      remedy: 'fork one whose volumes are read-only, or fork the template and give each fork its volume',
+    },
+    'volume-not-mounted': {
+      means: 'a guest could not mount a volume; the fork was reaped',
+      remedy:
+        'give an image of a file system that docs/guests.md names, and a path that is a folder’s or nobody’s',
     },
     'witness-store-failed': {
       means:

@@ -4,11 +4,18 @@
  */
 import type { SandboxPolicy } from './datapath.ts';
 import type { AllowedProcess, ExecRequest, FileEntry, InitRequest, ServiceEnd } from './guest-protocol.ts';
+import type { Volume, VolumeSlot } from './vmm-port.ts';
 
 /** A file that is opened only when it has this digest. */
 export interface PinnedFile {
   readonly path: string;
   readonly sha256: string;
+}
+
+/** A place for a volume in each fork; while the template is built there is nothing in it. */
+export interface TemplateVolume extends VolumeSlot {
+  /** Where the guest mounts it: absolute, in its one form, and no folder of `keptFolders`. */
+  readonly path: string;
 }
 
 export interface TemplateSpec {
@@ -22,6 +29,8 @@ export interface TemplateSpec {
   /** One after the other; the first that fails refuses the template, its output shown. */
   readonly init: readonly InitRequest[];
   readonly allowProcesses: readonly AllowedProcess[];
+  /** At most 8, mounted in this order. */
+  readonly volumes?: readonly TemplateVolume[];
 }
 
 export interface Template {
@@ -34,6 +43,7 @@ export interface Template {
   readonly buildMs: number;
   /** The VMM can read the generator of its forks. */
   readonly readsGenerator: boolean;
+  readonly volumes: readonly TemplateVolume[];
 }
 
 export interface Secret {
@@ -49,6 +59,8 @@ export interface ForkRequest {
   /** null: no network. */
   readonly network: SandboxPolicy | null;
   readonly secrets: readonly Secret[];
+  /** One for each that the template declares. Descriptors stay the caller's; the sandbox has its own. */
+  readonly volumes?: readonly Volume[];
 }
 
 export interface LiveForkRequest {
@@ -67,6 +79,8 @@ export interface Sandbox {
   readonly createdMs: number;
   readonly holdsSecrets: boolean;
   readonly hasNetwork: boolean;
+  /** Serials. */
+  readonly volumes: readonly string[];
   /** From the call to the gate's verdict and to the release. */
   readonly admittedAfterMs: number;
   readonly releasedAfterMs: number;
@@ -91,21 +105,27 @@ export interface ForkEnginePort {
   /**
    * Builds that are asked for while the same one is under way are one; what stands already is handed out.
    * @throws `template-refused`, `kernel-refused`, `too-many-templates`, `too-many-vms`, `disk-full`, `state-full`,
-   * `vmm-failed`
+   * `bad-machine`, `bad-volume`, `vmm-failed`
    */
   buildTemplate(spec: TemplateSpec): Promise<Template>;
   templates(): readonly Template[];
   /** @throws `no-such-template` */
   removeTemplate(id: string): Promise<void>;
   /**
-   * So many forks stand ready from now on.
+   * So many forks stand ready from now on; none of a template with volumes, which are of one fork each.
    * @param isRehearsed they have run until their agents answered once, and were paused again
-   * @throws `no-such-template`, `too-many-vms`
+   * @throws `no-such-template`, `too-many-vms`, `bad-volume`
    */
   keepReady(id: string, forks: number, isRehearsed?: boolean): Promise<void>;
-  /** @throws `no-such-template`, `too-many-vms`, `fork-refused`, `no-network` */
+  /**
+   * @throws `no-such-template`, `too-many-vms`, `fork-refused`, `no-network`, `bad-volume`, `volume-not-mounted`,
+   * `no-overlay`, `state-full`
+   */
   fork(request: ForkRequest): Promise<Sandbox>;
-  /** The source goes on, after a pause. @throws `secrets-not-inherited`, `snapshot-refused`, `too-many-vms` */
+  /**
+   * The source goes on, after a pause. Read-only volumes are its children's as well; a private one would be lost.
+   * @throws `secrets-not-inherited`, `volume-not-inherited`, `snapshot-refused`, `too-many-vms`
+   */
   forkSandbox(id: string, request: LiveForkRequest): Promise<readonly Sandbox[]>;
   sandboxes(): readonly Sandbox[];
   exec(id: string, request: ExecRequest, take: TakeOutput): ExecInProgress;

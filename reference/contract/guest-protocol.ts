@@ -85,6 +85,9 @@ export interface GuestNetwork {
   readonly mtu?: number;
 }
 
+/** Of the kernel or the agent: no volume is mounted over them, nor in them, nor over what they are in. */
+export const keptFolders = ['/proc', '/sys', '/dev', '/etc', '/run/sandbox'] as const;
+
 /** A block device of the VM, by its serial, and where it is mounted. */
 export interface GuestVolume {
   readonly serial: string;

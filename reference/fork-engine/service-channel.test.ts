@@ -54,6 +54,37 @@ test('a guest that never ends a request is told to, and the request ends without
   channel.close();
 });
 
+test('a file that comes slowly comes whole while it comes, and not for ever', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  const { channel, guest } = open();
+  const outcomes: string[] = [];
+  const read = (path: string) =>
+    void channel.readFile(path, 1 << 20, ignore).then(
+      ({ ok }) => outcomes.push(`${path} ${ok}`),
+      ({ code }: { code: string }) => outcomes.push(`${path} ${code}`),
+    );
+  read('/dripping');
+  read('/silent');
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  for (let chunk = 0; chunk < 11; chunk++) {
+    vi.advanceTimersByTime(50_000);
+    guest.write('{"id":1,"stream":"data","data":"eA=="}\n');
+    await turn();
+    expect(outcomes, `chunk ${chunk}`).toEqual(chunk === 0 ? [] : ['/silent guest-silent']);
+  }
+  read('/whole');
+  guest.write('{"id":3,"stream":"data","data":"eA=="}\n{"id":3,"ok":true}\n');
+  await turn();
+  // Ten minutes are over: what comes now gives it no more time.
+  vi.advanceTimersByTime(55_000);
+  guest.write('{"id":1,"stream":"data","data":"eA=="}\n');
+  await turn();
+  vi.advanceTimersByTime(10_000);
+  await turn();
+  expect(outcomes).toEqual(['/silent guest-silent', '/whole true', '/dripping guest-silent']);
+  channel.close();
+});
+
 test('input goes no faster than the guest takes it', async () => {
   const { channel, guest, asked } = open();
   const running = channel.exec({ ...order, stdin: true }, ignore);

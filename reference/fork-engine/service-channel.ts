@@ -36,7 +36,9 @@ export interface RunningExec {
 
 /** Beyond what a request may take by itself. */
 const graceMs = 5_000;
+/** Of what moves a file: without progress; and of all of it. */
 const fileDeadlineMs = 60_000;
+const maxFileMs = 600_000;
 const newline = 0x0a;
 
 type Opening = Extract<ServiceRequest, { method: 'exec' | 'read' | 'write' | 'list' | 'stat' | 'remove' }>;
@@ -48,6 +50,8 @@ interface Request {
   readonly entries: FileEntry[];
   readonly result: PromiseWithResolvers<End>;
   readonly timer: NodeJS.Timeout;
+  /** Until then each chunk of a file gives it its whole time again. */
+  readonly renewedUntilMs: number;
   /** Octets or entries that may still come. */
   left: number;
   /** From the guest, not taken yet. */
@@ -140,10 +144,12 @@ export class ServiceChannel {
         'wait until one of them has ended',
       );
     }
+    const isFile = opening.method === 'read' || opening.method === 'write';
     const id = ++this.#lastId;
     const line = lineOf({ id, ...opening });
     const timer = setTimeout(() => this.#silent(request), deadlineMs);
     const request: Request = {
+      renewedUntilMs: isFile ? performance.now() + maxFileMs : 0,
       ...{ id, take, timer, left, entries: [], result: Promise.withResolvers<End>() },
       ...{ waiting: 0, taking: Promise.resolve(), sent: 0, wake: null, isOver: false },
     };
@@ -200,6 +206,7 @@ export class ServiceChannel {
 
   #take(request: Request, part: ServicePart): void {
     const fault = this.#fault(request, part);
+    if (performance.now() < request.renewedUntilMs) request.timer.refresh();
     if (fault !== null) {
       this.#finish(fault);
     } else if (part.kind === 'end') {

@@ -31,6 +31,7 @@ import { ForkedVms } from './forked-vms.ts';
 import { Journal, type Made } from './journal.ts';
 import { NodeSocket, type NodeSocketOptions } from './node-socket.ts';
 import { ReadyPool } from './ready-pool.ts';
+import { badVolume } from './sandbox-volumes.ts';
 import { maxReplicas, Sandboxes } from './sandboxes.ts';
 import { StateQuota } from './state-quota.ts';
 import { TemplateFolder } from './template-folder.ts';
@@ -55,6 +56,12 @@ export interface ForkdOptions {
   readonly nodeSocket?: NodeSocketOptions;
 }
 
+interface KeptTemplates {
+  readonly folder: TemplateFolder;
+  readonly known: readonly Template[];
+  readonly quota: StateQuota;
+}
+
 const defaultMaxTemplates = 16;
 const endDeadlineMs = 5_000;
 
@@ -77,8 +84,7 @@ export class Forkd implements ForkEnginePort {
     lock: number,
     journal: Journal,
     store: WitnessStore,
-    folder: TemplateFolder,
-    known: readonly Template[],
+    { folder, known, quota }: KeptTemplates,
   ) {
     const { vmm, log, networks, activation: limits, maxTemplates, deadlines = warmDeadlines } = options;
     this.#options = options;
@@ -97,7 +103,7 @@ export class Forkd implements ForkEnginePort {
       known,
     );
     const freezeMs = deadlines.answerMs;
-    this.#sandboxes = new Sandboxes({ vms: this.#vms, activation, store, networks, log, freezeMs });
+    this.#sandboxes = new Sandboxes({ vms: this.#vms, activation, store, networks, quota, log, freezeMs });
   }
 
   /** @throws CodedError `bad-folder`, `forkd-taken`, `journal-failed`, `witness-store-failed`, `left-behind`, `node-socket-taken` */
@@ -120,7 +126,7 @@ export class Forkd implements ForkEnginePort {
       opened.push(store);
       const named = new Set(known.map(({ snapshot }) => snapshot));
       for (const snapshot of await store.snapshots()) if (!named.has(snapshot)) await store.forget(snapshot);
-      const forkd = new Forkd(options, lock, journal, store, templates, known);
+      const forkd = new Forkd(options, lock, journal, store, { folder: templates, known, quota });
       await forkd.#hearHusks();
       return forkd;
     } catch (error) {
@@ -159,6 +165,12 @@ export class Forkd implements ForkEnginePort {
 
   async keepReady(id: string, forks: number, isRehearsed = false): Promise<void> {
     this.#checkOpen();
+    if (this.#templates.named(id).volumes.length > 0 && forks > 0) {
+      throw badVolume(
+        'none can be in a fork that nobody has asked for',
+        'keep no forks ready of a template with volumes',
+      );
+    }
     await this.#underWay(
       this.#templates.withSnapshot(id, (snapshot) => {
         const pool = this.#pools.get(id) ?? new ReadyPool(this.#vms, snapshot, this.#options.log);
@@ -171,12 +183,13 @@ export class Forkd implements ForkEnginePort {
   async fork(request: ForkRequest): Promise<Sandbox> {
     this.#checkOpen();
     checkSecrets(request.secrets);
-    const { template, network } = request;
+    const template = this.#templates.named(request.template);
+    const isPlain = request.network === null && template.volumes.length === 0;
     return this.#underWay(
-      this.#templates.withSnapshot(template, async (snapshot) => {
-        const pool = network === null ? this.#pools.get(template) : undefined;
+      this.#templates.withSnapshot(template.id, async (snapshot) => {
+        const pool = isPlain ? this.#pools.get(template.id) : undefined;
         try {
-          return await this.#sandboxes.fork(request, snapshot, pool?.take() ?? null);
+          return await this.#sandboxes.fork(request, template, snapshot, pool?.take() ?? null);
         } finally {
           pool?.refill();
         }

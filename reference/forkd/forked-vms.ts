@@ -3,10 +3,11 @@
  * Invariant: each VM stands in the journal before it is made, takes a slot, and gives both back only when it is gone.
  */
 import { randomUUID } from 'node:crypto';
+import { CodedError } from '#reference/base/coded-error.ts';
 import type { Log } from '#reference/base/log.ts';
 import { markOf } from '#reference/base/process-mark.ts';
 import type { ForkConfiguration } from '#reference/contract/guest-protocol.ts';
-import type { LoadedSnapshot, PreparedVm, RunningVm, VmmPort } from '#reference/contract/vmm-port.ts';
+import type { LoadedSnapshot, PreparedVm, RunningVm, VmmPort, Volume } from '#reference/contract/vmm-port.ts';
 import type { ActivatedFork, Activation } from '../fork-engine/activation.ts';
 import { forkSourceOf } from '../fork-engine/fork-source.ts';
 import { type RehearsedVm, rehearse } from '../fork-engine/rehearsal.ts';
@@ -44,6 +45,7 @@ export interface ForkOrder {
   readonly generation: number;
   readonly tapFd: number | null;
   readonly configuration: ForkConfiguration;
+  readonly volumes: readonly Volume[];
   /** Of the pool; null: prepared anew. */
   readonly ready: ReadyVm | null;
   /** Told once, when nothing of the VM is left. */
@@ -59,14 +61,19 @@ export class ForkedVms {
     this.#parts = parts;
   }
 
-  /** @throws CodedError `too-many-vms`, `journal-failed`, `vmm-failed`, `snapshot-mismatch` */
-  async prepare(snapshot: LoadedSnapshot, tapFd: number | null): Promise<ReadyVm> {
+  /** @throws CodedError `too-many-vms`, `journal-failed`, `vmm-failed`, `snapshot-mismatch`, `bad-volume`, `no-overlay` */
+  async prepare(
+    snapshot: LoadedSnapshot,
+    tapFd: number | null,
+    volumes: readonly Volume[] = [],
+  ): Promise<ReadyVm> {
     const { vmm, journal, slots } = this.#parts;
     const giveBack = slots.take();
     const entry = `vm-${randomUUID()}`;
     try {
       await journal.begin(entry, { kind: 'vm', process: null });
-      return { prepared: await vmm.prepare(snapshot, { tapFd }), rehearsal: null, entry, giveBack };
+      const prepared = await vmm.prepare(snapshot, { tapFd, volumes });
+      return { prepared, rehearsal: null, entry, giveBack };
     } catch (error) {
       await this.#crossOut({ entry, giveBack });
       throw error;
@@ -93,8 +100,8 @@ export class ForkedVms {
   /** Released, or reaped. @throws CodedError as `prepare` and `Activation.activate` */
   async fork(order: ForkOrder): Promise<ReleasedVm> {
     const startMs = performance.now();
-    const { snapshot, generation, configuration, gone } = order;
-    const ready = order.ready ?? (await this.prepare(snapshot, order.tapFd));
+    const { snapshot, generation, configuration, gone, volumes } = order;
+    const ready = order.ready ?? (await this.prepare(snapshot, order.tapFd, volumes));
     const vm = await ready.prepared.resume().catch(async (error: unknown) => {
       await this.discard(ready);
       throw error;
@@ -119,7 +126,9 @@ export class ForkedVms {
     marked
       .catch(() => activation.end(vm.id))
       .catch((error: unknown) => this.#parts.log.error({ err: error }, 'reap'));
-    const activated = await released;
+    const activated = await released.catch((error: unknown) => {
+      throw volumes.length === 0 ? error : unmounted(error, vm.consoleTail());
+    });
     await marked;
     return {
       ...{ vm, activated },
@@ -135,4 +144,18 @@ export class ForkedVms {
       giveBack();
     }
   }
+}
+
+/** What a guest says on its console when it cannot mount a volume. */
+const mountFailed = /a fork could not be repaired: volumes: ([A-Za-z][A-Za-z-]{0,31})/;
+
+function unmounted(error: unknown, console: string): unknown {
+  const [, why] = mountFailed.exec(console) ?? [];
+  if (why === undefined || !(error instanceof CodedError) || error.code !== 'fork-refused') return error;
+  return new CodedError(
+    'volume-not-mounted',
+    `the guest could not mount a volume: ${why}`,
+    'give an image of a file system that the guest’s kernel knows (ext4), and a path that is a folder’s or nobody’s',
+    { cause: error },
+  );
 }

@@ -116,7 +116,7 @@ function failed(what: string, cause?: unknown): CodedError {
   return new CodedError(
     'journal-failed',
     what,
-    'free space; when it is damaged, see that no VM of this engine is left, and remove it',
+    'free space and start the engine again; when it is damaged, see that none of its VMs is left, and remove it',
     { cause },
   );
 }

@@ -7,16 +7,24 @@ import { randomBytes } from 'node:crypto';
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { Log } from '#reference/base/log.ts';
 import { within } from '#reference/base/within.ts';
-import type { ForkRequest, LiveForkRequest, Sandbox, Secret } from '#reference/contract/fork-engine-port.ts';
+import type {
+  ForkRequest,
+  LiveForkRequest,
+  Sandbox,
+  Secret,
+  Template,
+} from '#reference/contract/fork-engine-port.ts';
 import { maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import type { NetworksPort, SandboxNetworkHandle } from '#reference/contract/network-port.ts';
-import type { LoadedSnapshot, RunningVm } from '#reference/contract/vmm-port.ts';
+import type { LoadedSnapshot, RunningVm, Volume } from '#reference/contract/vmm-port.ts';
 import type { WitnessKeeperPort } from '#reference/contract/witness-port.ts';
 import type { Activation } from '../fork-engine/activation.ts';
 import { type ControlChannel, readAnswer } from '../fork-engine/control-channel.ts';
 import { deliverSecrets } from '../fork-engine/secrets.ts';
 import { ServiceChannel } from '../fork-engine/service-channel.ts';
 import type { ForkedVms, ReadyVm, ReleasedVm } from './forked-vms.ts';
+import { SandboxVolumes } from './sandbox-volumes.ts';
+import type { StateQuota } from './state-quota.ts';
 import { frozenFault } from './warm-guest.ts';
 
 export interface SandboxesParts {
@@ -24,6 +32,7 @@ export interface SandboxesParts {
   readonly activation: Activation;
   readonly store: WitnessKeeperPort;
   readonly networks: NetworksPort | null;
+  readonly quota: StateQuota;
   readonly log: Log;
   /** For a sandbox to freeze, as long as a template may take. */
   readonly freezeMs: number;
@@ -41,12 +50,13 @@ interface Body {
 
 interface Standing {
   readonly id: string;
-  readonly template: string;
+  readonly template: Template;
   readonly parent: string | null;
   readonly createdMs: number;
   readonly snapshot: LoadedSnapshot;
   readonly network: SandboxNetworkHandle | null;
   readonly secrets: readonly Secret[];
+  readonly volumes: SandboxVolumes;
   admittedAfterMs: number;
   releasedAfterMs: number;
   /** null: it is being forked. */
@@ -56,6 +66,15 @@ interface Standing {
 }
 
 type Origin = Pick<Standing, 'template' | 'parent' | 'snapshot' | 'secrets'>;
+
+/** What is of one of its forks alone. */
+interface Share {
+  readonly policy: ForkRequest['network'];
+  readonly generation: number;
+  readonly ready: ReadyVm | null;
+  /** The caller's. */
+  readonly volumes: readonly Volume[];
+}
 
 export class Sandboxes {
   readonly #parts: SandboxesParts;
@@ -76,12 +95,13 @@ export class Sandboxes {
   }
 
   async fork(
-    { template, network, secrets }: ForkRequest,
+    { network, secrets, volumes = [] }: ForkRequest,
+    template: Template,
     snapshot: LoadedSnapshot,
     ready: ReadyVm | null,
   ): Promise<Sandbox> {
     const origin = { template, parent: null, snapshot, secrets };
-    const sandbox = await this.#begin(origin, network, 0, ready);
+    const sandbox = await this.#begin(origin, { policy: network, generation: 0, ready, volumes });
     try {
       if (secrets.length > 0) {
         this.#parts.activation.deliver(this.#bodyOf(sandbox).vm.id, 'secrets');
@@ -105,6 +125,7 @@ export class Sandboxes {
         'fork a sandbox without secrets, or allow their inheritance',
       );
     }
+    checkInheritable(source.volumes);
     const body = this.#bodyOf(source);
     if (body.services.inFlight > 0) throw busy(`${body.services.inFlight} requests are in flight`);
     source.body = null;
@@ -147,16 +168,18 @@ export class Sandboxes {
     if (failed?.status === 'rejected') throw failed.reason;
   }
 
-  async #begin(
-    origin: Origin,
-    policy: ForkRequest['network'],
-    generation: number,
-    ready: ReadyVm | null,
-  ): Promise<Standing> {
+  async #begin(origin: Origin, { policy, generation, ready, volumes: given }: Share): Promise<Standing> {
     const id = `sb-${randomBytes(8).toString('hex')}`;
-    const network = policy === null ? null : await this.#openNetwork(id, policy);
+    const volumes = SandboxVolumes.open(id, origin.template.volumes, given, this.#parts.quota);
+    let network: SandboxNetworkHandle | null = null;
+    try {
+      if (policy !== null) network = await this.#openNetwork(id, policy);
+    } catch (error) {
+      volumes.close();
+      throw error;
+    }
     const sandbox: Standing = {
-      ...{ id, ...origin, network, createdMs: Date.now(), admittedAfterMs: 0, releasedAfterMs: 0 },
+      ...{ id, ...origin, network, volumes, createdMs: Date.now(), admittedAfterMs: 0, releasedAfterMs: 0 },
       ...{ body: null, ending: null },
     };
     this.#standing.set(id, sandbox);
@@ -185,12 +208,21 @@ export class Sandboxes {
     snapshot: LoadedSnapshot,
     ready: ReadyVm | null,
   ): Promise<void> {
-    const { network, id } = sandbox;
-    const released = await this.#parts.vms.fork({
-      ...{ snapshot, generation, ready, tapFd: network?.tapFd ?? null },
-      configuration: { hostname: id, ...(network === null ? {} : { network: network.guest }) },
-      gone: (vm) => this.#gone(sandbox, vm),
-    });
+    const { network, id, volumes } = sandbox;
+    // It was ended while it was frozen: what it needs is gone.
+    if (sandbox.ending !== null) throw noSuchSandbox();
+    const { mounts } = volumes;
+    const configuration = {
+      hostname: id,
+      ...(network === null ? {} : { network: network.guest }),
+      ...(mounts.length === 0 ? {} : { volumes: mounts }),
+    };
+    const released = await volumes.lending((lent) =>
+      this.#parts.vms.fork({
+        ...{ snapshot, generation, ready, tapFd: network?.tapFd ?? null, volumes: lent, configuration },
+        gone: (vm) => this.#gone(sandbox, vm),
+      }),
+    );
     if (sandbox.ending !== null) {
       // It was ended meanwhile: nobody would end this VM.
       await this.#parts.activation.end(released.vm.id);
@@ -241,7 +273,12 @@ export class Sandboxes {
     const goOn = () => this.#embody(source, generation, snapshot, null);
     const beginAll = (after: Promise<unknown>) =>
       Array.from({ length: replicas }, () =>
-        after.then(() => this.#beginChild(origin, snapshot, generation)),
+        after.then(() =>
+          this.#begin(
+            { ...origin, snapshot },
+            { policy: null, generation, ready: null, volumes: source.volumes.attached },
+          ),
+        ),
       );
     // It goes on whatever became of its children; they are none without it.
     let going: Promise<void>;
@@ -265,10 +302,6 @@ export class Sandboxes {
     throw failed.reason;
   }
 
-  #beginChild(origin: Origin, snapshot: LoadedSnapshot, generation: number): Promise<Standing> {
-    return this.#begin({ ...origin, snapshot }, null, generation, null);
-  }
-
   /** A VM is gone: its sandbox with it, unless that is between two bodies. */
   async #gone(sandbox: Standing, vm: RunningVm): Promise<void> {
     const { body } = sandbox;
@@ -285,7 +318,7 @@ export class Sandboxes {
   }
 
   async #takeAway(sandbox: Standing): Promise<void> {
-    const { body, network, id } = sandbox;
+    const { body, network, id, volumes } = sandbox;
     sandbox.body = null;
     body?.services.close();
     try {
@@ -294,6 +327,7 @@ export class Sandboxes {
       try {
         await network?.close();
       } finally {
+        volumes.close();
         this.#standing.delete(id);
         for (const listener of this.#listeners) listener(id);
       }
@@ -320,6 +354,19 @@ function busy(what: string): CodedError {
   return new CodedError('sandbox-busy', `the sandbox is busy: ${what}`, 'try again when that has ended');
 }
 
+/** Read-only ones are whoever's. @throws CodedError `volume-not-inherited`, `bad-volume` */
+function checkInheritable(volumes: SandboxVolumes): void {
+  const [serial] = volumes.privateSerials;
+  if (serial !== undefined) {
+    throw new CodedError(
+      'volume-not-inherited',
+      `the sandbox has the private volume ${serial}, and what it has written there would be lost`,
+      'fork a sandbox whose volumes are read-only, or fork the template and give each fork its volume',
+    );
+  }
+  volumes.checkUnchanged();
+}
+
 function bodyOf({ vm, activated }: ReleasedVm): Body {
   const { control, generation } = activated;
   return { vm, control, generation, services: new ServiceChannel(vm.channel('services')) };
@@ -328,7 +375,15 @@ function bodyOf({ vm, activated }: ReleasedVm): Body {
 function viewOf(sandbox: Standing): Sandbox {
   const { id, template, parent, createdMs, secrets, network, admittedAfterMs, releasedAfterMs } = sandbox;
   return {
-    ...{ id, template, parent, createdMs, holdsSecrets: secrets.length > 0, hasNetwork: network !== null },
+    ...{
+      id,
+      template: template.id,
+      parent,
+      volumes: sandbox.volumes.serials,
+      createdMs,
+      holdsSecrets: secrets.length > 0,
+      hasNetwork: network !== null,
+    },
     ...{ admittedAfterMs, releasedAfterMs },
   };
 }

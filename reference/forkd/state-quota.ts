@@ -1,5 +1,6 @@
 /**
- * How much of the disk the templates of an engine take, those that are being written included.
+ * How much of the disk an engine takes: templates, those that are being written included, and all that guests may
+ * write to private volumes.
  * Invariant: nothing is begun that would not fit, and what is gone counts no more.
  */
 import { readdir, stat } from 'node:fs/promises';
@@ -30,8 +31,8 @@ export class StateQuota {
     }
     throw new CodedError(
       'state-full',
-      `templates may take ${this.#maxOctets} octets of the disk; ${Math.max(0, left)} are left, and this takes ${octets}`,
-      'remove templates that nobody forks any more, or allow more',
+      `templates and private volumes may take ${this.#maxOctets} octets of the disk; ${Math.max(0, left)} are left, and this takes ${octets}`,
+      'remove templates that nobody forks any more, terminate sandboxes with volumes, or allow more',
     );
   }
 

@@ -41,7 +41,8 @@ export class TemplateFolder {
       if (name.startsWith('.')) await rm(`${this.#path}/${name}`, { recursive: true, force: true });
       else {
         const text = await readFile(`${this.#path}/${name}/${description}`, 'utf8');
-        templates.push(JSON.parse(text) as Template);
+        // Templates of older engines have none, and do not say so.
+        templates.push({ volumes: [], ...(JSON.parse(text) as Omit<Template, 'volumes'>) });
         this.#quota.set(name, await octetsOnDisk(`${this.#path}/${name}`));
       }
     }

@@ -12,6 +12,7 @@ import type { LoadedSnapshot, Machine, SealedFile, VmmPort } from '#reference/co
 import type { WitnessKeeperPort } from '#reference/contract/witness-port.ts';
 import { openVerified } from '../vmm/sealed-files.ts';
 import { digestOf, entriesOf, layerOver } from './rootfs-layer.ts';
+import { checkTemplateVolumes } from './sandbox-volumes.ts';
 import type { TemplateFolder } from './template-folder.ts';
 import type { VmSlots } from './vm-slots.ts';
 import { type WarmDeadlines, warmAndSave } from './warm-guest.ts';
@@ -87,7 +88,9 @@ export class Templates {
     return loading;
   }
 
-  build(spec: TemplateSpec): Promise<Template> {
+  /** @throws CodedError as the port says */
+  async build(spec: TemplateSpec): Promise<Template> {
+    checkTemplateVolumes(spec.volumes ?? []);
     // One after the other: what a folder holds is in memory until it is known.
     const identified = this.#turn.then(() => this.#identify(spec));
     this.#turn = identified.catch(() => undefined);
@@ -131,9 +134,11 @@ export class Templates {
     (await loaded?.catch(() => undefined))?.close();
   }
 
-  #machineOf({ memoryMiB, cpus }: TemplateSpec): Machine {
+  #machineOf({ memoryMiB, cpus, volumes = [] }: TemplateSpec): Machine {
     const cpuModel = this.#parts.vmm.accelerator === 'kvm' ? 'host' : 'max';
-    return { memoryMiB, cpus, cpuModel, guestMac, generationId: 'fresh' };
+    const machine = { memoryMiB, cpus, cpuModel, guestMac, generationId: 'fresh' as const };
+    const slots = volumes.map(({ serial, octets, access }) => ({ serial, octets, access }));
+    return slots.length === 0 ? machine : { ...machine, volumes: slots };
   }
 
   async #identify(spec: TemplateSpec) {
@@ -145,6 +150,7 @@ export class Templates {
     const parts = [
       ...[1, name, version, accelerator, machine, digests, layer === null ? null : digestOf(layer)],
       ...[commandLine, init, allowProcesses],
+      ...(spec.volumes ?? []).map(({ path }) => path),
     ];
     return { id: hash('sha256', JSON.stringify(parts)), machine, layer };
   }
@@ -182,6 +188,7 @@ export class Templates {
         createdMs: Date.now(),
         buildMs: Math.round(performance.now() - startMs),
         readsGenerator: snapshot.manifest.generatorAddress !== null,
+        volumes: spec.volumes ?? [],
       };
       await folder.store(template, snapshot);
       this.#known.set(id, template);

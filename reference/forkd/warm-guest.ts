@@ -23,6 +23,8 @@ export const warmDeadlines: WarmDeadlines = { bootMs: 90_000, answerMs: 20_000 }
 /** What a guest still does after its answer, and what its kernel put off, each of its forks would do again. */
 const settleMs = 300;
 const shownOctets = 4_096;
+/** What the kernel prints when what a guest boots from is larger than its memory (init/initramfs.c). */
+const noRoom = /Initramfs unpacking failed: write error/;
 const hex16 = /^[0-9a-f]{16}$/;
 
 type Answer = Readonly<Record<string, unknown>>;
@@ -78,8 +80,9 @@ export async function warmAndSave(
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== 'guest-channel-ended') throw error;
     const console = shown(vm.consoleTail());
+    const why = noRoom.test(console) ? ', because its files do not fit into its memory' : '';
     throw refused(
-      `the guest ended before it was a template${console === '' ? '' : `; its console: ${console}`}`,
+      `the guest ended before it was a template${why}${console === '' ? '' : `; its console: ${console}`}`,
       error,
     );
   } finally {

@@ -7,8 +7,7 @@
 import { closeSync, constants, lstatSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { SyscallError } from '#reference/base/syscalls.ts';
-import type { GuestVolume } from '#reference/contract/guest-protocol.ts';
-import { sandboxFolder } from './guest-files.ts';
+import { type GuestVolume, keptFolders } from '#reference/contract/guest-protocol.ts';
 import type { SystemCalls } from './system-calls.ts';
 
 const MS_RDONLY = 1;
@@ -16,8 +15,6 @@ const MS_NOSUID = 2;
 const MS_NODEV = 4;
 const UMOUNT_NOFOLLOW = 8;
 const BLKFLSBUF = 0x1261;
-/** Neither over them, nor in them, nor over what they are in. */
-const kept = ['/proc', '/sys', '/dev', '/etc', sandboxFolder];
 
 /** Where the kernel shows block devices; tests have folders of their own. */
 export interface VolumePlaces {
@@ -195,12 +192,12 @@ const isWithin = (path: string, folder: string) => path === folder || path.start
 function checkPath(path: string): void {
   const parts = path.slice(1).split('/');
   const folders = parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`);
-  const isKept = kept.some((folder) => isWithin(path, folder) || isWithin(folder, path));
+  const isKept = keptFolders.some((folder) => isWithin(path, folder) || isWithin(folder, path));
   if (!isKept && folders.every(isFolderOrNothing)) return;
   throw new CodedError(
     'volume-outside',
     'a volume is to be mounted where the guest keeps its own, or through a link',
-    `name a folder outside of ${kept.join(', ')}`,
+    `name a folder outside of ${keptFolders.join(', ')}`,
   );
 }
 

@@ -14,7 +14,7 @@ Builds templates and keeps forks of them prepared. Says each on stdout, a line o
 
   --folder PATH         templates, witnesses, journal: made with mode 0700
   --templates FILE      JSON: [{"spec": {kernel, initrd, commandLine, rootfs, memoryMiB, cpus, init,
-                        allowProcesses}, "ready": N}]
+                        allowProcesses, volumes}, "ready": N}]
   --node-socket PATH    hands templates to the husks of this node, and keeps their witnesses
   --husk UID:GID        a user whose husks are heard there; any number of them
   --storage-key FILE    encrypts templates on the disk with the key in it: 32 octets or 64 hexadecimal digits, in a

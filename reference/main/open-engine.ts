@@ -44,7 +44,7 @@ export type CgroupMode = (typeof cgroupModes)[number];
 export async function openEngine(flags: EngineFlags, more: Partial<ForkdOptions> = {}): Promise<Forkd> {
   const { folder, accelerator, network, log, cgroups = 'none', storageKeyFile } = flags;
   const storageKey = storageKeyFile === undefined ? null : readStorageKey(storageKeyFile);
-  const vmm = await openVmm(accelerator, cgroups, storageKey, log);
+  const vmm = await openVmm(accelerator, { mode: cgroups, storageKey, overlayFolder: folder, log });
   let networks: NetworksPort | null = null;
   try {
     networks = openNetworks(network, log);
@@ -85,15 +85,21 @@ export function cgroupsFor(
   return cgroups;
 }
 
+interface VmmParts {
+  readonly mode: CgroupMode;
+  readonly storageKey: StorageKey | null;
+  /** What guests write to private volumes is on the disk of the engine's other state. */
+  readonly overlayFolder: string;
+  readonly log: Log;
+}
+
 async function openVmm(
   accelerator: Accelerator,
-  mode: CgroupMode,
-  storageKey: StorageKey | null,
-  log: Log,
+  { mode, storageKey, overlayFolder, log }: VmmParts,
 ): Promise<VmmPort> {
   const cgroups = cgroupsFor(mode, log);
   try {
-    return await openQemu(accelerator, undefined, { cgroups, storageKey });
+    return await openQemu(accelerator, undefined, { cgroups, storageKey, overlayFolder });
   } catch (error) {
     await cgroups?.close();
     throw error;

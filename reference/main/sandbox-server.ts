@@ -16,9 +16,10 @@ Sandboxes behind HTTP on loopback, for whoever has the bearer token that it writ
                            in a file of mode 0600, or fd:N for a descriptor
   --accelerator NAME       ${accelerators.join(', ')} (tcg)
   --rootfs-folder PATH     folders in it can be put over the initrd, by name
+  --volumes PATH           images in it (regular files) can be given to sandboxes as volumes, by name
   --host ADDR  --port N    loopback only (127.0.0.1, 7070)
   --max-vms N              prepared ones and builds included (128)
-  --max-state-mib N        of the disk, for templates (65536)
+  --max-state-mib N        of the disk, for templates and what guests may write to private volumes (65536)
   --boot-seconds N         until a template's agent answers (90); to freeze, any guest has 2/9 of it
   --gate-seconds N         of each leg of the gate (5)
   --cgroups MODE           ${cgroupModes.join(', ')} (auto): a cgroup (version 2) for each VM, below this process's own
@@ -36,6 +37,7 @@ const options = {
   'storage-key': { type: 'string' },
   accelerator: { type: 'string', default: 'tcg' },
   'rootfs-folder': { type: 'string' },
+  volumes: { type: 'string' },
   host: { type: 'string', default: '127.0.0.1' },
   port: { type: 'string', default: '7070' },
   'max-vms': { type: 'string', default: '128' },
@@ -84,6 +86,7 @@ async function run(): Promise<void> {
       },
     },
     rootfsFolder: flags['rootfs-folder'] ?? null,
+    volumesFolder: flags.volumes ?? null,
     host: flags.host,
     port: numberOf('port', flags.port, 65_535),
     maxVms: numberOf('max-vms', flags['max-vms'], 4_096),

@@ -16,6 +16,7 @@ export interface ServeOptions {
   readonly network: NetworkMode;
   readonly images: Readonly<Record<string, GuestImage>>;
   readonly rootfsFolder: string | null;
+  readonly volumesFolder: string | null;
   readonly host: string;
   readonly port: number;
   readonly maxVms?: number;
@@ -68,7 +69,7 @@ export async function servedAt(
   try {
     const { url } = JSON.parse(await readFile(`${folder}/server.json`, 'utf8')) as { url: string };
     const token = await readFile(`${folder}/token`, 'utf8');
-    const { ok } = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(1_000) });
+    const { ok } = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(10_000) });
     return ok ? { url, token } : null;
   } catch {
     // No file, or nobody who listens: a killed server leaves both files.

@@ -35,6 +35,20 @@ const wanted = Type.Array(
             Type.Object({ comm: Type.String({ minLength: 1, maxLength: 15 }) }, closed),
             { maxItems: 16 },
           ),
+          volumes: Type.Optional(
+            Type.Array(
+              Type.Object(
+                {
+                  serial: Type.String({ pattern: '^[A-Za-z0-9_-]{1,20}$' }),
+                  octets: Type.Integer({ minimum: 512, maximum: 64 * 2 ** 30, multipleOf: 512 }),
+                  access: Type.Union([Type.Literal('readonly'), Type.Literal('private')]),
+                  path,
+                },
+                closed,
+              ),
+              { maxItems: 8 },
+            ),
+          ),
         },
         closed,
       ),

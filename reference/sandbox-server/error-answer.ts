@@ -15,6 +15,7 @@ const statuses: Readonly<Record<string, number>> = {
   'bad-secret': 400,
   'bad-machine': 400,
   'bad-network': 400,
+  'bad-volume': 400,
   'bad-allow-entry': 400,
   'guest-request-too-long': 400,
   unauthorized: 401,
@@ -26,10 +27,12 @@ const statuses: Readonly<Record<string, number>> = {
   'sandbox-busy': 409,
   'secrets-not-inherited': 409,
   'snapshot-refused': 409,
+  'volume-not-inherited': 409,
   'kernel-refused': 422,
   'template-refused': 422,
   'secret-not-delivered': 422,
   'guest-refused': 422,
+  'volume-not-mounted': 422,
   'guest-busy': 429,
   'state-full': 429,
   'too-many-requests': 429,
@@ -38,9 +41,13 @@ const statuses: Readonly<Record<string, number>> = {
   'guest-channel-ended': 502,
   'vmm-failed': 502,
   'engine-closed': 503,
+  'fork-not-reaped': 503,
   'fork-refused': 503,
+  'journal-failed': 503,
+  'witness-store-failed': 503,
   'guest-silent': 504,
   'disk-full': 507,
+  'no-overlay': 507,
   'witness-store-full': 507,
 };
 
@@ -53,7 +60,9 @@ export function answerOf(error: unknown): ErrorAnswer {
   }
   const status = statusOf(error);
   if (status !== null) {
-    const message = error instanceof Error ? error.message : 'it is no request';
+    const words = error instanceof Error ? error.message : 'it is no request';
+    const message =
+      status === 415 ? 'the body is neither application/json nor application/octet-stream' : words;
     return { status, body: { code: 'bad-request', message, remedy: 'see /openapi.json' } };
   }
   const message = 'the server failed; its log has more';

@@ -2,6 +2,7 @@
  * What is done in a sandbox: exec as lines of JSON while it runs, files as octets.
  * Invariant: a client that hangs up ends what it asked for; an answer that was begun and fails is cut off.
  */
+import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { CodedError } from '#reference/base/coded-error.ts';
 import type { RequestEnd } from '#reference/contract/fork-engine-port.ts';
@@ -56,7 +57,7 @@ export const guestRoutes: Routes = (server, parts) => {
     { schema: { ...described('Read a file', 'guest'), params: idParameters, querystring: fileQuery } },
     ({ params, query }, reply) => inUse(params.id, () => readFile(parts, params.id, query.path, reply)),
   );
-  server.put<{ Params: IdParameters; Querystring: FileQuery; Body: AsyncIterable<Uint8Array> }>(
+  server.put<{ Params: IdParameters; Querystring: FileQuery; Body: unknown }>(
     '/v1/sandboxes/:id/files',
     {
       bodyLimit: maxFileOctets,
@@ -69,7 +70,7 @@ export const guestRoutes: Routes = (server, parts) => {
     ({ params, query, body }, reply) =>
       inUse(params.id, async () => {
         const mode = Number.parseInt(query.mode ?? '644', 8);
-        const end = await engine.writeFile(params.id, query.path, mode, bounded(body));
+        const end = await engine.writeFile(params.id, query.path, mode, bounded(octetsIn(body)));
         if (!end.ok) throw refusedBy(end);
         return reply.status(204).send();
       }),
@@ -113,7 +114,7 @@ export const guestRoutes: Routes = (server, parts) => {
 };
 
 async function exec({ engine }: RouteParts, id: string, body: ExecBody, reply: FastifyReply): Promise<void> {
-  const { argv, env, cwd, stdin } = body;
+  const { argv, env, cwd, stdin, maxProcesses, maxMemoryOctets } = body;
   let answer: StreamedAnswer | null = null;
   const running = engine.exec(
     id,
@@ -124,6 +125,8 @@ async function exec({ engine }: RouteParts, id: string, body: ExecBody, reply: F
       ...(env === undefined ? {} : { env }),
       ...(cwd === undefined ? {} : { cwd }),
       ...(stdin === undefined ? {} : { stdin: true }),
+      ...(maxProcesses === undefined ? {} : { max_processes: maxProcesses }),
+      ...(maxMemoryOctets === undefined ? {} : { max_memory_octets: maxMemoryOctets }),
     },
     (stream, chunk) => answer?.write(`${JSON.stringify({ stream, data: chunk.toString('base64') })}\n`),
   );
@@ -163,6 +166,12 @@ async function readFile(
   reply.hijack();
   if (end.ok) answer.end();
   else answer.abort();
+}
+
+/** @throws CodedError `bad-request` when it came as JSON, or not at all */
+function octetsIn(body: unknown): AsyncIterable<Uint8Array> {
+  if (body instanceof Readable) return body;
+  throw new CodedError('bad-request', 'there are no octets of a file', `send them as content-type ${octets}`);
 }
 
 async function* bounded(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -1,11 +1,15 @@
 /** The bodies and answers of the sandbox server: one source of their types, their checks and their description. */
 import Type, { type Static } from 'typebox';
+import { imageNamePattern } from './volume-folder.ts';
 
 const closed = { additionalProperties: false } as const;
 
 const path = Type.String({ minLength: 1, maxLength: 4_096, pattern: '^/' });
 const variables = Type.Record(Type.String({ maxLength: 256 }), Type.String({ maxLength: 32_768 }));
 const argv = Type.Array(Type.String({ maxLength: 32_768 }), { minItems: 1, maxItems: 1_024 });
+
+const serial = Type.String({ pattern: '^[A-Za-z0-9_-]{1,20}$' });
+const maxVolumes = 8;
 
 export const templateBody = Type.Object(
   {
@@ -32,6 +36,24 @@ export const templateBody = Type.Object(
     ),
     /** Names of processes that may be alive in the snapshot: they answer SIGUSR2. */
     allowProcesses: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 15 }), { maxItems: 16 })),
+    /** Block devices of each fork: what is in them is said when it is forked. */
+    volumes: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            serial,
+            /** Where it is mounted. */
+            path,
+            /** Of each image that comes into it: a multiple of 512. */
+            octets: Type.Integer({ minimum: 512, maximum: 64 * 2 ** 30, multipleOf: 512 }),
+            /** `private`: what a sandbox writes is its own, and gone with it. The image is never written. */
+            access: Type.Union([Type.Literal('readonly'), Type.Literal('private')]),
+          },
+          closed,
+        ),
+        { maxItems: maxVolumes },
+      ),
+    ),
   },
   closed,
 );
@@ -62,6 +84,12 @@ export const sandboxBody = Type.Object(
         { maxItems: 32 },
       ),
     ),
+    /** One for each that the template declares: the name of an image in the server's folder (`--volumes`). */
+    volumes: Type.Optional(
+      Type.Array(Type.Object({ serial, image: Type.String({ pattern: imageNamePattern }) }, closed), {
+        maxItems: maxVolumes,
+      }),
+    ),
     ttlSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400 })),
     idleSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400 })),
   },
@@ -87,6 +115,10 @@ export const execBody = Type.Object(
     stdin: Type.Optional(Type.String({ maxLength: 700_000 })),
     timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_600_000, default: 60_000 })),
     maxOutputOctets: Type.Optional(Type.Integer({ minimum: 0, maximum: 1 << 30, default: 16 << 20 })),
+    /** Processes and threads at once, of it and all that it starts; default: a quarter of what the kernel allows. */
+    maxProcesses: Type.Optional(Type.Integer({ minimum: 1, maximum: 1 << 22 })),
+    /** Beyond it all of it is killed; default: what all programs together may have. */
+    maxMemoryOctets: Type.Optional(Type.Integer({ minimum: 1 << 20, maximum: 2 ** 40 })),
   },
   closed,
 );

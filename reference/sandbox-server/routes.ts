@@ -4,6 +4,7 @@ import type { Log } from '#reference/base/log.ts';
 import type { ForkEnginePort, PinnedFile } from '#reference/contract/fork-engine-port.ts';
 import type { Lifetimes } from './lifetimes.ts';
 import type { ServerMetrics } from './server-metrics.ts';
+import type { VolumeFolder } from './volume-folder.ts';
 
 /** What a template boots from, by name: no client names a path of the host. */
 export interface GuestImage {
@@ -17,6 +18,8 @@ export interface RouteParts {
   readonly images: Readonly<Record<string, GuestImage>>;
   /** Folders in it can be put over an image; null: none. */
   readonly rootfsFolder: string | null;
+  /** null: no sandbox has volumes. */
+  readonly volumes: VolumeFolder | null;
   readonly lifetimes: Lifetimes;
   readonly metrics: ServerMetrics;
   readonly log: Log;

@@ -7,6 +7,7 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import type { RequestEnd, Sandbox, Template } from '#reference/contract/fork-engine-port.ts';
 import type { FileEntry } from '#reference/contract/guest-protocol.ts';
 import type { ExecBody, ForksBody, SandboxBody, TemplateBody } from './requests.ts';
+import type { VolumeImage } from './volume-folder.ts';
 
 export interface ExecResult {
   readonly stdout: Buffer;
@@ -38,6 +39,17 @@ export class SandboxClient {
 
   async removeTemplate(template: string): Promise<void> {
     await this.#ask('DELETE', `/v1/templates/${template}`);
+  }
+
+  async templates(): Promise<readonly Template[]> {
+    const { templates } = (await this.#json('GET', '/v1/templates')) as { templates: Template[] };
+    return templates;
+  }
+
+  /** That can be given to sandboxes. */
+  async images(): Promise<readonly VolumeImage[]> {
+    const { images } = (await this.#json('GET', '/v1/volumes')) as { images: VolumeImage[] };
+    return images;
   }
 
   async fork(body: SandboxBody): Promise<Sandbox> {

@@ -11,10 +11,12 @@ import {
   sandboxBody,
 } from './requests.ts';
 import { described, type Routes } from './routes.ts';
+import { withVolumes } from './volume-routes.ts';
 
 const tag = 'sandboxes';
 
-export const sandboxRoutes: Routes = (server, { engine, lifetimes, metrics }) => {
+export const sandboxRoutes: Routes = (server, parts) => {
+  const { engine, lifetimes, metrics } = parts;
   server.post<{ Body: SandboxBody }>(
     '/v1/sandboxes',
     {
@@ -25,12 +27,17 @@ export const sandboxRoutes: Routes = (server, { engine, lifetimes, metrics }) =>
     },
     async ({ body }, reply) => {
       const { template, network, secrets } = body;
-      const sandbox = await engine.fork({
-        template,
-        network:
-          network === undefined ? null : { egress: network.egress, allow: network.allow ?? [], inbound: [] },
-        secrets: (secrets ?? []) as readonly Secret[],
-      });
+      const sandbox = await withVolumes(parts, body.volumes ?? [], (volumes) =>
+        engine.fork({
+          template,
+          network:
+            network === undefined
+              ? null
+              : { egress: network.egress, allow: network.allow ?? [], inbound: [] },
+          secrets: (secrets ?? []) as readonly Secret[],
+          volumes,
+        }),
+      );
       lifetimes.begin(sandbox.id, {
         ttlMs: body.ttlSeconds === undefined ? defaultLifetime.ttlMs : body.ttlSeconds * 1_000,
         idleMs: body.idleSeconds === undefined ? defaultLifetime.idleMs : body.idleSeconds * 1_000,

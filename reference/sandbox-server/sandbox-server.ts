@@ -8,6 +8,7 @@ import { CodedError } from '#reference/base/coded-error.ts';
 import type { Log } from '#reference/base/log.ts';
 import type { ForkEnginePort } from '#reference/contract/fork-engine-port.ts';
 import { BearerToken } from './bearer-token.ts';
+import { bodyFault } from './body-fault.ts';
 import { answerOf } from './error-answer.ts';
 import { guestRoutes } from './guest-routes.ts';
 import { Lifetimes } from './lifetimes.ts';
@@ -15,11 +16,15 @@ import type { GuestImage, RouteParts } from './routes.ts';
 import { sandboxRoutes } from './sandbox-routes.ts';
 import { ServerMetrics } from './server-metrics.ts';
 import { templateRoutes } from './template-routes.ts';
+import { VolumeFolder } from './volume-folder.ts';
+import { volumeRoutes } from './volume-routes.ts';
 
 export interface SandboxServerOptions {
   readonly engine: ForkEnginePort;
   readonly images: Readonly<Record<string, GuestImage>>;
   readonly rootfsFolder: string | null;
+  /** Images in it can be given to sandboxes; none: no sandbox has volumes. */
+  readonly volumesFolder?: string | null;
   readonly token: string;
   /** A loopback address. */
   readonly host: string;
@@ -43,7 +48,7 @@ const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 600_000;
 const loopback = /^(127(\.\d{1,3}){3}|::1)$/;
 
-/** @throws CodedError `bad-flag`, `address-taken` */
+/** @throws CodedError `bad-flag`, `bad-folder`, `address-taken` */
 export async function startSandboxServer(options: SandboxServerOptions): Promise<SandboxServer> {
   const { engine, images, rootfsFolder, host, port, log } = options;
   if (!loopback.test(host)) {
@@ -53,20 +58,33 @@ export async function startSandboxServer(options: SandboxServerOptions): Promise
       'listen on 127.0.0.1 or ::1; others come through a tunnel',
     );
   }
+  const { volumesFolder = null } = options;
+  const volumes = volumesFolder === null ? null : VolumeFolder.open(volumesFolder);
   const lifetimes = new Lifetimes((id) => engine.terminate(id), log);
   engine.onEnded((id) => lifetimes.forget(id));
   const metrics = new ServerMetrics(engine);
-  const parts: RouteParts = { engine, images, rootfsFolder, lifetimes, metrics, log };
+  const parts: RouteParts = { engine, images, rootfsFolder, volumes, lifetimes, metrics, log };
+  const bearer = new BearerToken(options.token);
   const server = fastify({
     bodyLimit,
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: true,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    // Whatever the router refuses by itself is nobody's to see without the token either.
+    frameworkErrors: (error, request, reply) => {
+      const isKnown = bearer.admits(request.headers.authorization);
+      const { status, body } = answerOf(isKnown ? error : unauthorized());
+      reply.hijack();
+      reply.raw.writeHead(status, { 'content-type': 'application/json', ...headersOf(status) });
+      reply.raw.end(JSON.stringify(body));
+    },
     routerOptions: { maxParamLength: 100 },
+    schemaErrorFormatter: (errors, part) => new Error(bodyFault(errors, part)),
   });
   server.server.maxConnections = maxConnections;
   server.server.headersTimeout = headersTimeoutMs;
-  guard(server, options, metrics);
+  server.addHook('onClose', async () => volumes?.close());
+  guard(server, bearer, log, metrics);
   await server.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -75,10 +93,12 @@ export async function startSandboxServer(options: SandboxServerOptions): Promise
       security: [{ token: [] }],
     },
   });
+  // Nothing but JSON and octets: text would be a file that is read whole.
+  server.removeContentTypeParser('text/plain');
   // A file is passed on as it comes.
   server.addContentTypeParser('application/octet-stream', (_request, body, done) => done(null, body));
   await server.register(async (scope) => {
-    for (const routes of [templateRoutes, sandboxRoutes, guestRoutes]) routes(scope, parts);
+    for (const routes of [templateRoutes, sandboxRoutes, guestRoutes, volumeRoutes]) routes(scope, parts);
     scope.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
       reply.type('text/plain; version=0.0.4').send(await metrics.text()),
     );
@@ -110,19 +130,20 @@ async function listenOn(server: FastifyInstance, host: string, port: number): Pr
   }
 }
 
+const unauthorized = () =>
+  new CodedError(
+    'unauthorized',
+    'the bearer token is missing or wrong',
+    'send Authorization: Bearer and the token of the server',
+  );
+
 /** Who may ask, how many at once, and what an error looks like. */
-function guard(server: FastifyInstance, { token, log }: SandboxServerOptions, metrics: ServerMetrics): void {
-  const bearer = new BearerToken(token);
+function guard(server: FastifyInstance, bearer: BearerToken, log: Log, metrics: ServerMetrics): void {
   let underWay = 0;
   server.addHook('onRequest', async (request, reply) => {
     if (request.url === '/healthz') return;
     if (!bearer.admits(request.headers.authorization)) {
-      reply.header('www-authenticate', 'Bearer');
-      throw new CodedError(
-        'unauthorized',
-        'the bearer token is missing or wrong',
-        'send Authorization: Bearer and the token of the server',
-      );
+      throw unauthorized();
     }
     if (underWay >= maxRequests) {
       throw new CodedError(
@@ -148,7 +169,11 @@ function guard(server: FastifyInstance, { token, log }: SandboxServerOptions, me
     const { status, body } = answerOf(error);
     metrics.refused(body.code);
     if (status >= 500) log.error({ route: request.routeOptions.url, err: error }, 'request failed');
-    if (status === 429 || status === 503) reply.header('retry-after', '1');
-    return reply.status(status).send(body);
+    return reply.headers(headersOf(status)).status(status).send(body);
   });
+}
+
+function headersOf(status: number): Record<string, string> {
+  if (status === 401) return { 'www-authenticate': 'Bearer' };
+  return status === 429 || status === 503 ? { 'retry-after': '1' } : {};
 }

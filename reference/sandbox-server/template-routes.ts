@@ -86,5 +86,6 @@ export function specOf(
       ...(background === true ? { background: true as const } : {}),
     })),
     allowProcesses: (body.allowProcesses ?? []).map((comm) => ({ comm })),
+    volumes: body.volumes ?? [],
   };
 }

@@ -20,6 +20,8 @@ export function volumeDevices({ volumes = [] }: Machine): string[] {
     [
       `virtio-blk-pci,drive=${nodeOf(index)},serial=${serial},addr=0x${(firstAddress + index).toString(16)}`,
       `logical_block_size=${sectorOctets},physical_block_size=${sectorOctets}`,
+      // Else a guest whose host's disk is full stands still, and nobody is told.
+      'werror=report,rerror=report',
     ].join(','),
   ]);
 }

@@ -46,28 +46,35 @@ export const overlayOctets = (octets: number) => octets + Math.ceil(octets / 1_0
 /**
  * @param folder on whose file system it lies
  * @returns a descriptor, the caller's
- * @throws CodedError `no-overlay`
+ * @throws CodedError `no-overlay`, `disk-full`
  */
 export function createOverlay(folder: string, octets: number): number {
-  let fd: number;
-  try {
-    fd = openSync(folder, constants.O_RDWR | O_TMPFILE, 0o600);
-  } catch (cause) {
+  const refused = (cause: unknown) => {
     const { code } = cause as NodeJS.ErrnoException;
-    throw new CodedError(
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      const what = `${folder} has no room for what a guest writes to a private volume`;
+      return new CodedError('disk-full', what, 'free space in the folder of the engine', { cause });
+    }
+    return new CodedError(
       'no-overlay',
       `no file without a name can be made in ${folder} (${code}): a private volume has nowhere to go`,
       'give the VMM a folder on a file system that has O_TMPFILE (ext4, xfs, btrfs, tmpfs), and room',
       { cause },
     );
+  };
+  let fd: number;
+  try {
+    fd = openSync(folder, constants.O_RDWR | O_TMPFILE, 0o600);
+  } catch (cause) {
+    throw refused(cause);
   }
   try {
     const image = emptyImage(octets);
     for (let at = 0; at < image.length; ) at += writeSync(fd, image, at, image.length - at, at);
     ftruncateSync(fd, image.length);
     return fd;
-  } catch (error) {
+  } catch (cause) {
     closeSync(fd);
-    throw error;
+    throw refused(cause);
   }
 }
