@@ -16,7 +16,10 @@ export interface GroupLimits {
 
 /** What a program runs in. */
 export interface ProgramGroup {
-  /** Runs `start` so that what it starts is in the group, bounded right behind. Nothing in it may wait. */
+  /**
+   * Runs `start` so that what it starts is in the group and bounded. Nothing in it may wait. A program that has more
+   * processes than it may at the moment in which the agent leaves is killed.
+   */
   startInside<T>(start: () => T): T;
   kill(): void;
   /** false: something is in it still, at the deadline. */
@@ -101,14 +104,20 @@ export class ProgramGroups {
       // One that is out of memory ends whole, and not by the process that happens to be the largest.
       if (this.#held.has('memory')) set('memory.oom.group', 1);
     };
+    const kill = () => writeFileSync(`${folder}/cgroup.kill`, '1');
+    const tasks = () => Number(readFileSync(`${folder}/pids.current`, 'latin1'));
     return {
       startInside: (start) => {
-        const started = this.#startIn(folder, start);
-        // Before, the agent and its threads would have counted.
+        const started = this.#startIn(folder, () => {
+          // The agent's own threads count as long as it is in there.
+          if (processes !== undefined) set('pids.max', processes + tasks());
+          return start();
+        });
         bound();
+        if (processes !== undefined && tasks() > processes) kill();
         return started;
       },
-      kill: () => writeFileSync(`${folder}/cgroup.kill`, '1'),
+      kill,
       emptied: () => emptied(folder),
       close: () => {
         this.#ended.add(folder);
