@@ -14,7 +14,7 @@ Builds templates and keeps forks of them prepared. Says each on stdout, a line o
 
   --folder PATH         templates, witnesses, journal: made with mode 0700
   --templates FILE      JSON: [{"spec": {kernel, initrd, commandLine, rootfs, memoryMiB, cpus, init,
-                        allowProcesses, volumes}, "ready": N}]
+                        allowProcesses, volumes}, "ready": N, "rehearsed": true or false}]
   --node-socket PATH    hands templates to the husks of this node, and keeps their witnesses
   --husk UID:GID        a user whose husks are heard there; any number of them
   --storage-key FILE    encrypts templates on the disk with the key in it: 32 octets or 64 hexadecimal digits, in a
@@ -22,12 +22,17 @@ Builds templates and keeps forks of them prepared. Says each on stdout, a line o
   --accelerator NAME    ${accelerators.join(', ')} (tcg)
   --max-vms N           prepared ones and builds included (128)
   --max-templates N     (16)
-  --max-state-mib N     of the disk, for templates (65536)
+  --max-state-mib N     of the disk, for templates and private volumes (65536)
   --boot-seconds N      until a template's agent answers (90); to freeze, any guest has 2/9 of it
   --gate-seconds N      of each leg of the gate (5)
   --cgroups MODE        ${cgroupModes.join(', ')} (auto): a cgroup (version 2) for each VM, below this process's own
   --network MODE        ${networkModes.join(', ')} (auto): a namespace, datapath and resolver for each sandbox; needs root
   --log-level LEVEL     ${logLevels.join(', ')}
+
+Examples:
+  node reference/main/forkd.ts --folder /var/lib/mitos/forkd --templates templates.json
+  node reference/main/forkd.ts --folder /var/lib/mitos/forkd --templates templates.json \\
+    --node-socket /run/mitos/forkd.sock --husk 10001:10001 --storage-key fd:3 3< key
 `;
 
 const options = {

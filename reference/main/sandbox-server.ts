@@ -25,6 +25,11 @@ Sandboxes behind HTTP on loopback, for whoever has the bearer token that it writ
   --cgroups MODE           ${cgroupModes.join(', ')} (auto): a cgroup (version 2) for each VM, below this process's own
   --network MODE        ${networkModes.join(', ')} (auto): a namespace, datapath and resolver for each sandbox; needs root
   --log-level LEVEL        ${logLevels.join(', ')}
+
+Examples:
+  node reference/main/sandbox-server.ts --folder /var/lib/mitos/sandboxes --kernel vmlinuz --kernel-sha256 HEX \\
+    --initrd initrd --initrd-sha256 HEX
+  pnpm sandbox serve       # the same with a kernel and an initrd of Debian's packages, held to their digests
 `;
 
 const options = {
