@@ -6,7 +6,7 @@ import { kernelReaders } from '#properties/subjects/guest-lab.ts';
 import type { ForkStage } from './fork-attack.ts';
 import type { LabFork, LabTemplate } from './fork-lab.ts';
 import type { ForkHost } from './historic-host.ts';
-import { type Draws, percent, shareOf } from './shares.ts';
+import { type Draws, exhibitsOf, percent, shareOf } from './shares.ts';
 
 export interface SiblingPlan {
   readonly count: number;
@@ -87,4 +87,30 @@ export async function windowClosed(stage: ForkStage, template: LabTemplate): Pro
     seen.push(kernelReaders.map((reader, index) => `${reader} ${percent(shares[index] ?? 0)}`).join(' '));
   }
   return `two forks that nobody reseeds do not share random octets; ${windowTries} tries: ${seen.join('; ')}`;
+}
+
+/** Two kernels may need an octet of their own a moment apart, and what comes between is another's then. */
+const partTries = 3;
+
+/**
+ * Of siblings that share a part of what they draw, other siblings are asked as well, and those that share most are
+ * judged: what was shared once is never lost. Who shares nothing is judged as it is.
+ */
+export async function sharingMost(
+  drawOnce: () => Promise<readonly Draws[]>,
+): Promise<{ readonly siblings: readonly Draws[]; readonly steps: readonly string[] }> {
+  const steps: string[] = [];
+  let most: { readonly siblings: readonly Draws[]; readonly sum: number } | null = null;
+  for (let attempt = 0; attempt < partTries; attempt++) {
+    const siblings = await drawOnce();
+    const exhibits = exhibitsOf(siblings);
+    const shares = exhibits.map(({ share }) => share);
+    const sum = shares.reduce((total, share) => total + share, 0);
+    if (most === null || sum > most.sum) most = { siblings, sum };
+    if (sum === 0 || Math.min(...shares) > openShare) break;
+    steps.push(
+      `a part is shared: ${exhibits.map(({ reader, share }) => `${reader} ${percent(share)}`).join(', ')}`,
+    );
+  }
+  return { siblings: most?.siblings ?? [], steps };
 }

@@ -5,7 +5,14 @@ import { kernelReaders } from '#properties/subjects/guest-lab.ts';
 import type { ForkAttack, ForkStage, Seen } from '../fork-attack.ts';
 import { plainWish, type TemplateWish } from '../fork-lab.ts';
 import { type Draws, exhibitsOf, percent, shareOf } from '../shares.ts';
-import { allPrograms, drawSiblings, quickPrograms, type SiblingPlan, windowClosed } from '../siblings.ts';
+import {
+  allPrograms,
+  drawSiblings,
+  quickPrograms,
+  type SiblingPlan,
+  sharingMost,
+  windowClosed,
+} from '../siblings.ts';
 
 const residual = 'findings.md F6 Residual; facts.md, the kernel’s generator after a fork';
 const control = 'two forks that nobody tells anything share what the kernel gives them';
@@ -31,11 +38,11 @@ async function runSiblings(stage: ForkStage, { ground, plan, judged = () => true
   const template = await stage.lab.template(wishOf(stage, ground));
   const closed = await windowClosed(stage, template);
   const host = await stage.lab.host(stage.subject);
-  const all = await drawSiblings(stage, template, { ...plan, host });
-  return seenOf(
-    all.map((draws) => Object.fromEntries(Object.entries(draws).filter(([name]) => judged(name)))),
-    closed,
-  );
+  const ofJudged = (draws: Draws) =>
+    Object.fromEntries(Object.entries(draws).filter(([name]) => judged(name)));
+  const drawOnce = async () => (await drawSiblings(stage, template, { ...plan, host })).map(ofJudged);
+  const { siblings: all, steps } = await sharingMost(drawOnce);
+  return seenOf(all, closed, steps);
 }
 
 export function seenOf(
