@@ -23,16 +23,30 @@ import { createTap } from './tap-device.ts';
 const tun = '/dev/net/tun';
 const startDeadlineMs = 60_000;
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
-const standIn = fileURLToPath(new URL('./stand-in.ts', import.meta.url));
+/** Where it is seen by other uids, whatever folder it was cloned into: in mounts of this run's own. */
+const shown = showRepository();
+const node = inShown(process.execPath);
+const standIn = inShown(fileURLToPath(new URL('./stand-in.ts', import.meta.url)));
 const loader = '/lib64/ld-linux-x86-64.so.2';
 export const perl = '/usr/bin/perl';
 /** KVM is no device of the stand-in's. */
 export const noDevice: DeviceAccess = { byOthers: true, groups: [] };
 
+function showRepository(): string {
+  const bind = ['--bind', repository, '/mnt'];
+  const isBound =
+    process.env.OWN_MOUNTS === '1' && spawnSync('mount', bind, { stdio: 'ignore' }).status === 0;
+  return isBound ? '/mnt/' : repository;
+}
+
+function inShown(path: string): string {
+  return path.startsWith(repository) ? `${shown}${path.slice(repository.length)}` : path;
+}
+
 /** A script needs more of the disk than the program does, and may open nothing else. */
 export const scriptPaths = (runFolder: string): OpenPaths => ({
-  programs: [...launchPrograms, process.execPath, perl, loader],
-  readable: [repository, '/usr/lib', '/etc/ld.so.cache', '/etc/ssl'],
+  programs: [...launchPrograms, node, perl, loader],
+  readable: [shown, '/usr/lib', '/etc/ld.so.cache', '/etc/ssl'],
   writable: ['/dev/null'],
   sockets: [runFolder],
 });
@@ -63,7 +77,7 @@ export function makeRunFolder(): string {
 
 export async function openStandIn(runFolder: string): Promise<VmmPort> {
   const launchers = await openLaunchers(scriptPaths(runFolder), noDevice);
-  return openFirecracker({ command: [process.execPath, standIn], ...launchers, runFolder, startDeadlineMs });
+  return openFirecracker({ command: [node, standIn], ...launchers, runFolder, startDeadlineMs });
 }
 
 /** Node reserves half a GiB of what its data may be, used or not. */
