@@ -91,6 +91,7 @@ describe('the brackets of an entry', () => {
     const inside = parseCidrEntry('[fd00::/8]:53');
     expect(parseCidrEntry('[fd00::]/8:53')).toEqual(inside);
     expect(parseCidrEntry('fd00::/8:53')).toEqual(inside);
+    expect(parseCidrEntry('[fd00::]/16:53')).toEqual(parseCidrEntry('[fd00::/16]:53'));
   });
 
   test.each([
@@ -110,6 +111,15 @@ describe('the brackets of an entry', () => {
         code: 'bad-allow-entry',
         message: `allow: ${JSON.stringify(entry)}: its brackets are not around an IPv6 address or CIDR`,
         remediation: 'write [tcp|udp://][IPv6 CIDR]:port, for example [fd00::/8]:443',
+      }),
+    );
+  });
+
+  test('are told of by the first 300 characters', () => {
+    const entry = `[${'a'.repeat(400)}]:443`;
+    expect(() => parseCidrEntry(entry)).toThrow(
+      expect.objectContaining({
+        message: `allow: ${JSON.stringify(entry.slice(0, 300))}: its brackets are not around an IPv6 address or CIDR`,
       }),
     );
   });

@@ -26,8 +26,7 @@ export function parseCidrEntry(entry: string): CidrEntry | null {
       'write [tcp|udp://]CIDR:port, for example 10.0.0.0/8:443',
     );
   }
-  const [, inside, length = ''] = /^\[([^[\]]*)\](\/\d+)?$/.exec(host) ?? [];
-  const bare = inside === undefined ? host : `${inside}${length}`;
+  const bare = host.replace(/^\[([^[\]]*)\](\/\d+)?$/, '$1$2');
   const [text] = bare.split('/') as [string];
   const address = parseAddress(text);
   if (/[[\]]/.test(host) && address?.length !== 16) {
