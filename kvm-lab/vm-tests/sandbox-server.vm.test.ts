@@ -56,7 +56,7 @@ beforeAll(async () => {
   const { id } = await served.client.buildTemplate({
     volumes: [
       { serial: 'shared', path: '/mnt/shared', octets: imageOctets, access: 'readonly' },
-      { serial: 'own', path: '/data/work', octets: imageOctets, access: 'private' },
+      { serial: 'own', path: '/data/own', octets: imageOctets, access: 'private' },
       { serial: 'large', path: '/data/large', octets: largeOctets, access: 'private' },
     ],
   });
@@ -100,14 +100,14 @@ test(
   async () => {
     const ids = [await fork(), await fork()];
     for (const [index, id] of ids.entries()) {
-      expect(await said(id, 'cat /data/work/who /mnt/shared/hello')).toBe('nobodyfor all');
-      expect(await said(id, `echo ${index} > /data/work/who; sync; echo 3 > /proc/sys/vm/drop_caches`)).toBe(
+      expect(await said(id, 'cat /data/own/who /mnt/shared/hello')).toBe('nobodyfor all');
+      expect(await said(id, `echo ${index} > /data/own/who; sync; echo 3 > /proc/sys/vm/drop_caches`)).toBe(
         '',
       );
       expect(await said(id, 'echo mine > /mnt/shared/hello')).toMatch(/Read-only file system/);
     }
     for (const [index, id] of ids.entries()) {
-      expect(await said(id, 'cat /data/work/who /mnt/shared/hello')).toBe(`${index}\nfor all`);
+      expect(await said(id, 'cat /data/own/who /mnt/shared/hello')).toBe(`${index}\nfor all`);
     }
     await expect(served.client.forkSandbox(ids[0] ?? '', { replicas: 1 })).rejects.toMatchObject({
       told: 'volume-not-inherited',
@@ -204,7 +204,7 @@ test(
     await expect.poll(killed.left, { timeout: 30_000 }).toEqual([]);
     await expect.poll(() => taken() - before, { timeout: 30_000 }).toBeLessThan(mebi);
     served = await serve();
-    expect(await said(await fork(), 'cat /data/work/who; ls /data/large')).toBe('nobodylost+found');
+    expect(await said(await fork(), 'cat /data/own/who; ls /data/large')).toBe('nobodylost+found');
     expect((await served.server.end('SIGTERM')).code).toBe(0);
     expect(taken() - before).toBeLessThan(mebi);
   },

@@ -17,7 +17,7 @@ import { ext4Image, imageOctets } from './volume-images.ts';
 
 const kernel = '6.1';
 const patienceMs = 300_000;
-const own = { serial: 'own', path: '/data/work', readonly: false };
+const own = { serial: 'own', path: '/data/own', readonly: false };
 let folder = '';
 let vmm: VmmPort | undefined;
 let ground: VolumeGround | undefined;
@@ -51,12 +51,12 @@ test('a fork mounts ext4, writes for itself, and is refused a volume that holds 
   ftruncateSync(empty, imageOctets);
   images.push(filled, empty);
   const first = await ground.fork(snapshot, [{ serial: 'own', fd: filled }], [own]);
-  expect(await first.sh('echo first > /data/work/who; grep /data/work /proc/mounts')).toMatch(
-    /^\/dev\/vdb \/data\/work ext4 rw,nosuid,nodev/,
+  expect(await first.sh('echo first > /data/own/who; grep /data/own /proc/mounts')).toMatch(
+    /^\/dev\/vdb \/data\/own ext4 rw,nosuid,nodev/,
   );
   await ground.end(first);
   const second = await ground.fork(snapshot, [{ serial: 'own', fd: filled }], [own]);
-  expect(await second.sh('cat /data/work/who')).toBe('nobody');
+  expect(await second.sh('cat /data/own/who')).toBe('nobody');
   await ground.end(second);
   const refused = await refusalOf(ground.fork(snapshot, [{ serial: 'own', fd: empty }], [own]));
   expect(refused.code).toBe('fork-refused');

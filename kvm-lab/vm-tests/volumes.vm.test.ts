@@ -26,7 +26,7 @@ let images: Readonly<Record<'shared' | 'own' | 'other', number>>;
 
 const overlays = () => `${folder}/overlays`;
 const shared = { serial: 'shared', path: '/mnt/shared', readonly: true };
-const own = { serial: 'own', path: '/data/work', readonly: false };
+const own = { serial: 'own', path: '/data/own', readonly: false };
 const attached = () => [
   { serial: 'shared', fd: images.shared },
   { serial: 'own', fd: images.own },
@@ -64,24 +64,24 @@ test('two forks that write to their private volumes see their own alone; the sha
     await ground.fork(snapshot, attached(), [shared, own]),
   ];
   for (const [index, fork] of forks.entries()) {
-    expect(await fork.sh('cat /data/work/who')).toBe('nobody');
-    expect(
-      await fork.sh(`echo fork ${index} > /data/work/who; sync; echo 3 > /proc/sys/vm/drop_caches`),
-    ).toBe('');
+    expect(await fork.sh('cat /data/own/who')).toBe('nobody');
+    expect(await fork.sh(`echo fork ${index} > /data/own/who; sync; echo 3 > /proc/sys/vm/drop_caches`)).toBe(
+      '',
+    );
     expect(await fork.sh('echo mine > /mnt/shared/hello')).toMatch(/Read-only file system/);
     // Nor below the file system.
     expect(await fork.sh('head -c 512 /dev/zero > /dev/vda')).toMatch(/Operation not permitted|Read-only/);
   }
   for (const [index, fork] of forks.entries()) {
-    expect(await fork.sh('cat /data/work/who /mnt/shared/hello')).toBe(`fork ${index}\nfor all`);
-    expect(await fork.sh('grep /data/work /proc/mounts')).toMatch(
-      /^\/dev\/vdb \/data\/work ext4 rw,nosuid,nodev/,
+    expect(await fork.sh('cat /data/own/who /mnt/shared/hello')).toBe(`fork ${index}\nfor all`);
+    expect(await fork.sh('grep /data/own /proc/mounts')).toMatch(
+      /^\/dev\/vdb \/data\/own ext4 rw,nosuid,nodev/,
     );
     expect(await fork.sh('grep /mnt/shared /proc/mounts')).toMatch(/ ext4 ro,nosuid,nodev/);
   }
   await Promise.all(forks.map((fork) => ground.end(fork)));
   const later = await ground.fork(snapshot, attached(), [own]);
-  expect(await later.sh('cat /data/work/who')).toBe('nobody');
+  expect(await later.sh('cat /data/own/who')).toBe('nobody');
   await ground.end(later);
 });
 
@@ -108,17 +108,17 @@ test('a fork is saved without its volumes, never while one is in use; its forks 
   timeout: patienceMs,
 }, async () => {
   const source = await ground.fork(snapshot, attached(), [shared, own]);
-  expect(await source.sh('echo source > /data/work/who; mkdir /again; mount /dev/vdb /again')).toBe('');
+  expect(await source.sh('echo source > /data/own/who; mkdir /again; mount /dev/vdb /again')).toBe('');
   expect(await source.prepareSnapshot()).toMatchObject({
     ok: false,
     error: 'the volume own is in use beside its mount',
   });
   // It goes on, with its volumes where they were.
-  expect(await source.sh('cat /data/work/who /mnt/shared/hello; umount /again')).toBe('source\nfor all');
+  expect(await source.sh('cat /data/own/who /mnt/shared/hello; umount /again')).toBe('source\nfor all');
   expect(await source.prepareSnapshot()).toEqual({ ok: true });
   const saved = await source.vm.save(snapshot.manifest.guest);
   const child = await ground.fork(saved, [{ serial: 'own', fd: images.other }], [own], source.generation);
-  expect(await child.sh('cat /data/work/who; echo; grep -c /dev/vd /proc/mounts')).toBe('another\n1');
+  expect(await child.sh('cat /data/own/who; echo; grep -c /dev/vd /proc/mounts')).toBe('another\n1');
   await ground.end(child);
   saved.close();
 });
