@@ -81,6 +81,8 @@ export function startGuest(
   const words = [
     '-nodefaults -no-user-config -no-reboot -display none -m 512 -machine q35'.split(' '),
     ['-accel', accelerator, '-cpu', accelerator === 'kvm' ? 'host' : 'max'],
+    // Else a translated guest misses interrupts of its devices: see `seatsOf` of the QEMU adapter.
+    ['-smp', 'cpus=1,maxcpus=2'],
     ['-kernel', kernel, '-initrd', initrd, '-append', commandLine],
     ['-serial', `file:${folder}/console`, '-device', 'virtio-serial-pci'],
     ...Object.entries(channelNames).map(([id, name]) => [

@@ -1,7 +1,7 @@
 /** What QEMU is started with, and machines that it is not started for. */
 import { expect, test } from 'vitest';
 import type { Machine } from '#reference/contract/vmm-port.ts';
-import { limitsOf, machineArguments, placeArguments } from './arguments.ts';
+import { bootArguments, limitsOf, machineArguments, placeArguments } from './arguments.ts';
 
 const machine: Machine = { memoryMiB: 512, cpus: 1, cpuModel: 'max', guestMac: null, generationId: 'none' };
 const said = (differing: Partial<Machine>) => machineArguments({ ...machine, ...differing }, 'tcg').join(' ');
@@ -52,4 +52,11 @@ test('the limits grow with the machine', () => {
   const [small, large] = [limitsOf(machine), limitsOf({ ...machine, memoryMiB: 1_024, cpus: 4 })];
   expect(large.dataOctets).toBeGreaterThan(small.dataOctets);
   expect(large.fileOctets - small.fileOctets).toBe(512 << 20);
+});
+
+test('a guest with one translated CPU stands beside an empty seat, which it does not prepare for', () => {
+  expect(said({})).toContain('-smp cpus=1,maxcpus=2');
+  expect(said({ cpus: 4 })).toContain('-smp cpus=4,maxcpus=4');
+  expect(machineArguments(machine, 'kvm').join(' ')).toContain('-smp cpus=1,maxcpus=1');
+  expect(bootArguments(machine, 'quiet').at(-1)).toBe('quiet nr_cpus=1');
 });

@@ -48,7 +48,14 @@ export function machineArguments(machine: Machine, accelerator: Accelerator): st
     'pc,usb=off,vmport=off,smm=off,hpet=off,graphics=off,dump-guest-core=off,suppress-vmdesc=on,memory-backend=memory',
     ...['-accel', accelerator === 'kvm' ? 'kvm' : `tcg,thread=${threads},tb-size=${translationMiB}`],
     ...(isDeterministic ? ['-icount', 'shift=2'] : []),
-    ...['-cpu', cpuModel, '-smp', String(cpus), '-m', `${memoryMiB}M`],
+    ...[
+      '-cpu',
+      cpuModel,
+      '-smp',
+      `cpus=${cpus},maxcpus=${seatsOf(cpus, accelerator)}`,
+      '-m',
+      `${memoryMiB}M`,
+    ],
     ...['-global', 'migration.send-configuration=off'],
     // A fork's place is nobody's before: there is nothing to announce, neither by it nor by its guest.
     ...['-global', 'migration.announce-rounds=0'],
@@ -65,6 +72,14 @@ export function machineArguments(machine: Machine, accelerator: Accelerator): st
       : ['-device', `vmgenid,guid=${generationId === 'fresh' ? 'auto' : staleGenerationId}`]),
   ];
 }
+
+/**
+ * Where translated code is of a machine with one seat for a CPU, QEMU makes nothing atomic of what the guest locks
+ * (`CF_PARALLEL`, accel/tcg), and its devices run beside it on a thread of their own: a guest that asked for the next
+ * interrupt of a virtqueue then misses it, and waits for good. A seat that stays empty makes it atomic.
+ */
+const seatsOf = (cpus: number, accelerator: Accelerator) =>
+  accelerator === 'tcg' ? Math.max(2, cpus) : cpus;
 
 function checkMachine(machine: Machine, on: Accelerator): void {
   const { memoryMiB, cpus, cpuModel, guestMac, isDeterministic } = machine;
@@ -106,9 +121,10 @@ export function placeArguments(
   ];
 }
 
-export function bootArguments(commandLine: string): string[] {
+/** The guest prepares for the CPUs that it has, not for a seat that stays empty. */
+export function bootArguments({ cpus }: Machine, commandLine: string): string[] {
   const [kernel, initrd] = [ofDescriptor(descriptors.kernel), ofDescriptor(descriptors.initrd)];
-  return ['-kernel', kernel, '-initrd', initrd, '-append', commandLine];
+  return ['-kernel', kernel, '-initrd', initrd, '-append', `${commandLine} nr_cpus=${cpus}`];
 }
 
 export const forkArguments: readonly string[] = ['-S', '-incoming', 'defer'];

@@ -134,7 +134,11 @@ class Qemu extends SnapshotKeeper implements VmmPort {
       const tap = tapOf(machine, place, bootTap);
       const qemu = await this.#start(
         { machine, place, memoryFd: memory },
-        [...identity.arguments, ...placeArguments(machine, true, tap.inChild), ...bootArguments(commandLine)],
+        [
+          ...identity.arguments,
+          ...placeArguments(machine, true, tap.inChild),
+          ...bootArguments(machine, commandLine),
+        ],
         [kernel.fd, initrd.fd, ...tap.fds],
       );
       return this.#keep(new QemuVm(qemu, identity, memory, null));
