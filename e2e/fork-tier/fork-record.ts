@@ -4,6 +4,7 @@ import type { CellRecord } from '#properties/matrix/record.ts';
 import { type BuiltInSubject, builtInSubjects, type DatapathSubject } from '#properties/subjects/subject.ts';
 import type { VmmPort } from '#reference/contract/vmm-port.ts';
 import { keep } from '../fixtures/evidence.ts';
+import { reportFolderOr } from '../report/report-folder.ts';
 import { forkAttackNamed, forkAttacks, forkShowpieces } from './catalogue.ts';
 import type { ForkAttack, Seen } from './fork-attack.ts';
 
@@ -14,8 +15,7 @@ export interface ForkJob {
   readonly seed: number;
 }
 
-/** From the repository's root. HUSKPROOF_REPORTS: another place, for a run beside one whose reports are wanted. */
-export const forkReportFolder = process.env.HUSKPROOF_REPORTS ?? 'reports/fork';
+export const forkReportFolder = reportFolderOr('reports/fork');
 export const exhibitsFile = 'exhibits.json';
 const maxSteps = 100;
 /** The negative controls have to share nearly everything, and not something by chance. */

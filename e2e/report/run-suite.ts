@@ -26,7 +26,7 @@ export async function runSuite({ script, reportFolder, claims, subjects, seed, s
   rmSync(reportFile, { force: true });
   const child = spawn(process.execPath, [`${root}${script}`, '--grep', title], {
     stdio: ['ignore', 2, 2],
-    env: { ...process.env, HUSKPROOF_SEED: String(seed) },
+    env: { ...process.env, HUSKPROOF_SEED: String(seed), HUSKPROOF_REPORTS: reportFolder },
   });
   const stop = () => child.kill('SIGTERM');
   signal.addEventListener('abort', stop, { once: true });
