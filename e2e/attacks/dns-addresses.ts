@@ -12,7 +12,7 @@ async function rebind(stage: DnsStage, addresses: readonly string[]): Promise<vo
   stage.pod.dns.worldHas(addresses);
   for (const address of addresses) {
     const name = stage.name('rebind');
-    for (const server of stage.servers) server.script(name, at([address]));
+    stage.script(name, at([address]));
     await stage.ask(name, { type: address.includes(':') ? types.aaaa : types.a });
     stage.tryConnect(address);
   }
@@ -194,7 +194,7 @@ const operator: readonly DnsAttack[] = [
     control: 'pinned A',
     act: async (stage) => {
       const name = stage.name('six');
-      for (const server of stage.servers) server.script(name, at(['2606:4700::2222']));
+      stage.script(name, at(['2606:4700::2222']));
       const { rcode, addresses } = await stage.ask(name, { type: types.aaaa });
       if (rcode !== 'NOERROR' || addresses.length > 0)
         stage.wrong(`AAAA is answered ${rcode}, ${addresses.length} addresses`);

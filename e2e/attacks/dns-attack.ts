@@ -4,7 +4,7 @@
  * Invariant: it knows neither subject nor provider; the same attack runs against anybody's proxy.
  */
 
-import type { DnsPod, ScriptedServer } from '#kvm-lab/providers/dns-lab.ts';
+import type { DnsPod, ScriptedServer, UpstreamScript } from '#kvm-lab/providers/dns-lab.ts';
 import type { GuestEnd, HonestGuest } from '#kvm-lab/providers/network-lab.ts';
 import type { DecodedAnswer } from '#properties/oracles/dns/answer-oracle.ts';
 import type { DnsPolicyOrder } from '#properties/subjects/dnsproxy-protocol.ts';
@@ -44,6 +44,8 @@ export interface DnsStage {
   /** The first is preferred. */
   readonly servers: readonly [ScriptedServer, ScriptedServer];
   readonly policy: DnsPolicyOrder;
+  /** What both servers say of the name. */
+  script(name: string, script: UpstreamScript): void;
   /** Seeded: an integer from 0 to below `bound`. */
   random(bound: number): number;
   /** A name below the allowed zone that nobody asked for before. */

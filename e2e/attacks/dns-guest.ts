@@ -1,33 +1,17 @@
 /**
  * What a hostile guest hides in its questions, what it gets back beside addresses, and messages that are malformed.
  */
-import {
-  encodeMessage,
-  flags,
-  type ModelMessage,
-  type ModelRecord,
-  query,
-  types,
-} from '#properties/models/dns-message.ts';
+import { flags, type ModelMessage, type ModelRecord, query, types } from '#properties/models/dns-message.ts';
 import { cells } from './attack.ts';
 import type { DnsAttack, DnsStage } from './dns-attack.ts';
-import { addressOf, at, honest, labelsOf, nameIn, said } from './dns-messages.ts';
+import { addressOf, at, honest, labelsOf, nameIn, octets, said } from './dns-messages.ts';
 import { hosts } from './guest-frames.ts';
 
 const lie = hosts.forbidden;
-const octetsOf = (message: ModelMessage) => Buffer.from(encodeMessage(message));
 const secret = Buffer.from('exfiltrated');
 /** Linux' own: net.ipv4.ip_local_port_range. */
 const [firstPort, portRoom] = [32_768, 28_232];
 const tries = 1_400;
-
-const scriptAll = (
-  stage: DnsStage,
-  name: string,
-  script: Parameters<DnsStage['servers'][0]['script']>[1],
-) => {
-  for (const server of stage.servers) server.script(name, script);
-};
 
 /** Questions that reached a server for the name, in order. */
 const upstreamOf = (stage: DnsStage, name: string) =>
@@ -59,7 +43,7 @@ const covert: readonly DnsAttack[] = [
     showpiece: true,
     act: async (stage) => {
       const name = stage.name('smuggle');
-      scriptAll(stage, name, at([hosts.pinned]));
+      stage.script(name, at([hosts.pinned]));
       const loaded: ModelMessage = {
         ...query(labelsOf(name), types.a, 0x4d4d),
         flags: flags.recursionDesired | 0x0010 | 0x0020,
@@ -71,9 +55,9 @@ const covert: readonly DnsAttack[] = [
           { owner: [], type: types.txt, class: 1, ttl: 0, data: { raw: [...secret] } },
         ],
       };
-      await stage.ask(name, { message: octetsOf(loaded) });
+      await stage.ask(name, { message: octets(loaded) });
       const plain = stage.name('smuggle');
-      scriptAll(stage, plain, at([hosts.pinned]));
+      stage.script(plain, at([hosts.pinned]));
       await stage.ask(plain);
       const [first] = upstreamOf(stage, name);
       const [second] = upstreamOf(stage, plain);
@@ -97,7 +81,7 @@ const covert: readonly DnsAttack[] = [
       const words = ['AbCdEfGhIj', 'aBcDeFgHiJ', 'ABCDEfghij', 'abcdeFGHIJ'];
       for (const word of words) {
         const name = stage.name(word);
-        scriptAll(stage, name.toLowerCase(), at([hosts.pinned]));
+        stage.script(name.toLowerCase(), at([hosts.pinned]));
         await stage.ask(name);
         const [asked] = upstreamOf(stage, name.toLowerCase());
         if (asked?.includes(Buffer.from(name.split('.')[0] ?? ''))) same += 1;
@@ -116,13 +100,13 @@ const covert: readonly DnsAttack[] = [
     act: async (stage) => {
       const name = stage.name('told');
       const id = stage.random(65_536);
-      const guessed = octetsOf({
+      const guessed = octets({
         ...query(labelsOf(name), types.a, id),
         flags: flags.response | flags.recursionDesired | flags.recursionAvailable,
         answers: [addressOf(labelsOf(name), lie)],
       });
       const [server] = stage.servers;
-      scriptAll(stage, name, (question) => {
+      stage.script(name, (question) => {
         // All that is left to guess is the port: a forger's luck in one of twenty tries.
         const ports = Array.from({ length: tries }, () => firstPort + stage.random(portRoom));
         ports[stage.random(tries)] = question.from.port;
@@ -132,7 +116,7 @@ const covert: readonly DnsAttack[] = [
         stage.pod.dns.sprayPorts({ from: server.place, to: question.from, data: guessed }, ports);
         return [said(honest(question, [addressOf(nameIn(question), hosts.pinned)]), { afterMs: 300 })];
       });
-      await stage.ask(name, { message: octetsOf(query(labelsOf(name), types.a, id)) });
+      await stage.ask(name, { message: octets(query(labelsOf(name), types.a, id)) });
       await stage.connect(lie);
     },
   },
@@ -166,7 +150,7 @@ const hints: readonly DnsAttack[] = [
     showpiece: true,
     act: async (stage) => {
       const name = stage.name('glue');
-      scriptAll(stage, name, (question) => {
+      stage.script(name, (question) => {
         const server = labelsOf('ns.evil.test');
         const reply = honest(question, [addressOf(nameIn(question), hosts.pinned)]);
         const authority = [
@@ -184,7 +168,7 @@ const hints: readonly DnsAttack[] = [
     source: 'RFC 9460 section 7.3; findings.md F1, residual',
     act: async (stage) => {
       const name = stage.name('hint');
-      scriptAll(stage, name, (question) => [
+      stage.script(name, (question) => [
         said(
           honest(question, [
             addressOf(nameIn(question), hosts.pinned),
@@ -204,9 +188,7 @@ const hints: readonly DnsAttack[] = [
     act: async (stage) => {
       for (const type of [types.https, types.svcb, types.txt, types.any, types.ns]) {
         const name = stage.name('type');
-        scriptAll(stage, name, (question) => [
-          said(honest(question, [httpsHint(name, [169, 254, 169, 254])])),
-        ]);
+        stage.script(name, (question) => [said(honest(question, [httpsHint(name, [169, 254, 169, 254])]))]);
         const { decoded, message } = await stage.ask(name, { type, deadlineMs: 400 });
         foreignOf(stage, decoded?.foreign);
         if (message === null) stage.say(`type ${type}: silence`);
@@ -222,11 +204,11 @@ const header = (counts: readonly number[], bits = 0x0100) =>
 const oneQuestion = [1, 0, 0, 0];
 
 function malformed(name: string): readonly (readonly [what: string, message: Buffer])[] {
-  const plain = octetsOf(query(labelsOf(name), types.a, 0x1234));
+  const plain = octets(query(labelsOf(name), types.a, 0x1234));
   const two = query(labelsOf(name), types.a, 0x1234);
   return [
-    ['two questions', octetsOf({ ...two, questions: [...two.questions, ...two.questions] })],
-    ['a count of two, one question', octetsOf({ ...two, countsOff: [1, 0, 0, 0] })],
+    ['two questions', octets({ ...two, questions: [...two.questions, ...two.questions] })],
+    ['a count of two, one question', octets({ ...two, countsOff: [1, 0, 0, 0] })],
     ['no question', header([0, 0, 0, 0])],
     ['a pointer to itself', Buffer.concat([header(oneQuestion), Buffer.from([0xc0, 12, 0, 1, 0, 1])])],
     ['a pointer beyond the end', Buffer.concat([header(oneQuestion), Buffer.from([0xff, 0xff, 0, 1, 0, 1])])],
@@ -250,8 +232,8 @@ function malformed(name: string): readonly (readonly [what: string, message: Buf
     ['cut in the name', plain.subarray(0, 16)],
     ['cut in the type', plain.subarray(0, plain.length - 3)],
     ['octets behind the end', Buffer.concat([plain, secret])],
-    ['a response', octetsOf({ ...two, flags: flags.response })],
-    ['an update', octetsOf({ ...two, flags: 0x2800 })],
+    ['a response', octets({ ...two, flags: flags.response })],
+    ['an update', octets({ ...two, flags: 0x2800 })],
   ];
 }
 
@@ -278,7 +260,7 @@ const malformedOnes: readonly DnsAttack[] = [
     showpiece: true,
     act: async (stage) => {
       const name = stage.name('malformed');
-      scriptAll(stage, name, at([lie]));
+      stage.script(name, at([lie]));
       for (const [what, message] of malformed(name)) {
         const before = stage.servers.map(({ questions }) => questions.length);
         const { addresses, rcode } = await stage.ask(name, { message, deadlineMs: 60 });
@@ -300,15 +282,15 @@ const malformedOnes: readonly DnsAttack[] = [
       const cuts = [3, 7, 12];
       for (const cut of cuts) {
         const name = stage.name('torn');
-        scriptAll(stage, name, (question) => {
+        stage.script(name, (question) => {
           const owner = nameIn(question);
-          const whole = octetsOf(honest(question, [addressOf(owner, lie), addressOf(owner, hosts.pinned)]));
+          const whole = octets(honest(question, [addressOf(owner, lie), addressOf(owner, hosts.pinned)]));
           return [{ message: whole.subarray(0, whole.length - cut) }];
         });
         await stage.ask(name, { deadlineMs: 150 });
       }
       const name = stage.name('length');
-      scriptAll(stage, name, (question) => {
+      stage.script(name, (question) => {
         const owner = nameIn(question);
         const long = { ...addressOf(owner, hosts.pinned), data: { raw: [1, 2, 3, 4, 5] } };
         return [said(honest(question, [addressOf(owner, lie), long]))];
@@ -327,7 +309,7 @@ const malformedOnes: readonly DnsAttack[] = [
     act: async (stage) => {
       const name = stage.name('malformed');
       const shapes = malformed(name).map(([, message]) => message);
-      scriptAll(stage, name, () => []);
+      stage.script(name, () => []);
       const harmless = shapes.slice(2);
       for (let sent = 0; sent < 1_000; sent++) {
         const shape = harmless[stage.random(harmless.length - 4)] ?? header([0, 0, 0, 0]);
@@ -335,7 +317,7 @@ const malformedOnes: readonly DnsAttack[] = [
         if (sent % 100 === 99) await stage.pause(2);
       }
       const good = stage.name('good');
-      scriptAll(stage, good, at([hosts.pinned]));
+      stage.script(good, at([hosts.pinned]));
       if (!(await answeredWithin(stage, good))) stage.wrong('a well-formed question is not answered');
     },
   },

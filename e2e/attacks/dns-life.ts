@@ -1,5 +1,6 @@
 /** Policy changes, ends and crashes: what a pin outlives although it must not. */
 
+import type { UpstreamScript } from '#kvm-lab/providers/dns-lab.ts';
 import { guest, nothingAllowed } from '#kvm-lab/providers/topology.ts';
 import { types } from '#properties/models/dns-message.ts';
 import { cells } from './attack.ts';
@@ -12,13 +13,10 @@ const other6 = '2620:fe::fe';
 const tap = guest.tap;
 const elsewhere = ['elsewhere.test:443'];
 
-const scriptAll = (stage: DnsStage, name: string, addresses: readonly string[], afterMs = 0) => {
-  for (const server of stage.servers) {
-    server.script(name, (question, nth) =>
-      at(addresses)(question, nth).map((reply) => ({ ...reply, afterMs })),
-    );
-  }
-};
+const late =
+  (addresses: readonly string[], afterMs: number): UpstreamScript =>
+  (question, nth) =>
+    at(addresses)(question, nth).map((reply) => ({ ...reply, afterMs }));
 
 /** What a tap is left with, whoever left it. */
 function judgeNothingLeft(stage: DnsStage, when: string): void {
@@ -29,7 +27,7 @@ function judgeNothingLeft(stage: DnsStage, when: string): void {
 
 async function pinned(stage: DnsStage, address: string): Promise<void> {
   const name = stage.name('pin');
-  scriptAll(stage, name, [address]);
+  stage.script(name, at([address]));
   await stage.ask(name, { type: address.includes(':') ? types.aaaa : types.a });
   const isThere = stage.pod.dns.pins(tap).some((pin) => pin.address === address);
   if (!isThere) throw new Error(`${address} was not pinned before the attack`);
@@ -132,7 +130,7 @@ const changes: readonly DnsAttack[] = [
       judgeNothingLeft(stage, 'after the change');
       if (await stage.connect(other)) stage.wrong(`a new connection to ${other} was accepted`);
       const name = stage.name('gone');
-      scriptAll(stage, name, [other]);
+      stage.script(name, at([other]));
       const { rcode, addresses } = await stage.ask(name);
       if (addresses.length > 0 || rcode !== 'REFUSED')
         stage.wrong(`the name is no more allowed, and ${rcode} was said`);
@@ -145,7 +143,7 @@ const changes: readonly DnsAttack[] = [
     mayPin: [],
     act: async (stage) => {
       const name = stage.name('slow');
-      scriptAll(stage, name, [other], 200);
+      stage.script(name, late([other], 200));
       const asked = stage.ask(name, { deadlineMs: 1_500 });
       await stage.pause(60);
       await stage.pod.dns.policy(tap, { ...stage.policy, allow: elsewhere });
@@ -187,7 +185,7 @@ const changes: readonly DnsAttack[] = [
       await pinned(stage, other);
       await stage.pod.dns.kill();
       const silent = stage.name('dead');
-      scriptAll(stage, silent, [other]);
+      stage.script(silent, at([other]));
       const { message } = await stage.ask(silent, { deadlineMs: 150 });
       if (message !== null) stage.wrong('a dead proxy answered');
       await stage.pod.dns.start();
@@ -205,7 +203,7 @@ const changes: readonly DnsAttack[] = [
     mayPin: [],
     act: async (stage) => {
       const name = stage.name('slow');
-      scriptAll(stage, name, [other], 150);
+      stage.script(name, late([other], 150));
       stage.send(name);
       await stage.pause(50);
       await stage.pod.dns.detach(tap);

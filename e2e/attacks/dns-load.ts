@@ -18,14 +18,6 @@ const roundMs = 60;
 const enoughQuestions = 3_000;
 const tries = 8;
 
-const scriptAll = (
-  stage: DnsStage,
-  name: string,
-  script: Parameters<DnsStage['servers'][0]['script']>[1],
-) => {
-  for (const server of stage.servers) server.script(name, script);
-};
-
 /** Public addresses of one network, `from` on. */
 const manyAddresses = (count: number, from = 0) =>
   Array.from(
@@ -40,7 +32,7 @@ async function neighborAnswered(stage: DnsStage): Promise<boolean> {
   const { sibling } = stage;
   if (sibling === null) throw new Error('an attack beside a neighbour');
   const name = stage.name('honest');
-  scriptAll(stage, name, at([hosts.pinned]));
+  stage.script(name, at([hosts.pinned]));
   for (let asked = 0; asked < tries; asked++) {
     if ((await stage.ask(name, { from: sibling, deadlineMs: 700 })).addresses.length > 0) return true;
   }
@@ -65,7 +57,7 @@ const pins: readonly DnsAttack[] = [
     showpiece: true,
     act: async (stage) => {
       const name = stage.name('many');
-      scriptAll(stage, name, at(manyAddresses(84)));
+      stage.script(name, at(manyAddresses(84)));
       // Over TCP: an answer of that many addresses fits no datagram that a stub takes.
       const stream = await SegmentedTcp.open(stage);
       stream?.send(framed(questionFor(name)));
@@ -91,7 +83,7 @@ const pins: readonly DnsAttack[] = [
       stage.pod.dns.fillSet(stage.guest.place.tap, fillers(pinsPerSet - 30));
       for (const from of [0, 20, 40]) {
         const name = stage.name('more');
-        scriptAll(stage, name, at(manyAddresses(20, from)));
+        stage.script(name, at(manyAddresses(20, from)));
         await stage.ask(name, { deadlineMs: 8_000 });
       }
       const all = stage.pod.dns.pins(stage.guest.place.tap).length;
@@ -198,7 +190,7 @@ const crowds: readonly DnsAttack[] = [
     expected: cells.closed,
     act: async (stage) => {
       const name = stage.name('same');
-      scriptAll(stage, name, (question, nth) =>
+      stage.script(name, (question, nth) =>
         at([hosts.pinned])(question, nth).map((reply) => ({ ...reply, afterMs: 60 })),
       );
       const got = await Promise.all(
@@ -238,7 +230,7 @@ const servers: readonly DnsAttack[] = [
     shows: 'a question without an answer',
     act: async (stage) => {
       const name = stage.name('slow');
-      scriptAll(stage, name, (question, nth) =>
+      stage.script(name, (question, nth) =>
         at([hosts.pinned])(question, nth).map((reply) => ({ ...reply, afterMs: 500 })),
       );
       const { addresses, rcode } = await stage.ask(name, { deadlineMs: 12_000 });
@@ -253,7 +245,7 @@ const servers: readonly DnsAttack[] = [
     shows: 'a pin, or an answer without SERVFAIL',
     act: async (stage) => {
       const name = stage.name('silence');
-      scriptAll(stage, name, () => []);
+      stage.script(name, () => []);
       const { rcode, message } = await stage.ask(name, { deadlineMs: 6_000 });
       if (message !== null && rcode !== 'SERVFAIL') stage.wrong(`no server answered, and ${rcode} was said`);
     },
@@ -267,7 +259,7 @@ const servers: readonly DnsAttack[] = [
     shows: 'the late address in the set, or a connection to it',
     act: async (stage) => {
       const name = stage.name('late');
-      scriptAll(stage, name, (question) => [
+      stage.script(name, (question) => [
         said(honest(question, [addressOf(nameIn(question), hosts.forbidden)]), { afterMs: 5_000 }),
       ]);
       const begunMs = performance.now();

@@ -1,5 +1,5 @@
 /** Pins that fail, pins that are too many, pins that live too long: what is answered is what the kernel holds. */
-import type { KernelPin, UpstreamScript } from '#kvm-lab/providers/dns-lab.ts';
+import type { KernelPin } from '#kvm-lab/providers/dns-lab.ts';
 import { cells } from './attack.ts';
 import type { DnsAttack, DnsStage, Got } from './dns-attack.ts';
 import { addressOf, alias, at, honest, labelsOf, nameIn, said } from './dns-messages.ts';
@@ -10,10 +10,6 @@ const ceilingMs = 300_000;
 const floorMs = 30_000;
 /** A pin was made a moment before it is read. */
 const readLateMs = 2_500;
-
-const scriptAll = (stage: DnsStage, name: string, script: UpstreamScript) => {
-  for (const server of stage.servers) server.script(name, script);
-};
 
 const own = (stage: DnsStage) => stage.pod.dns.pins(stage.guest.place.tap);
 
@@ -58,7 +54,7 @@ const failures: readonly DnsAttack[] = [
     act: async (stage) => {
       stage.pod.dns.shrinkSet(stage.guest.place.tap, 'ipv4', 0);
       const name = stage.name('pin');
-      scriptAll(stage, name, at([hosts.pinned]));
+      stage.script(name, at([hosts.pinned]));
       judgeFailure(stage, await stage.ask(name), []);
     },
   },
@@ -69,7 +65,7 @@ const failures: readonly DnsAttack[] = [
     act: async (stage) => {
       stage.pod.dns.shrinkSet(stage.guest.place.tap, 'ipv4', 1);
       const name = stage.name('pin');
-      scriptAll(stage, name, at([hosts.pinned, second]));
+      stage.script(name, at([hosts.pinned, second]));
       judgeFailure(stage, await stage.ask(name), []);
     },
   },
@@ -81,7 +77,7 @@ const failures: readonly DnsAttack[] = [
     act: async (stage) => {
       stage.pod.dns.shrinkSet(stage.guest.place.tap, 'ipv4', 1);
       const name = stage.name('pin');
-      scriptAll(stage, name, at([second]));
+      stage.script(name, at([second]));
       const got = await stage.ask(name);
       judgePorts(stage, got, [443, 8443]);
       judgeFailure(stage, got, []);
@@ -96,7 +92,7 @@ const failures: readonly DnsAttack[] = [
     act: async (stage) => {
       for (const ttl of [2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]) {
         const name = stage.name('pin');
-        scriptAll(stage, name, at([second], ttl));
+        stage.script(name, at([second], ttl));
         await stage.ask(name);
       }
     },
@@ -136,7 +132,7 @@ const lives: readonly DnsAttack[] = [
       for (const ttl of [86_400, 604_800, 1, 0]) {
         const name = stage.name('day');
         const address = `151.101.65.${70 + (ttl % 97)}`;
-        scriptAll(stage, name, at([address], ttl));
+        stage.script(name, at([address], ttl));
         judgeTtl(stage, await stage.ask(name));
         const leftMs = leftOf(stage, address);
         if (leftMs === null) stage.wrong(`${address} is not pinned`);
@@ -156,7 +152,7 @@ const lives: readonly DnsAttack[] = [
     showpiece: true,
     act: async (stage) => {
       const name = stage.name('again');
-      scriptAll(stage, name, at([second], 90));
+      stage.script(name, at([second], 90));
       judgeTtl(stage, await stage.ask(name));
       await stage.pause(2_200);
       judgeTtl(stage, await stage.ask(name));
@@ -170,7 +166,7 @@ const lives: readonly DnsAttack[] = [
       'findings.md F1, reference: re-pinning never shortens; 6.18 takes another timeout over what stands',
     act: async (stage) => {
       const name = stage.name('shorter');
-      scriptAll(stage, name, (question, nth) => at([second], nth === 0 ? 200 : 31)(question, nth));
+      stage.script(name, (question, nth) => at([second], nth === 0 ? 200 : 31)(question, nth));
       judgeTtl(stage, await stage.ask(name));
       const before = leftOf(stage, second) ?? 0;
       judgeTtl(stage, await stage.ask(name));
@@ -186,7 +182,7 @@ const lives: readonly DnsAttack[] = [
       'findings.md F1, reference: returned TTL = min(TTLs of record and chain, what is left of the pin)',
     act: async (stage) => {
       const name = stage.name('chain');
-      scriptAll(stage, name, (question) => {
+      stage.script(name, (question) => {
         const target = labelsOf('end.cdn.test');
         return [
           said(honest(question, [alias(nameIn(question), target, 40), addressOf(target, second, 250)])),
@@ -210,7 +206,7 @@ const races: readonly DnsAttack[] = [
     ttlFloorSeconds: 1,
     act: async (stage) => {
       const name = stage.name('race');
-      scriptAll(stage, name, at([second], 3));
+      stage.script(name, at([second], 3));
       await stage.ask(name);
       await stage.pause(1_700);
       judgeTtl(stage, await stage.ask(name));
@@ -227,7 +223,7 @@ const races: readonly DnsAttack[] = [
     act: async (stage) => {
       stage.pod.dns.worldHas([second]);
       const name = stage.name('short');
-      scriptAll(stage, name, at([second], 2));
+      stage.script(name, at([second], 2));
       await stage.ask(name);
       stage.tryConnect(second);
       const untilMs = performance.now() + 8_000;

@@ -29,7 +29,7 @@ const overtaken =
 
 async function askAndConnect(stage: DnsStage, script: UpstreamScript): Promise<void> {
   const name = stage.name('Victim'.toLowerCase());
-  for (const server of stage.servers) server.script(name, script);
+  stage.script(name, script);
   const { addresses, rcode } = await stage.ask(name);
   if (!addresses.some(({ address }) => address === truth)) {
     stage.wrong(
@@ -212,7 +212,7 @@ const records = (
   expected: cells.residual,
   act: async (stage) => {
     const name = stage.name('hostile');
-    for (const server of stage.servers) server.script(name, (question) => [said(answers(question))]);
+    stage.script(name, (question) => [said(answers(question))]);
     await stage.ask(name);
     await stage.connect(lie);
   },
@@ -284,7 +284,7 @@ const chains: readonly DnsAttack[] = [
         const { aliases, last } = chainOf(question, 3);
         return [said(honest(question, [...aliases, addressOf(last, truth)]))];
       };
-      for (const server of stage.servers) server.script(name, script);
+      stage.script(name, script);
       const { addresses } = await stage.ask(name);
       if (!addresses.some(({ address }) => address === truth))
         stage.wrong('the end of the chain is not answered');

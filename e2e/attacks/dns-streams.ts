@@ -9,10 +9,6 @@ import { hosts } from './guest-frames.ts';
 
 const lie = hosts.forbidden;
 
-const scriptAll = (stage: DnsStage, name: string, script: UpstreamScript) => {
-  for (const server of stage.servers) server.script(name, script);
-};
-
 async function opened(stage: DnsStage): Promise<SegmentedTcp> {
   const stream = await SegmentedTcp.open(stage);
   if (stream === null) throw new Error('the resolver accepted no connection');
@@ -44,7 +40,7 @@ const fromGuest: readonly DnsAttack[] = [
     shows: 'a question that is not answered, an answer without its pin',
     act: async (stage) => {
       const names = Array.from({ length: 8 }, () => stage.name('pipe'));
-      for (const name of names) scriptAll(stage, name, at([hosts.pinned]));
+      for (const name of names) stage.script(name, at([hosts.pinned]));
       const stream = await opened(stage);
       stream.send(Buffer.concat(names.map((name, index) => framed(questionFor(name, index + 1)))));
       judgeAnswers(stage, await stream.messages(names.length), names.length);
@@ -59,7 +55,7 @@ const fromGuest: readonly DnsAttack[] = [
     shows: 'a question that is not answered, an answer without its pin',
     act: async (stage) => {
       const name = stage.name('split');
-      scriptAll(stage, name, at([hosts.pinned]));
+      stage.script(name, at([hosts.pinned]));
       const stream = await opened(stage);
       for (const octet of framed(questionFor(name))) {
         stream.send(Buffer.from([octet]));
@@ -76,14 +72,14 @@ const fromGuest: readonly DnsAttack[] = [
     shows: 'a question that is not answered, an answer without its pin',
     act: async (stage) => {
       const name = stage.name('kernel');
-      scriptAll(stage, name, at([hosts.pinned, '169.254.169.254']));
+      stage.script(name, at([hosts.pinned, '169.254.169.254']));
       const to = { address: stage.guest.place.ipv4.resolver, port: 53 };
       const isWhole = (answer: Buffer) => answer.length >= 2 && answer.length >= 2 + answer.readUInt16BE(0);
       const got = await stage.honest().exchange('tcp', to, framed(questionFor(name)), isWhole, 3_000);
       if ('refused' in got) stage.wrong(`TCP: ${got.refused}`);
       else judgeAnswers(stage, [got.answer.subarray(2)], 1);
       const byUdp = stage.name('datagram');
-      scriptAll(stage, byUdp, at([hosts.pinned]));
+      stage.script(byUdp, at([hosts.pinned]));
       const datagram = await stage.honest().exchange('udp', to, questionFor(byUdp), () => true, 3_000);
       if ('refused' in datagram) stage.wrong(`UDP: ${datagram.refused}`);
       else judgeAnswers(stage, [datagram.answer], 1);
@@ -101,7 +97,7 @@ const fromGuest: readonly DnsAttack[] = [
     expected: cells.residual,
     act: async (stage) => {
       const name = stage.name('length');
-      scriptAll(stage, name, at([lie]));
+      stage.script(name, at([lie]));
       const plain = Buffer.from(encodeMessage(query(labelsOf(name), types.a, 9)));
       const longer = Buffer.concat([plain, Buffer.from('trailing')]);
       for (const message of [framed(longer), framed(plain.subarray(0, plain.length - 2))]) {
@@ -135,7 +131,7 @@ const fromGuest: readonly DnsAttack[] = [
       }
       stage.say(`${streams.length} connections stand with half a message`);
       const name = stage.name('neighbour');
-      scriptAll(stage, name, at([hosts.pinned]));
+      stage.script(name, at([hosts.pinned]));
       const sibling = stage.sibling ?? stage.guest;
       const stream = await SegmentedTcp.open(stage, sibling);
       stream?.send(framed(questionFor(name)));
@@ -177,8 +173,7 @@ const fromUpstream: readonly DnsAttack[] = [
     statement: 'an address of a truncated reply is never pinned; the whole reply is asked for by TCP',
     act: async (stage) => {
       const name = stage.name('cut');
-      scriptAll(
-        stage,
+      stage.script(
         name,
         cutShort((whole) => whole),
       );
@@ -194,8 +189,7 @@ const fromUpstream: readonly DnsAttack[] = [
     statement: 'a whole reply that comes in pieces by TCP is used, and the truncated one never',
     act: async (stage) => {
       const name = stage.name('pieces');
-      scriptAll(
-        stage,
+      stage.script(
         name,
         cutShort((whole) => ({ ...whole, splitAt: [1, 2, 3, 14, 20] })),
       );
@@ -211,8 +205,7 @@ const fromUpstream: readonly DnsAttack[] = [
     statement: 'a reply by TCP that never ends is never used, and the next question is answered',
     act: async (stage) => {
       const name = stage.name('half');
-      scriptAll(
-        stage,
+      stage.script(
         name,
         cutShort(({ message }) => ({
           message: Buffer.from(message).subarray(0, message.length - 6),
@@ -221,7 +214,7 @@ const fromUpstream: readonly DnsAttack[] = [
       );
       await stage.ask(name, { deadlineMs: 3_000 });
       const next = stage.name('next');
-      scriptAll(stage, next, at([hosts.pinned]));
+      stage.script(next, at([hosts.pinned]));
       if ((await stage.ask(next)).addresses.length === 0) stage.wrong('the next question is not answered');
     },
   },
