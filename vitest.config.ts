@@ -6,5 +6,7 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/*.kernel.test.ts', '**/*.vm.test.ts'],
     passWithNoTests: false,
     testTimeout: 60_000,
+    // Many tests wait for processes: without it one of two processors has nothing to do.
+    maxWorkers: '100%',
   },
 });

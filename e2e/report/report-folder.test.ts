@@ -1,3 +1,4 @@
+/** Where reports go. */
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
