@@ -13,8 +13,8 @@ const pinsPerSet = 1_024;
 const manyUnderWay = 768;
 const firstPort = 1_024;
 const burst = 256;
-const round = 32;
-const roundMs = 60;
+const round = 128;
+const roundMs = 240;
 const enoughQuestions = 3_000;
 const tries = 8;
 
@@ -115,7 +115,7 @@ function underWay(stage: DnsStage): number {
 async function crowd(stage: DnsStage): Promise<number> {
   let most = 0;
   let still = 0;
-  for (let sent = 0; sent < enoughQuestions && still < 8 && most <= manyUnderWay; ) {
+  for (let sent = 0; sent < enoughQuestions && still < 4 && most <= manyUnderWay; ) {
     for (const untilSent = sent + round; sent < untilSent; sent++) silentQuestion(stage, sent);
     const before = stage.servers[0].questions.length;
     const untilMs = performance.now() + roundMs;
