@@ -136,7 +136,17 @@ function wrongProofs(): ReseedVector[] {
 
 function staleResponses(): ReseedVector[] {
   const others = [6, 8, 7 + 256, 7 + 2 ** 32, 2 ** 53 - 1];
-  return others.flatMap((generation) => {
+  const later = { ...asked, generation: asked.generation + 2 ** 32 };
+  const cut = refuse(
+    'stale/beyond-32-bits',
+    `asked for ${later.generation}, names it, proves ${asked.generation}`,
+    {
+      asked: later,
+      response: JSON.stringify({ ...honestFields(sample, later), proof: modelProof(sample, asked) }),
+      rule: 'of another generation',
+    },
+  );
+  const stale = others.flatMap((generation) => {
     const other = { ...asked, generation };
     const own = honestFields(sample, asked);
     const rule = 'of another generation';
@@ -155,6 +165,7 @@ function staleResponses(): ReseedVector[] {
       }),
     ];
   });
+  return [...stale, cut];
 }
 
 function hostSide(): ReseedVector[] {
