@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts';
 import type { CodedError } from '#reference/base/coded-error.ts';
+import { freeLoopbackEndpoint } from '#reference/dnsproxy/packets/loopback-peer.ts';
 import { corpusOf } from '../blackbox/dns/corpus.ts';
 import { labelOf } from '../blackbox/dns/names.ts';
 import { readPinned } from '../blackbox/dns/pinned-sets.ts';
@@ -19,22 +20,13 @@ afterAll(() => removeLabFolder(folder));
 
 const check = (...words: readonly string[]) => runCli(['check', 'dns', ...words]);
 
-/** A port that was free a moment ago, for UDP. */
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(() => resolve()));
-  return port;
-}
-
 async function withForwarder<Result>(
   flaw: Flaw,
   work: (words: readonly string[]) => Promise<Result>,
 ): Promise<Result> {
   const forwarder = await PracticeForwarder.open(flaw);
   try {
-    const port = await freePort();
+    const { port } = await freeLoopbackEndpoint();
     forwarder.upstream = { address: '127.0.0.1', port };
     const server = `127.0.0.1:${forwarder.endpoint.port}`;
     return await work(['--server', server, '--upstream-listen', `127.0.0.1:${port}`, '--rate', '4000']);
@@ -88,7 +80,7 @@ describe('pnpm check dns', () => {
   });
 
   test('ends with 3 where nothing listens: nothing counts as held', async () => {
-    const [server, upstream] = [await freePort(), await freePort()];
+    const [server, upstream] = [(await freeLoopbackEndpoint()).port, (await freeLoopbackEndpoint()).port];
     const { code, stdout } = await check(
       ...['--server', `127.0.0.1:${server}`, '--upstream-listen', `127.0.0.1:${upstream}`],
       ...['--claim', 'F1.cloud', '--timeout', '200'],

@@ -227,10 +227,7 @@ describe('a server that is none', () => {
   });
 
   test('refuses where nothing listens', async () => {
-    const socket = createSocket('udp4');
-    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-    const { port } = socket.address();
-    await new Promise<void>((resolve) => socket.close(() => resolve()));
+    const { port } = await freeLoopbackEndpoint();
     expect((await checkPort(port)).server.state).toBe('refuses');
   });
 

@@ -1,6 +1,8 @@
 /** Somebody on loopback for tests of adapters: a UDP socket that keeps what it hears. */
+import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import type { DnsEndpoint } from '../../contract/dns-port.ts';
 import type { PacketPeer } from './packet-io-contract.ts';
 
@@ -36,12 +38,34 @@ export async function loopbackPeer(address = '127.0.0.1', port = 0): Promise<Pac
   };
 }
 
-/** Free at this moment: the kernel gave it, and it was given back. */
+/** Below the ports that a kernel gives unasked (net.ipv4.ip_local_port_range): nobody else is given one of them meanwhile. */
+const [lowestPort, portRoom] = [10_000, 20_000];
+const maxTries = 100;
+
+/** Free at this moment for UDP and TCP. */
 export async function freeLoopbackEndpoint(address = '127.0.0.1'): Promise<DnsEndpoint> {
+  for (let time = 0; time < maxTries; time++) {
+    const port = lowestPort + randomInt(portRoom);
+    if ((await takesDatagrams(address, port)) && (await takesConnections(address, port)))
+      return { address, port };
+  }
+  throw new Error(`of ${maxTries} ports none is free`);
+}
+
+async function takesDatagrams(address: string, port: number): Promise<boolean> {
   const socket = createSocket('udp4');
-  socket.bind(0, address);
-  await once(socket, 'listening');
-  const { port } = socket.address();
+  const isBound = await new Promise<boolean>((resolve) => {
+    socket.once('error', () => resolve(false)).bind(port, address, () => resolve(true));
+  });
   await new Promise<void>((resolve) => socket.close(() => resolve()));
-  return { address, port };
+  return isBound;
+}
+
+async function takesConnections(address: string, port: number): Promise<boolean> {
+  const server = createServer();
+  const isBound = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false)).listen(port, address, () => resolve(true));
+  });
+  if (isBound) await new Promise<void>((resolve) => server.close(() => resolve()));
+  return isBound;
 }
