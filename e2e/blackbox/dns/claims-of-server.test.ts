@@ -2,6 +2,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { describe, expect, test } from 'vitest';
 import { encodeMessage, hexOf, replyTo, types } from '#properties/models/dns-message.ts';
+import { freeLoopbackEndpoint } from '#reference/dnsproxy/packets/loopback-peer.ts';
 import { type ClaimId, claimIds } from './claim-ids.ts';
 import { type Checked, checkServer } from './claims-of-server.ts';
 import { type DnsFlags, settingsOf } from './flags.ts';

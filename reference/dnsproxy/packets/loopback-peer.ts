@@ -38,7 +38,7 @@ export async function loopbackPeer(address = '127.0.0.1', port = 0): Promise<Pac
   };
 }
 
-/** Below the ports that a kernel gives unasked (net.ipv4.ip_local_port_range): nobody else is given one of them meanwhile. */
+/** Below what a kernel gives unasked (net.ipv4.ip_local_port_range): nobody else is given one of them meanwhile. */
 const [lowestPort, portRoom] = [10_000, 20_000];
 const maxTries = 100;
 
