@@ -27,6 +27,9 @@ export interface TemplatesParts {
   readonly deadlines?: WarmDeadlines;
 }
 
+/** Goes up when a VMM of the same version is started otherwise: a template of before is another one, and built anew. */
+const machineForm = 2;
+
 /** Each is alone behind its tap. */
 export const guestMac = '02:00:00:00:00:02';
 
@@ -148,7 +151,7 @@ export class Templates {
     const layer = rootfs === null ? null : await entriesOf(rootfs);
     const digests = [kernel.sha256, initrd.sha256].map((digest) => digest.toLowerCase());
     const parts = [
-      ...[1, name, version, accelerator, machine, digests, layer === null ? null : digestOf(layer)],
+      ...[machineForm, name, version, accelerator, machine, digests, layer === null ? null : digestOf(layer)],
       ...[commandLine, init, allowProcesses],
       ...(spec.volumes ?? []).map(({ path }) => path),
     ];
