@@ -63,6 +63,7 @@ export function shown(vmm: VmmPort, show: (vm: RunningVm, snapshot: LoadedSnapsh
     name: vmm.name,
     version: vmm.version,
     accelerator: vmm.accelerator,
+    argumentsOf: (machine) => vmm.argumentsOf(machine),
     boot: (spec) => vmm.boot(spec),
     prepare,
     store: (snapshot, folder) => vmm.store(snapshot, folder),

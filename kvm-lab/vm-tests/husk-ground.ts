@@ -93,6 +93,7 @@ export class QemuHuskGround implements HuskGround {
       name: vmm.name,
       version: vmm.version,
       accelerator: vmm.accelerator,
+      argumentsOf: (machine) => vmm.argumentsOf(machine),
       boot: (spec) => vmm.boot(spec),
       prepare: async (snapshot, place) => {
         const prepared = await vmm.prepare(snapshot, place);

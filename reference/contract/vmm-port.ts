@@ -163,6 +163,8 @@ export interface VmmPort {
   readonly name: 'qemu' | 'firecracker';
   readonly version: string;
   readonly accelerator: Accelerator;
+  /** What it would be started with for that machine: a snapshot is of these words alone. @throws CodedError `bad-machine` */
+  argumentsOf(machine: Machine): readonly string[];
   /** @throws CodedError `vmm-failed` with the tail of what the VMM said */
   boot(spec: BootSpec): Promise<RunningVm>;
   /**

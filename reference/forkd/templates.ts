@@ -27,9 +27,6 @@ export interface TemplatesParts {
   readonly deadlines?: WarmDeadlines;
 }
 
-/** Goes up when a VMM of the same version is started otherwise: a template of before is another one, and built anew. */
-const machineForm = 2;
-
 /** Each is alone behind its tap. */
 export const guestMac = '02:00:00:00:00:02';
 
@@ -145,13 +142,16 @@ export class Templates {
   }
 
   async #identify(spec: TemplateSpec) {
-    const { name, version, accelerator } = this.#parts.vmm;
+    const { vmm } = this.#parts;
+    const { name, version, accelerator } = vmm;
     const { kernel, initrd, rootfs, commandLine, init, allowProcesses } = spec;
     const machine = this.#machineOf(spec);
     const layer = rootfs === null ? null : await entriesOf(rootfs);
     const digests = [kernel.sha256, initrd.sha256].map((digest) => digest.toLowerCase());
+    // Of a VMM that is started otherwise, of another release of ours, a template is another one.
+    const said = vmm.argumentsOf(machine);
     const parts = [
-      ...[machineForm, name, version, accelerator, machine, digests, layer === null ? null : digestOf(layer)],
+      ...[1, name, version, accelerator, machine, said, digests, layer === null ? null : digestOf(layer)],
       ...[commandLine, init, allowProcesses],
       ...(spec.volumes ?? []).map(({ path }) => path),
     ];

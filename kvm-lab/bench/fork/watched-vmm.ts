@@ -38,6 +38,7 @@ export class WatchedVmm implements VmmPort {
     this.accelerator = vmm.accelerator;
   }
 
+  argumentsOf: VmmPort['argumentsOf'] = (machine) => this.#vmm.argumentsOf(machine);
   boot: VmmPort['boot'] = (spec) => this.#vmm.boot(spec);
   store: VmmPort['store'] = (snapshot, folder) => this.#vmm.store(snapshot, folder);
   load: VmmPort['load'] = (folder, digest) => this.#vmm.load(folder, digest);

@@ -13,7 +13,6 @@ import type { InitRequest } from '#reference/contract/guest-protocol.ts';
 import type { LoadedSnapshot, Machine, VmmPort } from '#reference/contract/vmm-port.ts';
 import { digestOf, layerOver } from '#reference/forkd/rootfs-layer.ts';
 import { warmAndSave } from '#reference/forkd/warm-guest.ts';
-import { machineArguments } from '#reference/vmm/qemu/arguments.ts';
 import { openVerified } from '#reference/vmm/sealed-files.ts';
 import { application, builtName } from '../../artifacts/application.ts';
 import { guestArtifacts } from '../../artifacts/artifacts.ts';
@@ -54,7 +53,7 @@ export async function hostileSnapshot(vmm: VmmPort): Promise<LoadedSnapshot> {
     guestMac: guest.guestMac,
     generationId: 'fresh',
   };
-  const said = machineArguments(machine, vmm.accelerator);
+  const said = vmm.argumentsOf(machine);
   const made = [vmm.name, vmm.version, vmm.accelerator, machine, said, artifacts, digestOf(layer), init];
   const id = createHash('sha256')
     .update(JSON.stringify([...made, processor(vmm)]))

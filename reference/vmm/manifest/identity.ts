@@ -9,6 +9,7 @@ import type {
   GuestFacts,
   HandedSnapshot,
   LoadedSnapshot,
+  Machine,
   SealedFile,
   SnapshotManifest,
 } from '#reference/contract/vmm-port.ts';
@@ -84,6 +85,10 @@ export class SnapshotKeeper {
   constructor(environment: Environment, storageKey: StorageKey | null) {
     this.environment = environment;
     this.#storageKey = storageKey;
+  }
+
+  argumentsOf(machine: Machine): readonly string[] {
+    return this.environment.argumentsOf(machine);
   }
 
   store(snapshot: LoadedSnapshot, folder: string): Promise<void> {
