@@ -17,11 +17,17 @@ export function makeLabFolder(what: string): string {
   return mkdtempSync(join(tmpdir(), `huskproof-${what}-${ownerMark()}-`));
 }
 
-export function labFolders(): { readonly path: string; readonly owner: OwnerState }[] {
+export interface LabFolder {
+  readonly path: string;
+  readonly mark: string;
+  readonly owner: OwnerState;
+}
+
+export function labFolders(): LabFolder[] {
   return readdirSync(tmpdir()).flatMap((name) => {
     const [, mark] = pattern.exec(name) ?? [];
     const path = join(tmpdir(), name);
-    return mark !== undefined && isOwnFolder(path) ? [{ path, owner: ownerState(mark) }] : [];
+    return mark !== undefined && isOwnFolder(path) ? [{ path, mark, owner: ownerState(mark) }] : [];
   });
 }
 

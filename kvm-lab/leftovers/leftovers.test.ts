@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { engineUnsupported } from '../providers/container/docker-engine.ts';
 import { makeLabFolder } from './lab-folder.ts';
 import { leftovers, removeLeftover } from './leftovers.ts';
-import { ownerMark, ownerState, ownerVariable } from './owner.ts';
+import { ownerMark, ownerStart, ownerState, ownerVariable } from './owner.ts';
 
 let gone = '';
 const running: ChildProcess[] = [];
@@ -60,6 +60,22 @@ describe('a mark', () => {
   });
 });
 
+describe('the start of a run', () => {
+  test('is that of the process of its mark', () => {
+    const startMs = ownerStart(ownerMark())?.getTime() ?? 0;
+    // The boot is known to the second, the ticks are cut to one, and Node counts from a little later.
+    expect(Math.abs(startMs - (Date.now() - process.uptime() * 1000))).toBeLessThan(5_000);
+    const [boot, namespace, pid, start] = ownerMark().split('.');
+    const later = ownerStart([boot, namespace, pid, Number(start) + 1000].join('.'));
+    expect(later?.getTime()).toBe(startMs + 10_000);
+  });
+
+  test('before this boot, or of what is no mark, is not known', () => {
+    expect(ownerStart(ownerMark().replace(/^./, (first) => (first === '0' ? '1' : '0')))).toBeNull();
+    expect(ownerStart('not-a-mark')).toBeNull();
+  });
+});
+
 describe('folders', () => {
   test('of a process that is gone are found and removed with all that is in them; others never', async () => {
     const left = join(place, `huskproof-image-${gone}-AbCdEf`);
@@ -103,8 +119,8 @@ describe('processes', () => {
   });
 
   test('that ended meanwhile are no error, and nobody who got the number is harmed', async () => {
-    await removeLeftover({ kind: 'process', name: `${process.pid}`, detail: '' });
-    await removeLeftover({ kind: 'process', name: '4194303', detail: '' });
+    await removeLeftover({ kind: 'process', name: `${process.pid}` });
+    await removeLeftover({ kind: 'process', name: '4194303' });
   });
 });
 

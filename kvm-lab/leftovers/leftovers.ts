@@ -9,13 +9,15 @@ import { DockerError, docker, engineUnsupported } from '../providers/container/d
 import { imageLabel, imageRepository, ownerLabel } from '../providers/container/husk-image.ts';
 import type { Unsupported } from '../providers/unsupported.ts';
 import { labFolders, removeLabFolder } from './lab-folder.ts';
-import { ownerState, ownerVariable } from './owner.ts';
+import { ownerStart, ownerState, ownerVariable } from './owner.ts';
 
 export interface Leftover {
   readonly kind: 'process' | 'container' | 'folder' | 'image';
   /** Number, id, path or tag. */
   readonly name: string;
   readonly detail: string;
+  /** When the process that made it began; null: before this boot, or nobody says. */
+  readonly ownerStart: Date | null;
 }
 
 export interface Search {
@@ -44,7 +46,9 @@ function leftProcesses(): Leftover[] {
       const mark = markOfProcess(name);
       if (mark === null || ownerState(mark) !== 'gone') return [];
       const command = readProc(`/proc/${name}/cmdline`)?.replaceAll('\0', ' ').trim() ?? '';
-      return [{ kind: 'process' as const, name, detail: command.slice(0, 100) }];
+      return [
+        { kind: 'process' as const, name, detail: command.slice(0, 100), ownerStart: ownerStart(mark) },
+      ];
     });
 }
 
@@ -78,7 +82,10 @@ function leftContainers(): Leftover[] {
     .split('\n')
     .map((line) => line.split('\t'))
     .filter(([id = '', mark = '']) => id !== '' && ownerState(mark) === 'gone')
-    .map(([name = '', , detail = '']) => ({ kind: 'container' as const, name, detail }));
+    .map(([name = '', mark = '', detail = '']) => ({
+      kind: 'container' as const,
+      ...{ name, detail, ownerStart: ownerStart(mark) },
+    }));
 }
 
 /** By the names that the lab gives, and those that lost theirs to a newer build; a name of somebody's own stays. */
@@ -89,18 +96,21 @@ function builtImages(): Leftover[] {
     .map((line) => line.split('\t'))
     .flatMap(([id = '', tag = '', detail = '']) => {
       const name = tag.startsWith(`${imageRepository}:`) ? tag : tag === '<none>:<none>' ? id : null;
-      return name === null || name === '' ? [] : [{ kind: 'image' as const, name, detail }];
+      return name === null || name === '' ? [] : [{ kind: 'image' as const, name, detail, ownerStart: null }];
     });
 }
 
 function leftFolders(): Leftover[] {
   return labFolders()
     .filter(({ owner }) => owner === 'gone')
-    .map(({ path }) => ({ kind: 'folder' as const, name: path, detail: '' }));
+    .map(({ path, mark }) => ({
+      kind: 'folder' as const,
+      ...{ name: path, detail: '', ownerStart: ownerStart(mark) },
+    }));
 }
 
 /** Throws when it is still there afterwards. */
-export async function removeLeftover({ kind, name }: Leftover): Promise<void> {
+export async function removeLeftover({ kind, name }: Pick<Leftover, 'kind' | 'name'>): Promise<void> {
   if (kind === 'process') await endProcess(name);
   else if (kind === 'container') removeContainer(name);
   else if (kind === 'image') docker(['rmi', name]);

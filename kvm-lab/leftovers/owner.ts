@@ -51,3 +51,14 @@ export function ownerState(text: string): OwnerState {
   if (namespace !== pidNamespace()) return 'unknown';
   return startOf(pid) === start ? 'running' : 'gone';
 }
+
+/** CLK_TCK, what /proc counts time in: 100 on every architecture that Linux has now (sysconf(3)). */
+const ticksPerSecond = 100;
+
+/** When the process of a mark began, to the second; null when that was before this boot, or the text is no mark. */
+export function ownerStart(text: string): Date | null {
+  const [, ofBoot, , , ticks] = pattern.exec(text) ?? [];
+  const [, bootSecond] = /^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'latin1')) ?? [];
+  if (ofBoot !== boot() || bootSecond === undefined) return null;
+  return new Date((Number(bootSecond) + Math.floor(Number(ticks) / ticksPerSecond)) * 1000);
+}
