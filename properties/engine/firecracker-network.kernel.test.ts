@@ -5,7 +5,8 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { close } from '#reference/base/syscalls.ts';
@@ -108,13 +109,17 @@ test(
 );
 
 test(
-  'a daemon that is killed takes its VMs with it, and the tap that stays is taken away by the next datapath',
+  'a daemon that is killed takes its VMs with it; the tap and the folders that stay go when the next one starts',
   async () => {
     const folder = makeRunFolder();
     const child = spawn(process.execPath, [killed, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = await within(once(child.stdout, 'data') as Promise<[Buffer]>, 'its VM', patienceMs);
     const pid = Number(line.toString());
     expect(existsSync(`/proc/${pid}`)).toBe(true);
+    const held = readdirSync(folder);
+    expect(held.length).toBeGreaterThan(0);
+    await (await openStandIn(folder)).close();
+    expect(readdirSync(folder)).toEqual(held);
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
@@ -125,6 +130,11 @@ test(
     expect(strangers()).toEqual([]);
     next.shutDown();
     expect(ruleset()).toBe(before);
+    // So do the folders with the sockets of its VMs; one that the VMM did not make stays.
+    mkdirSync(join(folder, 'another'));
+    expect(readdirSync(folder).sort()).toEqual(['another', ...held].sort());
+    await (await openStandIn(folder)).close();
+    expect(readdirSync(folder)).toEqual(['another']);
     removeRunFolder(folder);
   },
   patienceMs,

@@ -6,10 +6,12 @@
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { createMemfd } from '#reference/base/memfd.ts';
+import { markOf } from '#reference/base/process-mark.ts';
 import { close, fcntl } from '#reference/base/syscalls.ts';
 import type {
   BootSpec,
@@ -66,9 +68,34 @@ export async function firecrackerVersion([file = '', ...parameters]: readonly st
   throw new CodedError('no-firecracker', 'Firecracker does not tell its version', remedy, { cause });
 }
 
-/** @throws CodedError `no-firecracker` */
+/** @throws CodedError `no-firecracker`, `vmm-failed` */
 export async function openFirecracker(options: FirecrackerOptions): Promise<VmmPort> {
-  return new Firecracker(options, await firecrackerVersion(options.command));
+  const version = await firecrackerVersion(options.command);
+  sweep(options.runFolder);
+  return new Firecracker(options, version);
+}
+
+const folderPattern = /^vm-(\d+)-(\d+)-[0-9a-f]{8}$/;
+
+/** Named after this process: who starts next knows whose it was. */
+function newFolder(runFolder: string): string {
+  const { pid, started } = markOf(process.pid) ?? { pid: process.pid, started: '0' };
+  return join(runFolder, `vm-${pid}-${started}-${randomUUID().slice(0, 8)}`);
+}
+
+/** What stays of the VMs of a process that was killed: they ended with it. */
+function sweep(runFolder: string): void {
+  try {
+    for (const name of readdirSync(runFolder)) {
+      const [, pid, started] = folderPattern.exec(name) ?? [];
+      if (pid === undefined || markOf(Number(pid))?.started === started) continue;
+      rmSync(join(runFolder, name), { recursive: true, force: true, maxRetries: 10 });
+    }
+  } catch (error) {
+    throw firecrackerFault(
+      `the folder of its VMs: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
 }
 
 /** @throws CodedError `bad-machine` */
@@ -183,7 +210,7 @@ class Firecracker extends SnapshotKeeper implements VmmPort {
     const [dataOctets, fileOctets] = [2 * octets + 256 * mebi, octets + 64 * mebi];
     const bounds = { memoryOctets: dataOctets + fileOctets, processes: 32 + cpus, cpus: cpus + 1 };
     const limits = { dataOctets, fileOctets, files: 128, bounds };
-    const folder = join(runFolder, randomUUID().slice(0, 8));
+    const folder = newFolder(runFolder);
     let ownLauncher: Launcher | null = null;
     try {
       if (tap !== null) ownLauncher = await launcherIn(tap.networkFd);
