@@ -6,10 +6,10 @@ import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { probeAccelerator } from '#kvm-lab/providers/microvm/accelerator.ts';
 import type { LoadedSnapshot, RunningVm, VmmPort } from '#reference/contract/vmm-port.ts';
+import { factsOf, Talk } from '#reference/vmm/contract-talk.ts';
 import { physicalOf, readMapped, readSaved } from '#reference/vmm/firecracker/guest-memory.ts';
 import { generationOffset, generatorOctets, readGenerator } from '#reference/vmm/generator.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
-import { factsOf, Talk } from '#reference/vmm/vmm-port-contract.ts';
 import { type ContractBoot, contractBoot } from './contract-guest.ts';
 
 const patienceMs = 300_000;

@@ -1,8 +1,8 @@
 /** What a VM generation ID does to the generator of a kernel that has the driver, seen from outside. */
 import { expect, test } from 'vitest';
 import type { Machine } from '#reference/contract/vmm-port.ts';
+import { factsOf, Talk } from '#reference/vmm/contract-talk.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
-import { factsOf, Talk } from '#reference/vmm/vmm-port-contract.ts';
 import { contractBoot } from './contract-guest.ts';
 
 /** Of Debian's, the cloud kernel of 6.1 has no driver for it. */

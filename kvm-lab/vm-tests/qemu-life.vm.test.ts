@@ -7,8 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { close } from '#reference/base/syscalls.ts';
 import type { LoadedSnapshot, RunningVm, VmmPort } from '#reference/contract/vmm-port.ts';
 import { createTap } from '#reference/datapath/link.ts';
+import { factsOf, refusalOf, Talk, within } from '#reference/vmm/contract-talk.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
-import { factsOf, refusalOf, Talk, within } from '#reference/vmm/vmm-port-contract.ts';
 import { type ContractBoot, contractBoot } from './contract-guest.ts';
 
 const noPlace = { tapFd: null };

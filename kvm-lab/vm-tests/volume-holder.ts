@@ -1,8 +1,8 @@
 /** A process whose guest writes to a private volume, until it is killed: run by volumes.vm.test.ts. */
 import { ftruncateSync } from 'node:fs';
 import { createMemfd } from '#reference/base/memfd.ts';
+import { Talk } from '#reference/vmm/contract-talk.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
-import { Talk } from '#reference/vmm/vmm-port-contract.ts';
 import { contractBoot } from './contract-guest.ts';
 
 const [folder = ''] = process.argv.slice(2);

@@ -10,8 +10,8 @@ import { probeAccelerator } from '#kvm-lab/providers/microvm/accelerator.ts';
 import { createMemfd } from '#reference/base/memfd.ts';
 import { close } from '#reference/base/syscalls.ts';
 import type { LoadedSnapshot, VmmPort } from '#reference/contract/vmm-port.ts';
+import { refusalOf } from '#reference/vmm/contract-talk.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
-import { refusalOf } from '#reference/vmm/vmm-port-contract.ts';
 import { VolumeGround, volumeTemplate } from './volume-ground.ts';
 import { ext4Image, imageOctets } from './volume-images.ts';
 

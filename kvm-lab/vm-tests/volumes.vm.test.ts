@@ -12,8 +12,8 @@ import { makeLabFolder, removeLabFolder } from '#kvm-lab/leftovers/lab-folder.ts
 import { probeAccelerator } from '#kvm-lab/providers/microvm/accelerator.ts';
 import { close } from '#reference/base/syscalls.ts';
 import type { LoadedSnapshot, VmmPort } from '#reference/contract/vmm-port.ts';
+import { refusalOf, within } from '#reference/vmm/contract-talk.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
-import { refusalOf, within } from '#reference/vmm/vmm-port-contract.ts';
 import { VolumeGround, volumeTemplate } from './volume-ground.ts';
 import { ext4Image } from './volume-images.ts';
 

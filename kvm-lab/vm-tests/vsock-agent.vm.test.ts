@@ -13,9 +13,9 @@ import { probeAccelerator } from '#kvm-lab/providers/microvm/accelerator.ts';
 import { close } from '#reference/base/syscalls.ts';
 import { maxLineOctets } from '#reference/contract/guest-protocol.ts';
 import type { Accelerator, RunningVm, SealedFile, VmmPort } from '#reference/contract/vmm-port.ts';
+import { factsOf, Talk, within } from '#reference/vmm/contract-talk.ts';
 import { openQemu } from '#reference/vmm/qemu/qemu.ts';
 import { openVerified } from '#reference/vmm/sealed-files.ts';
-import { factsOf, Talk, within } from '#reference/vmm/vmm-port-contract.ts';
 import { labEngine, labTemplate, said } from './lab-engine.ts';
 
 const patienceMs = 600_000;

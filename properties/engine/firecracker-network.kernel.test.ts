@@ -14,6 +14,7 @@ import type { LoadedSnapshot, RunningVm, VmmPort } from '#reference/contract/vmm
 import { Datapath } from '#reference/datapath/datapath.ts';
 import { layGround, ruleset, run, strangers } from '#reference/datapath/kernel-ground.ts';
 import { contractPod, narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/ruleset-samples.ts';
+import { factsOf, Talk, within } from '#reference/vmm/contract-talk.ts';
 import {
   bootSpec,
   machine,
@@ -22,7 +23,6 @@ import {
   openTunToAll,
   removeRunFolder,
 } from '#reference/vmm/firecracker/confined-ground.ts';
-import { factsOf, Talk, within } from '#reference/vmm/vmm-port-contract.ts';
 
 const patienceMs = 120_000;
 const network = sampleNetwork(1);

@@ -2,8 +2,8 @@
 import { writeSync } from 'node:fs';
 import { Datapath } from '#reference/datapath/datapath.ts';
 import { contractPod, narrowPolicy, sampleNetwork } from '#reference/decisions/ruleset/ruleset-samples.ts';
+import { factsOf, Talk } from '#reference/vmm/contract-talk.ts';
 import { bootSpec, machine, openStandIn } from '#reference/vmm/firecracker/confined-ground.ts';
-import { factsOf, Talk } from '#reference/vmm/vmm-port-contract.ts';
 
 const [, , runFolder = ''] = process.argv;
 const network = sampleNetwork(1);

@@ -22,8 +22,8 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LoadedSnapshot, SnapshotManifest, VmmPort } from '#reference/contract/vmm-port.ts';
+import { refusalOf, Talk } from './contract-talk.ts';
 import { digestOf, manifestText } from './manifest/manifest.ts';
-import { refusalOf, Talk } from './vmm-port-contract.ts';
 
 export interface SnapshotStage {
   readonly ground: { readonly vmm: VmmPort };

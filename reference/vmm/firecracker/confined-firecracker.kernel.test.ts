@@ -13,7 +13,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { close, fcntl, socketPair } from '#reference/base/syscalls.ts';
 import type { BootSpec, LoadedSnapshot, RunningVm, VmmPort } from '#reference/contract/vmm-port.ts';
 import { privileges } from '../confinement/privileges.ts';
-import { factsOf, refusalOf, Talk } from '../vmm-port-contract.ts';
+import { factsOf, refusalOf, Talk } from '../contract-talk.ts';
 import { openLaunchers } from './confined-firecracker.ts';
 import {
   bootSpec,

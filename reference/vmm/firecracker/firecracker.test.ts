@@ -11,8 +11,9 @@ import { expect, test } from 'vitest';
 import { createMemfd, seal } from '#reference/base/memfd.ts';
 import type { SealedFile, VmEnd } from '#reference/contract/vmm-port.ts';
 import type { Launcher } from '../confinement/confined-launcher.ts';
+import { refusalOf } from '../contract-talk.ts';
 import { hashSealed } from '../sealed-files.ts';
-import { refusalOf, vmmPortContract } from '../vmm-port-contract.ts';
+import { vmmPortContract } from '../vmm-port-contract.ts';
 import { openConfinedFirecracker } from './confined-firecracker.ts';
 import { openFirecracker } from './firecracker.ts';
 

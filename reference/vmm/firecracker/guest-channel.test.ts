@@ -7,7 +7,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { refusalOf, within } from '../vmm-port-contract.ts';
+import { refusalOf, within } from '../contract-talk.ts';
 import { GuestChannel } from './guest-channel.ts';
 
 const port = 1024;

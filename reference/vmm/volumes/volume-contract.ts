@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { close } from '#reference/base/syscalls.ts';
 import type { LoadedSnapshot, Volume, VolumeSlot } from '#reference/contract/vmm-port.ts';
-import { refusalOf, Talk, type VmmGround } from '../vmm-port-contract.ts';
+import { refusalOf, Talk, type VmmGround } from '../contract-talk.ts';
 
 const octets = 1 << 20;
 

@@ -49,7 +49,7 @@ const evaluators: Evaluators = {
   },
   constant: (run, { to, value }) => run.store(to, constantBits(value)),
   verdict: (run, { verdict }) => run.conclude(verdict, always),
-  lookup: runLookup,
+  lookup: (run, lookup) => runLookup(run, lookup, evaluate),
   fib: loadFib,
   exthdr: loadExtension,
   nat: translate,

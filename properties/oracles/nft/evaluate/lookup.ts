@@ -2,12 +2,13 @@
 import { always, type Bdd, type Bdds, never } from '../../bdd/bdd.ts';
 import { type Bits, constantBits, equalBits, withinBits } from '../../bdd/bit-vector.ts';
 import type { Bytes, Expression, NftSet, SetElement } from '../ruleset.ts';
-import { evaluate } from './expressions.ts';
 import type { RuleRun } from './rule-run.ts';
 
 type Lookup = Extract<Expression, { readonly kind: 'lookup' }>;
+type Evaluate = (run: RuleRun, expression: Expression) => void;
 
-export function runLookup(run: RuleRun, { set: name, from, inverted, to }: Lookup): void {
+/** @param evaluate for the expressions that elements have of their own */
+export function runLookup(run: RuleRun, { set: name, from, inverted, to }: Lookup, evaluate: Evaluate): void {
   const set = run.table.sets.get(name);
   if (set === undefined) run.refuse(`lookup in a set that is not there, ${name}`);
   if (set.dynamic) run.refuse(`lookup in set ${name}, which earlier packets fill`);
@@ -21,7 +22,7 @@ export function runLookup(run: RuleRun, { set: name, from, inverted, to }: Looku
   const hits: [SetElement, Bdd][] = set.elements.map((element, i) => [element, matches[i] as Bdd]);
   if (set.catchAll !== null) hits.push([set.catchAll, listed ^ 1]);
   run.require(inverted ? found ^ 1 : found);
-  if (!inverted) limitElements(run, hits);
+  if (!inverted) limitElements(run, hits, evaluate);
   if (to === 'verdict') {
     for (const [{ verdict }, when] of hits) if (verdict !== null) run.conclude(verdict, when);
   } else if (to !== null) {
@@ -48,7 +49,7 @@ function membership(bdds: Bdds, { elements }: NftSet, key: Bits): Bdd | null {
 }
 
 /** Elements with a limit or quota of their own pass or not, as those do. */
-function limitElements(run: RuleRun, hits: readonly [SetElement, Bdd][]): void {
+function limitElements(run: RuleRun, hits: readonly [SetElement, Bdd][], evaluate: Evaluate): void {
   for (const [{ expressions }, when] of hits) {
     if (expressions.length === 0) continue;
     const others = run.bdds.and(run.reach, when ^ 1);
