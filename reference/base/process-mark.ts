@@ -32,7 +32,8 @@ export function markOf(pid: number): ProcessMark | null {
   return state === 'Z' || state === 'X' || started === undefined ? null : { pid, started };
 }
 
-const isAlive = ({ pid, started }: ProcessMark) => markOf(pid)?.started === started;
+/** Another process with its number does not keep it alive. */
+export const isAlive = ({ pid, started }: ProcessMark) => markOf(pid)?.started === started;
 
 /** false: it lives on after the deadline. */
 export async function endMarked(mark: ProcessMark, deadlineMs: number): Promise<boolean> {

@@ -5,7 +5,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { markOf } from '#reference/base/process-mark.ts';
+import { isAlive, markOf } from '#reference/base/process-mark.ts';
 
 export interface VmBounds {
   /** All that it has: private memory and files in memory. */
@@ -166,8 +166,8 @@ function writeIfThere(path: string, text: string): void {
 /** Of processes that are no more. */
 function sweep(place: string): void {
   for (const name of readdirSync(place)) {
-    const [, pid, started] = /^mitos-vms-(\d+)-(\d+)$/.exec(name) ?? [];
-    if (pid === undefined || markOf(Number(pid))?.started === started) continue;
+    const [, pid, started = ''] = /^mitos-vms-(\d+)-(\d+)$/.exec(name) ?? [];
+    if (pid === undefined || isAlive({ pid: Number(pid), started })) continue;
     const folder = `${place}/${name}`;
     for (const inner of readdirSync(folder)) if (inner.startsWith('vm-')) rmdirSync(`${folder}/${inner}`);
     rmdirSync(folder);

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { CodedError } from '#reference/base/coded-error.ts';
 import { createMemfd } from '#reference/base/memfd.ts';
-import { markOf } from '#reference/base/process-mark.ts';
+import { isAlive, markOf } from '#reference/base/process-mark.ts';
 import { close, fcntl } from '#reference/base/syscalls.ts';
 import type {
   BootSpec,
@@ -87,14 +87,13 @@ function newFolder(runFolder: string): string {
 function sweep(runFolder: string): void {
   try {
     for (const name of readdirSync(runFolder)) {
-      const [, pid, started] = folderPattern.exec(name) ?? [];
-      if (pid === undefined || markOf(Number(pid))?.started === started) continue;
+      const [, pid, started = ''] = folderPattern.exec(name) ?? [];
+      if (pid === undefined || isAlive({ pid: Number(pid), started })) continue;
       rmSync(join(runFolder, name), { recursive: true, force: true, maxRetries: 10 });
     }
   } catch (error) {
-    throw firecrackerFault(
-      `the folder of its VMs: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    const why = error instanceof Error ? error.message : String(error);
+    throw firecrackerFault(`the folder of its VMs: ${why}`, error);
   }
 }
 
